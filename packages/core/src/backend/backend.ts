@@ -1,0 +1,70 @@
+/**
+ * @file What core asks of a machine: memory, element-wise programs and the structural kernels.
+ *
+ * Ops (core/ops) check shapes and allocate outputs; a backend never checks and never allocates results. Kernels never write their
+ * inputs. A kernel's rounding and order of additions depend on shapes alone (L1).
+ * Legend: B batch, T sequence, H heads, D head dim, C embed, V vocab, N flattened rows, K reduction.
+ */
+import type { ElementwiseProgram } from "../expr/program.js";
+import type { DType, DTypeArray } from "../tensor/dtype.js";
+import type { KernelTable } from "./kernel-table.js";
+
+/**
+ * How a backend rounds (design section 1). "strict": multiply and add rounded apart, the same bits everywhere; "fused": the
+ * multiply-adds of matmul-like kernels rounded once; "webgpu:<vendor/arch>": that adapter's.
+ */
+export type NumericClass = "strict" | "fused" | `webgpu:${string}`;
+
+/** Memory owned by a backend. Contents are undefined after allocation. */
+export interface DeviceBuffer {
+  readonly byteLength: number;
+}
+
+/** A strided window on a buffer. `offset` and `strides` count elements; stride 0 broadcasts; strides are never negative. */
+export interface TensorView {
+  readonly buffer: DeviceBuffer;
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly dtype: DType;
+}
+
+export interface MemoryFigures {
+  /** Bytes in live buffers. */
+  readonly usedBytes: number;
+  /** Highest `usedBytes` so far. */
+  readonly peakBytes: number;
+  /** Bytes taken from the system and kept for reuse. */
+  readonly reservedBytes: number;
+  readonly numBuffers: number;
+}
+
+export interface Backend {
+  /** "cpu", "reference", "webgpu". */
+  readonly name: string;
+  readonly numericClass: NumericClass;
+  /** Structural kernels. */
+  readonly kernels: KernelTable;
+  /** @throws {OutOfMemoryError} E_OUT_OF_MEMORY with the bytes asked for, used and available. */
+  allocate(byteLength: number): DeviceBuffer;
+  free(buffer: DeviceBuffer): void;
+  /** Copies host elements into a contiguous range that starts at element `offset`. */
+  write(buffer: DeviceBuffer, offset: number, source: DTypeArray): void;
+  /** Copies a view out, in row-major order. */
+  read(view: TensorView): Promise<DTypeArray>;
+  /** As `read`, at once. Absent on devices that cannot. */
+  readonly readSync?: (view: TensorView) => DTypeArray;
+  /**
+   * Runs one expression for every element of `outputs` (all of one shape, contiguous, not aliasing the inputs unless the same view
+   * is passed as input and output). `inputs` are already broadcast to that shape by strides. `scalars` are run-time f32 values.
+   */
+  elementwise(
+    program: ElementwiseProgram,
+    inputs: readonly TensorView[],
+    scalars: readonly number[],
+    outputs: readonly TensorView[],
+  ): void;
+  memory(): MemoryFigures;
+  /** Frees everything, stops its threads. */
+  dispose(): void;
+}

@@ -1,0 +1,137 @@
+/**
+ * @file The structural kernels every backend has, one row each. A backend says `satisfies KernelTable`, so that a missing kernel is
+ * a type error. Element-wise work is not here: it is generated from expressions.
+ *
+ * Conventions: outputs are last but for options, contiguous unless a row says otherwise, and fully written. "contiguous" means
+ * row-major without gaps (any offset). All f32 unless a row says i32. Kernels validate nothing.
+ */
+import type { TensorView } from "./backend.js";
+
+export type ReduceKind = "sum" | "max" | "min";
+export type ArgReduceKind = "argMax" | "argMin";
+
+export interface MatmulOptions {
+  /** [N], added to each row after the sum over K. */
+  readonly bias?: TensorView;
+}
+
+/** 128 random bits come from key = seed and counter = (element / 4, use, m, step): Philox 4x32-10. All are unsigned integers. */
+export interface PhiloxKey {
+  readonly seedLo: number;
+  readonly seedHi: number;
+  readonly step: number;
+  readonly m: number;
+  readonly use: number;
+}
+
+export interface KernelTable {
+  /** dst = src, both strided, same shape and dtype (any dtype). Used for contiguous, concat and slice writes. */
+  copy(src: TensorView, dst: TensorView): void;
+  /** All elements of a strided view (any dtype) become value. */
+  fill(dst: TensorView, value: number): void;
+  /** [..., M, K] x [..., K, N] -> [..., M, N]. Same batch dims (stride 0 broadcasts). Of a's and b's last two dims each has one of
+   * stride 1; out's last dim has stride 1, its row stride is free. One f32 accumulator per element over ascending k, then bias. K = 0 gives zeros (+ bias). */
+  matmul(a: TensorView, b: TensorView, out: TensorView, options: MatmulOptions): void;
+  /** x contiguous, seen as [outer, K, inner] -> out [outer, inner]. Sums: 16 virtual lanes, blocks of 4,096, fixed tree. NaN propagates in max/min. */
+  reduce(kind: ReduceKind, x: TensorView, axisView: AxisView, out: TensorView): void;
+  /** As reduce; out is i32, the first index of the extreme value; a NaN counts as the extreme. */
+  argReduce(kind: ArgReduceKind, x: TensorView, axisView: AxisView, out: TensorView): void;
+  /** Softmax over the last dim; x, out [N, C] contiguous. */
+  softmax(x: TensorView, out: TensorView): void;
+  /** dx = y * (dy - sum(dy * y)). */
+  softmaxBackward(dy: TensorView, y: TensorView, dx: TensorView): void;
+  /** log(softmax(x)) over the last dim. */
+  logSoftmax(x: TensorView, out: TensorView): void;
+  /** dx = dy - exp(y) * sum(dy). */
+  logSoftmaxBackward(dy: TensorView, y: TensorView, dx: TensorView): void;
+  /** x [N, C], weight [C], bias [C] -> out [N, C], mean [N], rstd [N]. Two-pass variance. */
+  layerNorm(x: TensorView, weight: TensorView, bias: TensorView, eps: number, outputs: LayerNormOutputs): void;
+  /** Gradients of layerNorm; dWeight and dBias sum over N in the order of `reduce` over an outer axis. */
+  layerNormBackward(inputs: LayerNormBackwardInputs, dx: TensorView, dWeight: TensorView, dBias: TensorView): void;
+  /** logits [N, V], targets [N] i32 (ignoreIndex allowed) -> loss [N] (0 where ignored), lse [N] = logSumExp of the row. */
+  crossEntropy(logits: TensorView, targets: TensorView, ignoreIndex: number, outputs: CrossEntropyOutputs): void;
+  /** dLogits = (exp(logits - lse) - onehot(target)) * dLoss[row]; 0 where ignored. */
+  crossEntropyBackward(inputs: CrossEntropyBackwardInputs, ignoreIndex: number, dLogits: TensorView): void;
+  /** q, k, v [B, H, T, D], strided with last dim stride 1. out [B, H, T, D] strided (last dim stride 1). probs [B, H, T, T] contiguous: softmax rows, 0 above the diagonal. */
+  causalAttention(inputs: AttentionInputs, scale: number, outputs: AttentionOutputs): void;
+  /** Gradients of causalAttention, written to strided views of [B, H, T, D]. */
+  causalAttentionBackward(inputs: AttentionBackwardInputs, scale: number, outputs: AttentionGradients): void;
+  /** table [V, C], ids [N] i32 -> out [N, C]. */
+  embedding(table: TensorView, ids: TensorView, out: TensorView): void;
+  /** dTable[v] = sum over n ascending with ids[n] == v of dOut[n], one accumulator a row; 0 where none. */
+  embeddingBackward(dOut: TensorView, ids: TensorView, dTable: TensorView): void;
+  /** out[o, j, i] = x[o, index[o, j, i], i]; x seen as [outer, K, inner], index and out as [outer, J, inner]; any dtype. */
+  gather(x: TensorView, index: TensorView, axisView: GatherAxisView, out: TensorView): void;
+  /** out = 0, then out[o, index[o, j, i], i] += src[o, j, i] over ascending j; out seen as [outer, K, inner]. */
+  scatterAdd(index: TensorView, src: TensorView, axisView: GatherAxisView, out: TensorView): void;
+  /** Uniform in [0, 1): the top 24 bits of each 32-bit Philox word, times 2^-24; element 4i + j takes word j of block i. */
+  philoxUniform(key: PhiloxKey, out: TensorView): void;
+  /** Sum of squares of all tensors laid end to end, in f64: 16 lanes in blocks of 4,096 of that flat vector, then the fixed tree. Host result. */
+  sumSquares(tensors: readonly TensorView[]): number;
+  /** Index of the first non-finite element of a contiguous view, -1 when there is none. Host result. */
+  findNonFinite(x: TensorView): number;
+  /** acc = left + right, element-wise, contiguous; acc may be left or right. */
+  addInto(left: TensorView, right: TensorView, acc: TensorView): void;
+  /** 128-bit hash of the bytes of contiguous views in order, as 32 hex digits. Host result; the same on every machine. */
+  hash(tensors: readonly TensorView[]): string;
+}
+
+/** [outer, axisLength, inner] with outer * axisLength * inner elements. */
+export interface AxisView {
+  readonly outer: number;
+  readonly axisLength: number;
+  readonly inner: number;
+}
+
+/** An AxisView of the source (or destination) beside the length of the index along the axis. */
+export interface GatherAxisView extends AxisView {
+  readonly indexLength: number;
+}
+
+export interface LayerNormOutputs {
+  readonly out: TensorView;
+  readonly mean: TensorView;
+  readonly rstd: TensorView;
+}
+
+export interface LayerNormBackwardInputs {
+  readonly dOut: TensorView;
+  readonly x: TensorView;
+  readonly weight: TensorView;
+  readonly mean: TensorView;
+  readonly rstd: TensorView;
+}
+
+export interface CrossEntropyOutputs {
+  readonly loss: TensorView;
+  readonly lse: TensorView;
+}
+
+export interface CrossEntropyBackwardInputs {
+  readonly dLoss: TensorView;
+  readonly logits: TensorView;
+  readonly targets: TensorView;
+  readonly lse: TensorView;
+}
+
+export interface AttentionInputs {
+  readonly q: TensorView;
+  readonly k: TensorView;
+  readonly v: TensorView;
+}
+
+export interface AttentionOutputs {
+  readonly out: TensorView;
+  readonly probs: TensorView;
+}
+
+export interface AttentionBackwardInputs extends AttentionInputs {
+  readonly dOut: TensorView;
+  readonly probs: TensorView;
+}
+
+export interface AttentionGradients {
+  readonly dq: TensorView;
+  readonly dk: TensorView;
+  readonly dv: TensorView;
+}
