@@ -1,1 +1,21 @@
-export {};
+/** One rank of a run: what a job is, how it is computed, how a worker takes part. No Node imports: those are in `@lockstep/worker/node`. */
+export { ConfigError, type ErrorReport, errorFromReport, errorReport, JobError, TrainingError } from "./errors.js";
+export { assertJob } from "./job/assert-job.js";
+export { type BaseConfig, baseConfigKeys, baseConfigSchema } from "./job/base-config.js";
+export { findClosestName } from "./job/closest-name.js";
+export {
+  type AnyJob,
+  type ConfigSchema,
+  defineJob,
+  type JobCallbacks,
+  type JobConfig,
+  type JobData,
+  type JobDataset,
+  type JobDefinition,
+  type JobTokenizer,
+  type LossSum,
+  type SampleRef,
+  type StepInfo,
+} from "./job/define-job.js";
+export { createJobFiles, type JobFile, type JobFileSource, type JobFiles } from "./job/job-files.js";
+export { numMicroBatchesOf, type ParsedConfig, parseJobConfig, parseOverrides } from "./job/parse-config.js";

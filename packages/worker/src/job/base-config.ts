@@ -1,0 +1,33 @@
+/** @file The configuration keys that every job has. `--set` works on them as on the job's own. */
+import * as z from "zod";
+
+const count = z.int().positive();
+const countOrZero = z.int().nonnegative();
+
+/** Keys, rules and defaults; a job's `training` replaces the defaults. */
+export const baseConfigSchema = z.object({
+  /** Samples of a step. Fixed by the job, never by the number of workers. */
+  globalBatchSize: count.default(32),
+  /** Samples of a micro-batch: what one worker computes at a time. Divides globalBatchSize. */
+  microBatchSize: count.default(8),
+  /** Steps of the whole job; the horizon of schedules. */
+  totalSteps: count.default(100),
+  /** Evaluate after every so many steps, and after the last; 0: only after the last. */
+  evalIntervalSteps: countOrZero.default(0),
+  /** Checkpoint after every so many steps, and after the last; 0: only after the last. */
+  checkpointIntervalSteps: countOrZero.default(0),
+  /** Gradients are scaled down to this global norm; 0: never. */
+  maxGradNorm: z.number().nonnegative().default(0),
+  /** Bytes of one piece of the flat gradient on the wire. A multiple of 4. */
+  bucketBytes: z
+    .int()
+    .min(4)
+    .multipleOf(4)
+    .default(1 << 20),
+});
+
+export type BaseConfig = z.infer<typeof baseConfigSchema>;
+
+export const baseConfigKeys: readonly (keyof BaseConfig)[] = Object.keys(
+  baseConfigSchema.shape,
+) as (keyof BaseConfig)[];

@@ -1,0 +1,120 @@
+/**
+ * @file What a job is: the module a run trains, the same on every machine.
+ *
+ * Every function here must give the same result on every worker (L1): randomness only from core's scoped generator, mathematics
+ * only from `+ - * /`, sqrt and core's scalar-math, no clock, no environment. The probe micro-batch finds most violations.
+ * Not here: how the configuration is read (parse-config.ts), how a bundle becomes a module (node/job-loader.ts).
+ */
+import type { nn, optim, Tensor } from "@lockstep/core";
+import type * as z from "zod";
+import type { BaseConfig } from "./base-config.js";
+import type { JobFiles } from "./job-files.js";
+
+/** The zod object of a job's own keys. */
+export type ConfigSchema = z.ZodObject;
+
+/** What the functions of a job receive: the keys every job has and its own. */
+export type JobConfig<S extends ConfigSchema> = BaseConfig & z.infer<S>;
+
+/** One sample of an epoch. The sampler chooses them: batches run across the border of epochs. */
+export interface SampleRef {
+  readonly epoch: number;
+  /** Place in the data set after the epoch's permutation, 0..size-1. */
+  readonly index: number;
+}
+
+/** Random access to samples, collated to a batch. */
+export interface JobDataset<Batch> {
+  /** Samples of an epoch. */
+  readonly size: number;
+  /** Tensors are created in the current backend scope. The same samples give the same bits. */
+  batch(samples: readonly SampleRef[]): Batch;
+}
+
+/** A tokenizer as far as a run must know it: kept with the run, so that `generate` can read and write text. */
+export interface JobTokenizer {
+  readonly vocabSize: number;
+  encode(text: string): readonly number[] | Int32Array;
+  decode(tokens: readonly number[] | Int32Array): string;
+}
+
+export interface JobData<Batch> {
+  readonly train: JobDataset<Batch>;
+  readonly eval?: JobDataset<Batch>;
+  readonly tokenizer?: JobTokenizer;
+}
+
+/** Sum over the samples (or trained tokens) of a micro-batch, and how many they were. */
+export interface LossSum {
+  /** Scalar, not divided by anything. */
+  readonly sum: Tensor;
+  /** Samples or tokens in the sum; 0 is legal, a step whose weights are all 0 is an error. */
+  readonly weight: number;
+}
+
+/** What a callback sees of a committed step. */
+export interface StepInfo {
+  readonly step: number;
+  readonly learningRate: number;
+  /** Global norm of the gradient before clipping. */
+  readonly gradNorm: number;
+}
+
+export interface JobCallbacks<Model> {
+  /** After the update of every step, on every worker. Must not change the model. */
+  afterStep?(info: StepInfo, model: Model): void;
+}
+
+type BatchOf<D> = D extends JobData<infer Batch> ? Batch : never;
+
+/**
+ * A job. Methods are called in the order of the fields.
+ *
+ * @example
+ * export default defineJob({
+ *   name: "xor",
+ *   config: z.object({ hiddenDim: z.number().int().positive().default(16) }),
+ *   training: { globalBatchSize: 32, microBatchSize: 8, totalSteps: 200 },
+ *   data: (config) => ({ train: xorDataset }),
+ *   model: (config) => new XorNet(config.hiddenDim),
+ *   loss: (model, batch) => losses.mseLoss(model.forward(batch.x), batch.y),
+ *   optimizer: (config, model) => new optim.AdamW(model.parameters(), { weightDecay: 0.01 }),
+ *   schedule: (config) => schedules.constant(1e-2),
+ * });
+ */
+export interface JobDefinition<
+  S extends ConfigSchema = ConfigSchema,
+  D extends JobData<unknown> = JobData<unknown>,
+  M extends nn.Module = nn.Module,
+> {
+  /** Names the run directory. Letters, digits, "-", "_" and ".". */
+  readonly name: string;
+  /** The job's own keys, each with a default. */
+  readonly config?: S;
+  /** Other defaults for the keys every job has. */
+  readonly training?: Partial<BaseConfig>;
+  /**
+   * Files the job reads, by the name under which `data` asks for them: a path relative to the job module, a folder (all files in it,
+   * sorted by path), or `npm:package/path`. They travel to every worker.
+   */
+  files?(config: JobConfig<S>): Readonly<Record<string, string>>;
+  data(config: JobConfig<S>, files: JobFiles): D;
+  /** Called in the scope of the run's seed: initial weights are the same on every worker. */
+  model(config: JobConfig<S>, data: D): M;
+  loss(model: M, batch: BatchOf<D>): LossSum;
+  /** Its learning rate is set from `schedule` before every step. */
+  optimizer(config: JobConfig<S>, model: M): optim.Optimizer;
+  /** Learning rate of a step, 0-based, as an f64. */
+  schedule(config: JobConfig<S>): (step: number) => number;
+  readonly callbacks?: JobCallbacks<M>;
+}
+
+/** Any job, for code that does not know which. */
+export type AnyJob = JobDefinition;
+
+/** States the types of a job. Returns it as it is; `assertJob` checks what a module exports. */
+export function defineJob<S extends ConfigSchema, D extends JobData<unknown>, M extends nn.Module>(
+  job: JobDefinition<S, D, M>,
+): JobDefinition<S, D, M> {
+  return job;
+}
