@@ -5,7 +5,7 @@ import { ensureBuilt, root, runTool } from "./workspace.mjs";
 ensureBuilt();
 const parts = [
   ["lint", "biome", ["check"]],
-  ["types", process.execPath, [join(root, "tools", "types.mjs")]],
+  ["types", process.execPath, [join(root, "tools", "type-check.mjs")]],
   ["architecture", process.execPath, [join(root, "tests", "architecture", "check.mjs")]],
   ["tests", "vitest", ["run", ...process.argv.slice(2)]],
 ];

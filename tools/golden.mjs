@@ -14,7 +14,9 @@ if (unknown.length > 0) {
 }
 const python = ["python3", "/usr/bin/python3"].find((path) => spawnSync(path, ["-c", "import torch"]).status === 0);
 if (!python) {
-  console.error("golden: no Python here can import torch; on Debian: apt-get install python3-torch. Tests do not need it.");
+  console.error(
+    "golden: no Python here can import torch; on Debian: apt-get install python3-torch. Tests do not need it.",
+  );
   process.exit(1);
 }
 for (const script of wanted.length > 0 ? wanted : scripts) {

@@ -34,7 +34,9 @@ export function cleanEnvironment() {
 export function assertNodeVersion() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major > 20 || (major === 20 && minor >= 19)) return;
-  console.error(`workspace: Node is ${process.versions.node}; it must be 20.19 or newer. Install one from https://nodejs.org.`);
+  console.error(
+    `workspace: Node is ${process.versions.node}; it must be 20.19 or newer. Install one from https://nodejs.org.`,
+  );
   process.exit(2);
 }
 
@@ -53,7 +55,8 @@ export function filesUnder(folder, accept) {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => {
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) return ["node_modules", "dist", ".turbo"].includes(entry.name) ? [] : filesUnder(path, accept);
+      if (entry.isDirectory())
+        return ["node_modules", "dist", ".turbo"].includes(entry.name) ? [] : filesUnder(path, accept);
       return accept(entry.name) ? [path] : [];
     });
 }
@@ -87,7 +90,9 @@ function runOrExit(label, command, args) {
     shell: process.platform === "win32",
   });
   if (result.status !== 0) {
-    console.error(`lockstep: ${label} ended with ${result.error?.message ?? result.signal ?? `status ${result.status}`}`);
+    console.error(
+      `lockstep: ${label} ended with ${result.error?.message ?? result.signal ?? `status ${result.status}`}`,
+    );
     process.exit(result.status || 1);
   }
   console.error(`lockstep: ${label}: done in ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
@@ -128,7 +133,12 @@ export function ensureBuilt() {
     ...filesUnder(join(root, member, "src"), (name) => /\.(ts|json)$/.test(name) && !name.endsWith(".test.ts")),
     ...["package.json", "tsconfig.json", "tsconfig.node.json"].map((name) => join(root, member, name)),
   ]);
-  const digest = hashFiles([join(root, "tsconfig.base.json"), join(root, "pnpm-lock.yaml"), join(root, "turbo.json"), ...sources]);
+  const digest = hashFiles([
+    join(root, "tsconfig.base.json"),
+    join(root, "pnpm-lock.yaml"),
+    join(root, "turbo.json"),
+    ...sources,
+  ]);
   const isComplete = members.every((member) => existsSync(join(root, member, "dist", "index.js")));
   if (isComplete && isFresh("built", digest)) return;
   runOrExit("building", "turbo", ["run", "build", "--output-logs=errors-only"]);
