@@ -1,0 +1,63 @@
+/**
+ * @file exp on four lanes, inline: x = n ln 2 + r, e^r by a polynomial, 2^n in two exact factors so that denormal results are
+ * rounded once.
+ *
+ * @source Cephes expf (S. L. Moshier, netlib.org/cephes, single/expf.c): polynomial and the split of ln 2. Strict f32, no contraction.
+ */
+import type { FunctionBuilder, Local } from "../wasm/assembler.js";
+import { emitPolynomial } from "./polynomial.js";
+
+const log2e = 1.44269504088896341;
+/** Highest bits of ln 2, few enough that n * ln2High is exact, and the rest. */
+const ln2High = 0.693359375;
+const ln2Low = -2.12194440e-4;
+/** Adding and subtracting it rounds to an integer, which then stands in the low bits. */
+const roundingShift = 12_582_912;
+const roundingShiftBits = 0x4b400000;
+/** Beyond these the result is infinite, or zero. */
+const highest = 89;
+const lowest = -104;
+const coefficients = [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1];
+
+export interface ExpParts {
+  /** e^r - 1 */
+  readonly fraction: Local;
+  /** n, as i32 lanes */
+  readonly exponent: Local;
+}
+
+/** Takes x from the stack; leaves nothing. e^x = 2^exponent * (1 + fraction). A NaN stays in `fraction`. */
+export function emitExpParts(f: FunctionBuilder): ExpParts {
+  const [n, r, fraction, exponent] = f.locals("v128", 4) as [Local, Local, Local, Local];
+  // pmin(a, b) is b < a ? b : a, so a NaN in a stays.
+  f.f32x4(highest).op("f32x4.pmin").f32x4(lowest).op("f32x4.pmax").tee(r);
+  f.f32x4(log2e).op("f32x4.mul").f32x4(roundingShift).op("f32x4.add").tee(n);
+  f.i32x4(roundingShiftBits).op("i32x4.sub").set(exponent);
+  f.get(n).f32x4(roundingShift).op("f32x4.sub").set(n);
+  f.get(r).get(n).f32x4(ln2High).op("f32x4.mul", "f32x4.sub");
+  f.get(n).f32x4(ln2Low).op("f32x4.mul", "f32x4.sub").set(r);
+  emitPolynomial(f, r, coefficients);
+  f.get(r).get(r).op("f32x4.mul", "f32x4.mul").get(r).op("f32x4.add").set(fraction);
+  return { fraction, exponent };
+}
+
+/** Pushes 2^e for i32 lanes e in [-126, 127] that `pushExponent` pushes. */
+export function emitPowerOfTwo(f: FunctionBuilder, pushExponent: () => void): void {
+  pushExponent();
+  f.i32x4(127).op("i32x4.add").i32(23).op("i32x4.shl");
+}
+
+/**
+ * v128 x -> v128 e^x. Maximum error 1.1 ulp (all f32, exp.test.ts sweeps them); exact at 0, inf, -inf; NaN stays NaN; results below
+ * the normal range are right too.
+ */
+export function emitExp(f: FunctionBuilder): void {
+  const { fraction, exponent } = emitExpParts(f);
+  const half = f.local("v128");
+  f.get(exponent).i32(1).op("i32x4.shr_s").set(half);
+  f.get(fraction).f32x4(1).op("f32x4.add");
+  emitPowerOfTwo(f, () => f.get(half));
+  f.op("f32x4.mul");
+  emitPowerOfTwo(f, () => f.get(exponent).get(half).op("i32x4.sub"));
+  f.op("f32x4.mul");
+}
