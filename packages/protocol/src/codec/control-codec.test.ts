@@ -11,6 +11,8 @@ const hello = defineMessage({
   direction: "workerToCoordinator",
   schema: z.strictObject({ workerId: z.string().max(64), cores: z.int().nonnegative(), note: z.string().optional() }),
   maxBytes: 256,
+  since: 1,
+  doc: "Who I am.",
 });
 const blob = defineMessage({
   tag: 2,
@@ -18,6 +20,8 @@ const blob = defineMessage({
   direction: "both",
   schema: z.strictObject({ offset: z.int(), bytes: z.instanceof(Uint8Array), nested: z.array(z.array(z.number())) }),
   maxBytes: 65_536,
+  since: 1,
+  doc: "Bytes.",
 });
 const codec = createControlCodec([hello, blob]);
 
@@ -103,7 +107,7 @@ describe("control codec", () => {
 
   test("prints its table", () => {
     expect(messageTable(codec.table)).toMatchInlineSnapshot(`
-      "1 hello workerToCoordinator 256
+      "1 hello workerToCoordinator 256 since 1
       2 blob both 65536"
     `);
   });

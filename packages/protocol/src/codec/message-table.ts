@@ -7,6 +7,6 @@ import type { MessageDefinition } from "./control-codec.js";
 export function messageTable(table: readonly MessageDefinition[]): string {
   return [...table]
     .sort((a, b) => a.tag - b.tag)
-    .map((row) => `${row.tag} ${row.name} ${row.direction} ${row.maxBytes}`)
+    .map((row) => `${row.tag} ${row.name} ${row.direction} ${row.maxBytes} since ${row.since}`)
     .join("\n");
 }
