@@ -108,7 +108,7 @@ describe("control codec", () => {
   test("prints its table", () => {
     expect(messageTable(codec.table)).toMatchInlineSnapshot(`
       "1 hello workerToCoordinator 256 since 1
-      2 blob both 65536"
+      2 blob both 65536 since 1"
     `);
   });
 });

@@ -36,9 +36,9 @@ export interface MessageDefinition<
   /** Bytes of the whole frame. */
   readonly maxBytes: number;
   /** First version that knows the message. */
-  readonly since?: number;
+  readonly since: number;
   /** What it says, one line for docs/protocol.md. */
-  readonly doc?: string;
+  readonly doc: string;
 }
 
 /** Keeps the literal name and the schema's type. */
