@@ -30,10 +30,13 @@ function emitTransposed(
     [high01, high23],
   ] as const;
   pairs.forEach(([first, second], half) => {
-    f.get(to.at).get(first).get(second).shuffle32([0, 1, 4, 5]);
-    f.mem("v128.store", to.offset + 2 * half * to.rowBytes);
-    f.get(to.at).get(first).get(second).shuffle32([2, 3, 6, 7]);
-    f.mem("v128.store", to.offset + (2 * half + 1) * to.rowBytes);
+    const offset = to.offset + 2 * half * to.rowBytes;
+    f.get(to.at).get(first).get(second).shuffle32([0, 1, 4, 5]).mem("v128.store", offset);
+    f.get(to.at)
+      .get(first)
+      .get(second)
+      .shuffle32([2, 3, 6, 7])
+      .mem("v128.store", offset + to.rowBytes);
   });
 }
 

@@ -16,10 +16,11 @@ import {
   forRange,
   type Int,
   increase,
+  loadVector,
   lt,
-  min,
   mul,
   push,
+  storeVector,
   sub,
   whileTrue,
   words,
@@ -33,7 +34,7 @@ const vectors = tileColumns / 4;
 /**
  * Parameters of a block function: C[rows x columns] from `a` and `b`, all strides in bytes.
  * Element (i, k) of a is at a + (i / 4) * aPanel + (i % 4) * 4 + k * aStep; element (k, j) of b at b + (j / 8) * bPanel + (j % 8) * 4 + k * bStep:
- * packed panels, or the matrix itself where its rows (columns) have stride 1.
+ * packed panels, or the matrix itself where its rows (columns) have stride 1. bStep is not 0.
  */
 export const blockParams = [
   "rows",
@@ -71,66 +72,50 @@ interface Tile {
 /** accumulator[r][v] = accumulator[r][v] + a[r] * b[v] for k = 0..depth-1, at addresses that this moves. */
 function emitDepthLoop(tile: Tile, p: BlockLocals, at: { a: Local; b: Local }): void {
   const { f, accumulators, fused } = tile;
-  const left = f.local("i32");
+  const bEnd = define(f, add(at.b, mul(p.bStep, p.depth)));
   const bVectors = f.locals("v128", vectors);
   const aSplat = f.local("v128");
-  push(f, p.depth)
-    .tee(left)
-    .if(() => {
-      f.loop(() => {
-        bVectors.forEach(
-          (b, v) =>
-            void f
-              .get(at.b)
-              .mem("v128.load", 16 * v)
-              .set(b),
-        );
-        accumulators.forEach((row, r) => {
-          f.get(at.a)
-            .mem("v128.load32_splat", 4 * r)
-            .set(aSplat);
-          row.forEach((acc, v) => {
-            const b = bVectors[v]!;
-            if (fused) f.get(aSplat).get(b).get(acc).op("f32x4.relaxed_madd").set(acc);
-            else f.get(acc).get(aSplat).get(b).op("f32x4.mul", "f32x4.add").set(acc);
-          });
+  push(f, p.depth).if(() => {
+    f.loop(() => {
+      bVectors.forEach((b, v) => void loadVector(f, b, at.b, 16 * v));
+      accumulators.forEach((row, r) => {
+        push(f, at.a).mem("v128.load32_splat", 4 * r);
+        f.set(aSplat);
+        row.forEach((acc, v) => {
+          const b = bVectors[v]!;
+          if (fused) f.get(aSplat).get(b).get(acc).op("f32x4.relaxed_madd").set(acc);
+          else f.get(aSplat).get(b).op("f32x4.mul").get(acc).op("f32x4.add").set(acc);
         });
-        increase(f, at.b, p.bStep);
-        increase(f, at.a, p.aStep);
-        f.get(left).i32(1).op("i32.sub").tee(left).brIf(0);
       });
+      increase(f, at.a, p.aStep);
+      push(f, add(at.b, p.bStep)).tee(at.b).get(bEnd).op("i32.ne").brIf(0);
     });
+  });
 }
 
 /** Adds the bias row, then stores `columns` (1..8) of each row. */
 function emitStore(tile: Tile, c: Local, p: BlockLocals, column: { index: Local; left: Local }): void {
   const { f, accumulators } = tile;
+  const bias = f.locals("v128", vectors);
   push(f, p.bias).if(() => {
-    for (let v = 0; v < vectors; v++) {
-      const bias = f.local("v128");
-      push(f, add(p.bias, words(column.index)))
-        .mem("v128.load", 16 * v)
-        .set(bias);
-      for (const row of accumulators) f.get(row[v]!).get(bias).op("f32x4.add").set(row[v]!);
-    }
+    bias.forEach((vector, v) => {
+      loadVector(f, vector, add(p.bias, words(column.index)), 16 * v);
+      for (const row of accumulators) f.get(row[v]!).get(vector).op("f32x4.add").set(row[v]!);
+    });
   });
   push(f, lt(column.left, tileColumns)).if(
-    () =>
-      accumulators.forEach((row) => {
+    () => {
+      for (const row of accumulators) {
         emitPartialRow(f, row, c, column.left);
         increase(f, c, p.cRow);
-      }),
-    () =>
-      accumulators.forEach((row) => {
-        row.forEach(
-          (acc, v) =>
-            void f
-              .get(c)
-              .get(acc)
-              .mem("v128.store", 16 * v),
-        );
+      }
+    },
+    () => {
+      for (const row of accumulators) {
+        row.forEach((acc, v) => void storeVector(f, acc, c, 16 * v));
         increase(f, c, p.cRow);
-      }),
+      }
+    },
   );
 }
 
@@ -161,15 +146,11 @@ function emitTile(
   const { f, accumulators } = tile;
   const c = define(f, at.c);
   push(f, p.resume).if(
-    () =>
+    () => {
       accumulators.forEach((row, r) => {
-        row.forEach(
-          (acc, v) =>
-            void push(f, add(c, mul(p.cRow, r)))
-              .mem("v128.load", 16 * v)
-              .set(acc),
-        );
-      }),
+        row.forEach((acc, v) => void loadVector(f, acc, add(c, mul(p.cRow, r)), 16 * v));
+      });
+    },
     () => {
       for (const acc of accumulators.flat()) f.f32x4(0).set(acc);
     },

@@ -6,7 +6,7 @@
 import type { TensorView } from "../../backend/backend.js";
 import type { KernelTable, MatmulOptions } from "../../backend/kernel-table.js";
 import type { KernelHost, KernelRoom } from "../kernel.js";
-import { columnBlock, depthBlock, matmulKernel, matmulScratchBytes, packModes } from "./gemm-kernel.js";
+import { columnBlock, matmulKernel, matmulScratchBytes, packModes } from "./gemm-kernel.js";
 import { tileRows } from "./gemm-tile.js";
 
 interface BatchDim {
@@ -85,7 +85,7 @@ function modeOf(lineStride: number, depthStride: number, isShort: boolean): numb
 
 /** A block read in place is walked `reuse` times, `depth` lines of memory `stride` elements apart each time. */
 function isShortWalk(depth: number, stride: number, reuse: number): boolean {
-  return reuse <= 2 || (depth <= 64 && stride <= 2048);
+  return stride > 0 && (reuse <= 2 || (depth <= 64 && stride <= 2048));
 }
 
 function launchProduct(
@@ -159,4 +159,3 @@ export const gemmRoom: KernelRoom<Pick<KernelTable, "matmul">> = {
     },
   }),
 };
-void depthBlock;

@@ -44,6 +44,14 @@ export function push(f: FunctionBuilder, value: Int): FunctionBuilder {
 export function assign(f: FunctionBuilder, local: Local, value: Int): FunctionBuilder {
   return push(f, value).set(local);
 }
+/** vector = four floats at an address. */
+export function loadVector(f: FunctionBuilder, vector: Local, address: Int, offset = 0): FunctionBuilder {
+  return push(f, address).mem("v128.load", offset).set(vector);
+}
+/** Four floats at an address = vector. */
+export function storeVector(f: FunctionBuilder, vector: Local, address: Int, offset = 0): FunctionBuilder {
+  return push(f, address).get(vector).mem("v128.store", offset);
+}
 /** local += value. */
 export function increase(f: FunctionBuilder, local: Local, value: Int): FunctionBuilder {
   return assign(f, local, add(local, value));
