@@ -1,0 +1,97 @@
+"""Training steps of the benchmark models in PyTorch, measured on request (see src/torch-peer.ts for the protocol)."""
+import json
+import math
+import os
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+
+
+class Block(nn.Module):
+    def __init__(self, embed_dim, num_heads, seq_len):
+        super().__init__()
+        self.num_heads = num_heads
+        self.ln1, self.ln2 = nn.LayerNorm(embed_dim), nn.LayerNorm(embed_dim)
+        self.qkv, self.proj = nn.Linear(embed_dim, 3 * embed_dim), nn.Linear(embed_dim, embed_dim)
+        self.up, self.down = nn.Linear(embed_dim, 4 * embed_dim), nn.Linear(4 * embed_dim, embed_dim)
+        self.register_buffer("mask", torch.tril(torch.ones(seq_len, seq_len, dtype=torch.bool)))
+
+    def forward(self, x):
+        batch, seq_len, embed_dim = x.shape
+        q, k, v = (
+            t.view(batch, seq_len, self.num_heads, -1).transpose(1, 2) for t in self.qkv(self.ln1(x)).split(embed_dim, 2)
+        )
+        scores = (q @ k.transpose(-2, -1)) / math.sqrt(q.size(-1))
+        probs = scores.masked_fill(~self.mask[:seq_len, :seq_len], float("-inf")).softmax(-1)
+        x = x + self.proj((probs @ v).transpose(1, 2).reshape(batch, seq_len, embed_dim))
+        return x + self.down(F.gelu(self.up(self.ln2(x)), approximate="tanh"))
+
+
+class Gpt(nn.Module):
+    def __init__(self, num_layers, embed_dim, num_heads, seq_len, vocab_size):
+        super().__init__()
+        self.wte, self.wpe = nn.Embedding(vocab_size, embed_dim), nn.Embedding(seq_len, embed_dim)
+        self.blocks = nn.ModuleList(Block(embed_dim, num_heads, seq_len) for _ in range(num_layers))
+        self.ln = nn.LayerNorm(embed_dim)
+
+    def forward(self, ids, targets):
+        x = self.wte(ids) + self.wpe.weight[: ids.shape[1]]
+        for block in self.blocks:
+            x = block(x)
+        logits = F.linear(self.ln(x), self.wte.weight)
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
+def gpt_work(num_layers, embed_dim, num_heads, seq_len, batch):
+    model = Gpt(num_layers, embed_dim, num_heads, seq_len, 65)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    ids = torch.randint(0, 65, (batch, seq_len))
+    targets = torch.randint(0, 65, (batch, seq_len))
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        model(ids, targets).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    return step, batch * seq_len
+
+
+def mlp_work():
+    model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    x, y = torch.randn(64, 784), torch.randint(0, 10, (64,))
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(model(x), y).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    return step, 1
+
+
+makers = {
+    "gpt-small": lambda: gpt_work(4, 128, 4, 128, 16),
+    "gpt-big": lambda: gpt_work(6, 384, 6, 256, 4),
+    "mlp": mlp_work,
+}
+works = {}
+
+for line in sys.stdin:
+    request = json.loads(line)
+    name = request["work"]
+    if name not in works:
+        works[name] = makers[name]()
+        works[name][0]()
+    step, units = works[name]
+    start, count = time.perf_counter(), 0
+    while count < 2 or time.perf_counter() - start < request["seconds"]:
+        step()
+        count += 1
+    print(json.dumps({"rate": count * units / (time.perf_counter() - start)}), flush=True)

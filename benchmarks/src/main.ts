@@ -1,0 +1,76 @@
+/**
+ * @file `npm run bench -- [SUITE...] [--runs N] [--json FILE]`: measures, prints a table, compares with the committed baseline.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { type BenchContext, type BenchResult, type BenchSuite, resultOf } from "./bench-row.js";
+import { formatTable } from "./table.js";
+import { findTorchPython } from "./torch-peer.js";
+
+const suites: Readonly<Record<string, () => Promise<BenchSuite>>> = {
+  gemm: async () => (await import("./gemm.js")).gemm,
+  "train-step": async () => (await import("./train-step.js")).trainStep,
+  "all-reduce": async () => (await import("./all-reduce.js")).allReduce,
+  scaling: async () => (await import("./scaling.js")).scaling,
+};
+
+export interface BenchFile {
+  readonly machine: string;
+  readonly node: string;
+  readonly commit: string;
+  readonly rows: readonly BenchResult[];
+}
+
+const baselineFile = new URL("../baselines/baseline.json", import.meta.url);
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: "string" }, runs: { type: "string", default: "5" } },
+  });
+  const runs = Number(values.runs);
+  const unknown = positionals.filter((name) => !(name in suites));
+  if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
+    console.error(`bench: suites are ${unknown.join(", ")}, runs is ${values.runs}; a suite must be one of ${Object.keys(suites).join(", ")}, runs a positive integer.`);
+    return 2;
+  }
+  const context: BenchContext = {
+    runs,
+    nowMs: () => performance.now(),
+    log: (line) => console.error(line),
+  };
+  if (findTorchPython() === undefined) console.error("bench: no python3 here imports torch, so the PyTorch columns are empty.");
+  const results: BenchResult[] = [];
+  for (const name of positionals.length > 0 ? positionals : Object.keys(suites)) {
+    const suite = await suites[name]?.();
+    for (const row of (await suite?.(context)) ?? []) results.push(resultOf(row));
+  }
+  const file: BenchFile = {
+    machine: `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`,
+    node: process.version,
+    commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
+    rows: results,
+  };
+  console.log(formatTable(results));
+  printChange(results);
+  if (values.json) writeFileSync(values.json, `${JSON.stringify(file, null, 2)}\n`);
+  return 0;
+}
+
+/** One line for each figure whose ratio to a peer (or, without peer, whose median) left the baseline by more than 15 %. */
+function printChange(results: readonly BenchResult[]): void {
+  if (!existsSync(baselineFile)) return;
+  const baseline = JSON.parse(readFileSync(baselineFile, "utf8")) as BenchFile;
+  for (const now of results) {
+    const then = baseline.rows.find((r) => r.suite === now.suite && r.name === now.name && r.metric === now.metric);
+    if (!then) continue;
+    const peer = Object.keys(now.ratio).find((name) => then.ratio[name] !== undefined);
+    const change = peer ? (now.ratio[peer] ?? 1) / (then.ratio[peer] ?? 1) : now.median / then.median;
+    if (Math.abs(change - 1) <= 0.15) continue;
+    console.log(`baseline: ${now.suite} ${now.name} ${now.metric}: ${change.toFixed(2)} x of ${baseline.commit}${peer ? ` (ratio to ${peer})` : ""}`);
+  }
+}
+
+process.exitCode = await main();
