@@ -1,0 +1,116 @@
+/** @file `lockstep doctor`: what this machine has for training, and what to install where something is missing. */
+import { createServer } from "node:net";
+import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import { createNodeCpuBackend } from "@lockstep/core/node";
+import { type ExitStatus, exitStatus } from "../exit-status.js";
+import { version } from "../program.js";
+import { formatBytes, formatTable } from "../terminal/format.js";
+
+export interface Finding {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly found: string;
+  /** What to do, where something is missing. */
+  readonly advice?: string;
+}
+
+export const defaultPort = 7733;
+
+export async function doctor(flags: { readonly json: boolean }): Promise<ExitStatus> {
+  const findings = [
+    nodeFinding(),
+    coresFinding(),
+    memoryFinding(),
+    simdFinding(),
+    ...classFindings(),
+    webGpuFinding(),
+    await portFinding(defaultPort),
+  ];
+  const canTrain = findings
+    .filter(({ name }) => ["Node", "WebAssembly SIMD", "numeric class strict"].includes(name))
+    .every(({ ok }) => ok);
+  if (flags.json) process.stdout.write(`${JSON.stringify({ version, canTrain, findings }, null, 2)}\n`);
+  else process.stdout.write(`${describe(findings, canTrain)}\n`);
+  return canTrain ? exitStatus.completed : exitStatus.failed;
+}
+
+function describe(findings: readonly Finding[], canTrain: boolean): string {
+  const rows = findings.map(({ name, ok, found }) => [ok ? "ok" : "--", name, found]);
+  const advice = findings.filter(({ advice }) => advice !== undefined).map(({ name, advice }) => `${name}: ${advice}`);
+  const verdict = canTrain ? "This machine can train." : "This machine cannot train yet.";
+  return [`lockstep ${version}`, formatTable(rows), "", verdict, ...advice].join("\n");
+}
+
+function nodeFinding(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const ok = major > 20 || (major === 20 && minor >= 19);
+  const found = `${process.versions.node} on ${process.platform} ${process.arch}, V8 ${process.versions.v8}`;
+  return ok
+    ? { name: "Node", ok, found }
+    : { name: "Node", ok, found, advice: "it must be 20.19 or newer; install one from https://nodejs.org" };
+}
+
+function coresFinding(): Finding {
+  const cores = availableParallelism();
+  return { name: "cores", ok: true, found: `${cores} (${cpus()[0]?.model.trim() ?? "unknown model"})` };
+}
+
+function memoryFinding(): Finding {
+  return {
+    name: "memory",
+    ok: true,
+    found: `${formatBytes(freemem())} free of ${formatBytes(totalmem())}; one worker uses at most 4 GiB`,
+  };
+}
+
+function simdFinding(): Finding {
+  // (func (result v128) i32.const 0 i8x16.splat)
+  const module = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11];
+  const ok = WebAssembly.validate(new Uint8Array(module));
+  return ok
+    ? { name: "WebAssembly SIMD", ok, found: "yes" }
+    : {
+        name: "WebAssembly SIMD",
+        ok,
+        found: "no",
+        advice: "this processor or this Node cannot run it, and the CPU backend needs it",
+      };
+}
+
+/** Asks the backend itself, which proves what it promises before it starts. */
+function classFindings(): Finding[] {
+  return (["strict", "fused"] as const).map((numeric) => {
+    const name = `numeric class ${numeric}`;
+    try {
+      createNodeCpuBackend({ numeric, threads: 1 }).dispose();
+      return { name, ok: true, found: numeric === "fused" ? "yes: relaxed_madd is fused in both V8 tiers" : "yes" };
+    } catch (error) {
+      return { name, ok: false, found: (error as Error).message };
+    }
+  });
+}
+
+function webGpuFinding(): Finding {
+  return {
+    name: "WebGPU",
+    ok: false,
+    found: "this version trains on the CPU; --backend webgpu is refused",
+    advice: "nothing to install yet; when a version supports it, the package is webgpu@0.6.2 (132 MB)",
+  };
+}
+
+function portFinding(port: number): Promise<Finding> {
+  const name = `port ${port}`;
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      resolve({
+        name,
+        ok: false,
+        found: error.code ?? error.message,
+        advice: "a coordinator needs another one: --port",
+      });
+    });
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve({ name, ok: true, found: "free" })));
+  });
+}

@@ -1,0 +1,72 @@
+/** @file `lockstep run JOB`: everything on this machine, a coordinator on loopback and N worker processes. */
+import { availableParallelism, networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { type ExitStatus, UsageError } from "../exit-status.js";
+import type { ComputeFlags, JobFlags, LogFlags } from "../flags/common-flags.js";
+import { startLocalWorkers } from "../local-workers.js";
+import { planRun } from "../plan-run.js";
+import { superviseRun } from "../supervise-run.js";
+import { createToken } from "../token.js";
+
+interface RunFlags extends JobFlags, ComputeFlags, LogFlags {
+  readonly workers: number;
+}
+
+const localJoinTimeoutMs = 120_000;
+
+export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus> {
+  const { workers } = flags;
+  if (flags.backend.length !== 1 && flags.backend.length !== workers) {
+    throw new UsageError(
+      `--backend: got ${flags.backend.length} entries for ${workers} workers; it must be one, or one for each worker. Count them.`,
+      { entries: flags.backend.length, workers },
+    );
+  }
+  const plan = await planRun(jobPath, flags, process.cwd(), new Date());
+  if (workers > plan.job.numMicroBatches) {
+    throw new UsageError(
+      `run: --workers is ${workers}, but a step has only ${plan.job.numMicroBatches} micro-batches (globalBatchSize ${plan.job.config.globalBatchSize} / microBatchSize ${plan.job.config.microBatchSize}); there must be at least one for each worker. Start at most ${plan.job.numMicroBatches} workers, or lower microBatchSize.`,
+      { workers, numMicroBatches: plan.job.numMicroBatches },
+      "E_USAGE_WORKERS",
+    );
+  }
+  plan.commit();
+  const token = createToken();
+  return superviseRun(plan, {
+    ...flags,
+    host: "127.0.0.1",
+    port: 0,
+    token,
+    minWorkers: workers,
+    maxWorkers: workers,
+    joinTimeoutMs: localJoinTimeoutMs,
+    onListening: async (url, view) =>
+      startLocalWorkers({
+        url,
+        token,
+        workers,
+        threads: flags.threads ?? Math.max(1, Math.floor(availableParallelism() / workers)),
+        numeric: plan.numeric,
+        cacheDir: join(plan.runDir, "files"),
+        onCrash: (name, status, stderr) =>
+          view.warn(`worker "${name}" ended with ${status}${stderr === "" ? "" : `: ${stderr}`}`),
+      }),
+    farewell: () => joinAdvice(jobPath),
+  });
+}
+
+/** How the same job would have been trained with another machine. */
+function joinAdvice(jobPath: string): string {
+  const address = lanAddress() ?? "HOST";
+  return [
+    "To train with another machine as well:",
+    `  here:  lockstep coordinator ${jobPath} --host ${address} --min-workers 2`,
+    `  there: lockstep worker ws://${address}:7733 --token-file FILE   (the coordinator prints where its token is)`,
+    "",
+  ].join("\n");
+}
+
+function lanAddress(): string | undefined {
+  const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  return addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address;
+}

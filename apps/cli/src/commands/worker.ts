@@ -1,0 +1,102 @@
+/** @file `lockstep worker URL`: joins a coordinator from this machine. Needs the URL and the token, nothing of the job. */
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { runNodeWorker } from "@lockstep/worker/node";
+import { type ExitStatus, exitStatus, UsageError } from "../exit-status.js";
+import type { ComputeFlags, LogFlags } from "../flags/common-flags.js";
+import { onInterrupt } from "../interrupt.js";
+import { resolveRoom } from "../job/resolve-room.js";
+import { printError } from "../program.js";
+import { createProgressView } from "../terminal/progress.js";
+import { promptToken, readToken, type TokenFlags } from "../token.js";
+
+interface WorkerFlags extends ComputeFlags, LogFlags, TokenFlags {
+  readonly name?: string;
+  readonly listen?: string;
+  readonly cache?: string;
+  readonly tokenFromParent?: boolean;
+}
+
+export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatus> {
+  const address = parseCoordinatorUrl(url);
+  const controller = new AbortController();
+  const token = flags.tokenFromParent === true ? await receiveToken(controller) : await findToken(flags);
+  const stopListening = listenForStop(flags, controller);
+  const view = createProgressView({
+    format: flags.logFormat,
+    quiet: flags.quiet,
+    lastStep: 0,
+    stream: process.stdout,
+    nowMs: Date.now,
+  });
+  try {
+    const result = await runNodeWorker({
+      url: address,
+      token,
+      threads: flags.threads ?? availableParallelism(),
+      cacheDir: flags.cache ?? join(tmpdir(), "lockstep-cache"),
+      resolveRoom,
+      log: (line: string, fields?: object) => view.note(line, fields),
+      signal: controller.signal,
+      ...(flags.numeric === undefined ? {} : { numeric: flags.numeric }),
+      ...(flags.name === undefined ? {} : { name: flags.name }),
+      ...(flags.listen === undefined ? {} : { listen: flags.listen }),
+    });
+    view.end();
+    if (result.status === "failed") {
+      if (result.error) printError(result.error);
+      return exitStatus.failed;
+    }
+    return controller.signal.aborted ? exitStatus.interrupted : exitStatus.completed;
+  } finally {
+    stopListening();
+    if (process.connected) process.disconnect();
+  }
+}
+
+/** @throws {UsageError} when the text is no ws:// or wss:// address. */
+export function parseCoordinatorUrl(text: string): string {
+  const withScheme = /^[a-z]+:\/\//.test(text) ? text : `ws://${text}`;
+  const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
+  if (url && (url.protocol === "ws:" || url.protocol === "wss:") && url.hostname !== "")
+    return url.href.replace(/\/$/, "");
+  throw new UsageError(
+    `worker: URL is "${text}"; it must be ws://HOST:PORT, as the coordinator prints it. Copy its join command.`,
+    { url: text },
+    "E_USAGE_URL",
+  );
+}
+
+async function findToken(flags: WorkerFlags): Promise<string> {
+  const token = readToken(flags, process.env, (line) => process.stderr.write(`${line}\n`));
+  if (token !== undefined) return token;
+  if (process.stdin.isTTY === true) return promptToken();
+  throw new UsageError(
+    "worker: there is no token; a coordinator takes nobody without one. Pass --token-file, or set LOCKSTEP_TOKEN.",
+    {},
+    "E_USAGE_TOKEN",
+  );
+}
+
+function receiveToken(controller: AbortController): Promise<string> {
+  if (!process.connected)
+    throw new UsageError(
+      "worker: --token-from-parent is for children of `lockstep run`; use --token-file.",
+      {},
+      "E_USAGE_TOKEN",
+    );
+  process.once("disconnect", () => controller.abort());
+  return new Promise((resolve) => {
+    process.on("message", (message: { type?: string; token?: string }) => {
+      if (message.type === "token" && message.token !== undefined) resolve(message.token);
+      if (message.type === "stop") controller.abort();
+    });
+  });
+}
+
+/** A child of `run` leaves Ctrl-C to its parent, which the terminal interrupts as well. */
+function listenForStop(flags: WorkerFlags, controller: AbortController): () => void {
+  const abort = () => controller.abort();
+  if (flags.tokenFromParent === true) return onInterrupt({ first: () => {}, second: () => {} });
+  return onInterrupt({ first: abort, second: () => process.exit(exitStatus.interrupted) });
+}

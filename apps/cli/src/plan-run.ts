@@ -1,0 +1,177 @@
+/**
+ * @file What a run will be, decided and checked before anything starts: a new one or a resumed one, its configuration, its folder.
+ *
+ * Everything wrong that can be known here is a usage error: nothing was started, nothing written.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import type { CoordinatorOptions } from "@lockstep/coordinator/node";
+import { UsageError } from "./exit-status.js";
+import type { JobFlags, NumericClass } from "./flags/common-flags.js";
+import { type PreparedJob, prepareJob } from "./job/prepare-job.js";
+import { version } from "./program.js";
+import {
+  chooseNewRunFolder,
+  chooseResumeFolder,
+  findLastCheckpoint,
+  readRunConfig,
+  writeRunDirectory,
+} from "./run-directory.js";
+
+export interface PlannedRun {
+  readonly job: PreparedJob;
+  readonly runDir: string;
+  readonly numeric: NumericClass;
+  readonly stopAtStep: number;
+  /** The part of the coordinator's options that the plan decides. */
+  readonly coordinator: Pick<CoordinatorOptions, "runDir" | "job" | "numeric" | "initFrom" | "resume" | "stopAtStep">;
+  /** Writes the run directory. Called when nothing can be refused any more. */
+  readonly commit: () => void;
+}
+
+export interface PlanFlags extends JobFlags {
+  readonly numeric?: NumericClass;
+}
+
+export async function planRun(jobPath: string, flags: PlanFlags, cwd: string, now: Date): Promise<PlannedRun> {
+  return flags.resume === undefined
+    ? planNewRun(jobPath, flags, cwd, now)
+    : planResume(jobPath, flags, flags.resume, cwd);
+}
+
+async function planNewRun(jobPath: string, flags: PlanFlags, cwd: string, now: Date): Promise<PlannedRun> {
+  const job = await prepareJob(jobPath, flags.set, cwd);
+  const runDir = chooseNewRunFolder(flags.out, job.name, cwd, now);
+  const initFrom = flags.initFrom === undefined ? undefined : findWeights(flags.initFrom, cwd);
+  return describePlan({
+    job,
+    runDir,
+    flags,
+    seed: flags.seed ?? 0,
+    numeric: flags.numeric ?? "strict",
+    initFrom,
+    resume: undefined,
+  });
+}
+
+async function planResume(jobPath: string, flags: PlanFlags, resume: string | true, cwd: string): Promise<PlannedRun> {
+  const runDir = chooseResumeFolder(resume, flags.out, cwd);
+  const shown = relative(cwd, runDir) || ".";
+  const run = readRunConfig(runDir);
+  refuseChange(shown, "--seed", flags.seed, run.seed);
+  refuseChange(shown, "--numeric", flags.numeric, run.numeric);
+  if (flags.initFrom !== undefined) {
+    throw new UsageError(
+      "--resume: it goes on from a checkpoint, and --init-from would replace its weights; give one of the two.",
+      {},
+    );
+  }
+  const job = await prepareJob(jobPath, mergeSet(run.config, flags.set), cwd);
+  refuseChange(shown, "the job's code", job.bundleSha256, run.jobSha256);
+  const config = JSON.stringify(job.config);
+  if (config !== JSON.stringify(run.config)) {
+    throw new UsageError(
+      `--set: the run in ${shown} has another configuration; a resumed run keeps its own. Leave --set out.`,
+      { runDir },
+    );
+  }
+  const resumeFrom = findLastCheckpoint(runDir);
+  if (!resumeFrom) {
+    throw new UsageError(
+      `--resume: ${shown} holds no complete checkpoint; there is nothing to go on from. Start a new run.`,
+      { runDir },
+      "E_USAGE_RESUME",
+    );
+  }
+  return describePlan({
+    job,
+    runDir,
+    flags,
+    seed: run.seed,
+    numeric: run.numeric,
+    initFrom: undefined,
+    resume: resumeFrom,
+  });
+}
+
+interface PlanParts {
+  readonly job: PreparedJob;
+  readonly runDir: string;
+  readonly flags: PlanFlags;
+  readonly seed: number;
+  readonly numeric: NumericClass;
+  readonly initFrom: { readonly path: string; readonly sha256: string } | undefined;
+  readonly resume: { readonly dir: string; readonly step: number } | undefined;
+}
+
+function describePlan({ job, runDir, flags, seed, numeric, initFrom, resume }: PlanParts): PlannedRun {
+  const { totalSteps } = job.config;
+  const stopAtStep = Math.min(flags.steps ?? totalSteps, totalSteps);
+  if (resume && resume.step >= stopAtStep) {
+    throw new UsageError(
+      `--resume: the last checkpoint is of step ${resume.step}, and this invocation stops at step ${stopAtStep}; it must stop later. Raise --steps, at most to totalSteps = ${totalSteps}.`,
+      { checkpointStep: resume.step, stopAtStep },
+      "E_USAGE_RESUME",
+    );
+  }
+  return {
+    job,
+    runDir,
+    numeric,
+    stopAtStep,
+    coordinator: {
+      runDir,
+      job: {
+        name: job.name,
+        config: job.config,
+        seed,
+        numMicroBatches: job.numMicroBatches,
+        jobSha256: job.bundleSha256,
+        files: job.files.map(({ name, path, sha256, bytes }) => ({ name, path, sha256, bytes })),
+      },
+      numeric: flags.numeric,
+      stopAtStep,
+      ...(initFrom === undefined ? {} : { initFrom }),
+      ...(resume === undefined ? {} : { resume: { checkpointDir: resume.dir, step: resume.step } }),
+    },
+    commit: () => {
+      if (!resume) writeRunDirectory(runDir, job, { version, seed, numeric });
+    },
+  };
+}
+
+function mergeSet(config: Readonly<Record<string, unknown>>, pairs: readonly string[]): readonly string[] {
+  const kept = Object.entries(config).map(
+    ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  return [...kept, ...pairs];
+}
+
+function refuseChange(run: string, what: string, given: unknown, kept: unknown): void {
+  if (given === undefined || given === kept) return;
+  throw new UsageError(
+    `--resume: ${what} is ${String(given)}, and the run in ${run} began with ${String(kept)}; a resumed run must keep it. Leave it as it was, or start a new run with --init-from.`,
+    { what, given, kept },
+    "E_USAGE_RESUME",
+  );
+}
+
+/** The safetensors file that FILE means: itself, the model of a checkpoint, or that of a run's last checkpoint. */
+export function findWeights(file: string, cwd: string): { readonly path: string; readonly sha256: string } {
+  const absolute = resolve(cwd, file);
+  const path = existsSync(absolute) && statSync(absolute).isDirectory() ? weightsOfFolder(absolute) : absolute;
+  if (path === undefined || !existsSync(path)) {
+    throw new UsageError(
+      `--init-from: ${file} is no safetensors file, no checkpoint and no run with one; it must be one of them. Check the path.`,
+      { file },
+      "E_USAGE_INIT_FROM",
+    );
+  }
+  return { path, sha256: createHash("sha256").update(readFileSync(path)).digest("hex") };
+}
+
+function weightsOfFolder(folder: string): string | undefined {
+  const checkpoint = existsSync(join(folder, "model.safetensors")) ? folder : findLastCheckpoint(folder)?.dir;
+  return checkpoint === undefined ? undefined : join(checkpoint, "model.safetensors");
+}

@@ -1,0 +1,143 @@
+/**
+ * @file The command line as a commander program. Each command's code is loaded only when it runs.
+ *
+ * Nothing in here trains: a command is a function from its arguments to an exit status.
+ */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, Option } from "commander";
+import { type ExitStatus, exitStatus, statusOfError } from "./exit-status.js";
+import {
+  addComputeFlags,
+  addJobFlags,
+  addLogFlags,
+  amount,
+  collect,
+  count,
+  countOrZero,
+  numericFlag,
+  port,
+} from "./flags/common-flags.js";
+
+export const version = (
+  JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }
+).version;
+
+type Action = (...args: never[]) => Promise<ExitStatus>;
+
+/** Runs the command line and gives the exit status. Every error ends here, as one message. */
+export async function runProgram(args: readonly string[]): Promise<ExitStatus> {
+  let status: ExitStatus = exitStatus.completed;
+  const program = createProgram((ended) => {
+    status = ended;
+  });
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitStatus.completed : exitStatus.usage;
+    printError(error);
+    return statusOfError(error);
+  }
+}
+
+/** An error of ours is its message; anything else is a defect and shows where it came from. */
+export function printError(error: unknown): void {
+  const { code, message, stack } = error as { code?: unknown; message?: string; stack?: string };
+  const isOurs = typeof code === "string" && code.startsWith("E_") && code !== "E_UNEXPECTED";
+  process.stderr.write(`${isOurs ? `error: ${message} (${code})` : `error: ${stack ?? message ?? String(error)}`}\n`);
+}
+
+export function createProgram(onEnd: (status: ExitStatus) => void): Command {
+  const program = new Command("lockstep")
+    .description("Train one model on every machine you have; the result does not depend on who computed it.")
+    .version(version, "--version")
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .showHelpAfterError("(run with --help for all flags)")
+    .helpCommand(false)
+    .action(() => program.help());
+
+  const command = (usage: string, description: string) =>
+    program
+      .command(usage)
+      .description(description)
+      .allowExcessArguments(false)
+      .exitOverride()
+      .showHelpAfterError("(run with --help for all flags)");
+  const ending =
+    (load: () => Promise<Action>) =>
+    async (...args: unknown[]): Promise<void> => {
+      const action = (await load()) as (...args: unknown[]) => Promise<ExitStatus>;
+      onEnd(await action(...args.slice(0, -1)));
+    };
+
+  addLogFlags(
+    addComputeFlags(
+      addJobFlags(
+        command("run <job>", "train on this machine: a coordinator on loopback and N worker processes").option(
+          "--workers <n>",
+          "number of worker processes",
+          count,
+          1,
+        ),
+      ),
+    ),
+  ).action(ending(async () => (await import("./commands/run.js")).run));
+
+  addLogFlags(
+    addJobFlags(
+      command("coordinator <job>", "wait for workers on other machines, then train")
+        .option("--host <address>", "address to listen on; another than loopback needs a token", "127.0.0.1")
+        .option("--port <port>", "port to listen on; 0 takes a free one", port, 7733)
+        .option("--min-workers <n>", "start when this many workers are there", count, 1)
+        .option("--max-workers <n>", "take no more than this many workers", count)
+        .option("--join-timeout <s>", "seconds to wait for --min-workers", amount, 600)
+        .option("--token-file <file>", "file with the token that workers must show")
+        .option("--token <token>", "the token itself; process lists show it, prefer --token-file")
+        .addOption(numericFlag()),
+    ),
+  ).action(ending(async () => (await import("./commands/coordinator.js")).coordinator));
+
+  addLogFlags(
+    addComputeFlags(
+      command("worker <url>", "join a coordinator from this machine")
+        .option("--token-file <file>", "file with the coordinator's token")
+        .option("--token <token>", "the token itself; process lists show it, prefer --token-file")
+        .option("--name <name>", "what the coordinator's log calls this worker")
+        .option("--listen <host:port>", "address where other workers reach this one")
+        .addOption(new Option("--token-from-parent").hideHelp())
+        .option("--cache <dir>", "where files of runs are kept (default: a folder under the system's temporary one)"),
+    ),
+  ).action(ending(async () => (await import("./commands/worker.js")).worker));
+
+  command("generate <run>", "write text with a trained model")
+    .requiredOption("--prompt <text>", "text to continue")
+    .option("--max-tokens <n>", "tokens to write", count, 400)
+    .option("--temperature <t>", "0 always takes the likeliest token", amount, 0.8)
+    .option("--top-k <k>", "choose among the k likeliest; 0: among all", countOrZero, 0)
+    .option("--top-p <p>", "choose among the likeliest that hold this share of the probability", amount, 1)
+    .option("--seed <s>", "seed of the choice", countOrZero, 0)
+    .option("--threads <n>", "threads (default: all cores)", count)
+    .action(ending(async () => (await import("./commands/generate.js")).generate));
+
+  command("evaluate <run>", "loss of a trained model on its evaluation data")
+    .option("--json", "print JSON", false)
+    .option("--set <key=value>", "evaluate with another configuration, for example on another text", collect, [])
+    .option("--threads <n>", "threads (default: all cores)", count)
+    .action(ending(async () => (await import("./commands/evaluate.js")).evaluate));
+
+  command("inspect <path>", "describe a run or a checkpoint in words")
+    .option("--json", "print JSON", false)
+    .action(ending(async () => (await import("./commands/inspect.js")).inspect));
+
+  addComputeFlags(
+    command("check <job>", "is this job deterministic, and does it fit in memory")
+      .option("--seed <s>", "seed of weights, dropout and sampling", countOrZero, 0)
+      .option("--set <key=value>", "set a key of the job's configuration; may be repeated", collect, []),
+  ).action(ending(async () => (await import("./commands/check.js")).check));
+
+  command("doctor", "what this machine has, and what to install")
+    .option("--json", "print JSON", false)
+    .action(ending(async () => (await import("./commands/doctor.js")).doctor));
+  return program;
+}

@@ -1,0 +1,114 @@
+/**
+ * @file One run from its first line to its last, for `run` and `coordinator` alike: starts the coordinator, shows progress, turns
+ * Ctrl-C into a stop, prints the end.
+ */
+import { createCoordinator, type RunSummary } from "@lockstep/coordinator/node";
+import { type ExitStatus, exitStatus } from "./exit-status.js";
+import type { LogFlags } from "./flags/common-flags.js";
+import { onInterrupt } from "./interrupt.js";
+import type { PlannedRun } from "./plan-run.js";
+import { formatBytes, formatCount, formatDuration } from "./terminal/format.js";
+import { type CurvePoint, drawLossCurve } from "./terminal/loss-curve.js";
+import { createProgressView, type ProgressView } from "./terminal/progress.js";
+
+export interface SuperviseOptions extends LogFlags {
+  readonly host: string;
+  readonly port: number;
+  readonly token: string;
+  readonly minWorkers: number;
+  readonly maxWorkers: number;
+  readonly joinTimeoutMs: number;
+  /** Called when the coordinator listens; what it returns is stopped at the end. */
+  readonly onListening: (
+    url: string,
+    view: ProgressView,
+  ) => Promise<{ stop(graceMs: number): Promise<void> } | undefined>;
+  /** Printed under the summary. */
+  readonly farewell: (url: string) => string;
+}
+
+const workersGraceMs = 2_000;
+
+export async function superviseRun(plan: PlannedRun, options: SuperviseOptions): Promise<ExitStatus> {
+  const view = createProgressView({
+    format: options.logFormat,
+    quiet: options.quiet,
+    lastStep: plan.stopAtStep,
+    stream: process.stdout,
+    nowMs: Date.now,
+  });
+  const curve = { train: [] as CurvePoint[], evaluations: [] as CurvePoint[] };
+  const coordinator = await createCoordinator({
+    ...plan.coordinator,
+    host: options.host,
+    port: options.port,
+    token: options.token,
+    minWorkers: options.minWorkers,
+    maxWorkers: options.maxWorkers,
+    joinTimeoutMs: options.joinTimeoutMs,
+    onMetrics: (metrics) => {
+      curve.train.push({ step: metrics.step, loss: metrics.loss });
+      view.step(metrics);
+    },
+    onEvent: (event) => {
+      if (event.type === "evaluated" && typeof event.evalLoss === "number") {
+        curve.evaluations.push({ step: Number(event.step), loss: event.evalLoss });
+      }
+      showEvent(view, event);
+    },
+  });
+  const stopListening = onInterrupt({
+    first: () => {
+      view.warn("stopping after this step and writing a checkpoint; Ctrl-C again stops now");
+      coordinator.stop("interrupted");
+    },
+    second: () => coordinator.abort("interrupted twice"),
+  });
+  try {
+    const workers = await options.onListening(coordinator.url, view);
+    const summary = await coordinator.finished;
+    await workers?.stop(workersGraceMs);
+    view.end();
+    if (!options.quiet && options.logFormat === "pretty") {
+      process.stdout.write(describeEnd(summary, plan.runDir, drawLossCurve(curve.train, curve.evaluations)));
+      process.stdout.write(options.farewell(coordinator.url));
+    }
+    if (summary.error) process.stderr.write(`error: ${summary.error.message} (${summary.error.code})\n`);
+    return statusOfSummary(summary);
+  } finally {
+    stopListening();
+    await coordinator.dispose();
+  }
+}
+
+export function statusOfSummary(summary: Pick<RunSummary, "status" | "error">): ExitStatus {
+  if (summary.status === "completed") return exitStatus.completed;
+  if (summary.status === "interrupted") return exitStatus.interrupted;
+  return summary.error?.code === "E_JOIN_TIMEOUT" ? exitStatus.notEnoughWorkers : exitStatus.failed;
+}
+
+/** Events a person wants to read while the run goes on; the rest stands in events.jsonl. */
+function showEvent(view: ProgressView, event: { readonly type: string; readonly reason?: string }): void {
+  const shown = ["joined", "left", "refused", "generation", "evaluated", "checkpoint", "notice", "stopping"];
+  const warned = ["checkpointFailed", "failed", "left", "refused"];
+  const text = event.reason ?? event.type;
+  if (warned.includes(event.type)) view.warn(text, event);
+  else if (shown.includes(event.type)) view.note(text, event);
+}
+
+function describeEnd(summary: RunSummary, runDir: string, curve: string): string {
+  const rate =
+    summary.tokensPerSec === undefined || summary.tokensPerSec === null
+      ? `${formatCount(summary.samplesPerSec)} samples/s`
+      : `${formatCount(summary.tokensPerSec)} tokens/s`;
+  const loss = (value: number | null | undefined) => (typeof value === "number" ? value.toFixed(4) : "none");
+  return [
+    "",
+    ...(curve === "" ? [] : [curve, ""]),
+    `${summary.status} after ${summary.steps} steps in ${formatDuration(summary.wallMs)}: train loss ${loss(summary.trainLoss)}, held-out loss ${loss(summary.evalLoss)}`,
+    `${summary.worldSize} worker${summary.worldSize === 1 ? "" : "s"}, ${rate}, ${formatBytes(Math.round(summary.bytesSentPerWorkerPerStep))} sent per worker and step`,
+    ...(summary.paramsSha256 ? [`paramsSha256 ${summary.paramsSha256}`] : []),
+    `run directory ${runDir}`,
+    "",
+  ].join("\n");
+}
