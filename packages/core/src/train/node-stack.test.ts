@@ -89,7 +89,7 @@ describe("NodeStack", () => {
         fold.finish();
       });
       const node = stack.complete();
-      expect(memory.arrays.get(node.vector)).toEqual(oracle(leaves, 0, numLeaves));
+      expect(memory.arrays.get(node.vector.buffer)).toEqual(oracle(leaves, 0, numLeaves));
       expect(node.weight).toBe((numLeaves * (numLeaves + 1)) / 2);
       expect(pool.peakUsed).toBeLessThanOrEqual(Math.floor(Math.log2(numLeaves)) + 1);
       expect(pool.numUsed).toBe(1);
@@ -112,7 +112,7 @@ describe("NodeStack", () => {
         fold.add(2, memory.view(leaves[m]!.subarray(5), [3, 2], [2, 1]));
         fold.finish();
       }
-      return memory.arrays.get(stack.complete().vector)!;
+      return memory.arrays.get(stack.complete().vector.buffer)!;
     });
     const tail = sums[1]!.map((x, i) => Math.fround(x + sums[2]![i]!));
     expect(sums[0]!.map((x, i) => Math.fround(x + tail[i]!))).toEqual(oracle(leaves, 0, 11));
@@ -125,7 +125,7 @@ describe("NodeStack", () => {
     first.add(0, memory.view(new Float32Array(5).fill(-0), [5], [1]));
     first.finish();
     stack.leaf(0).finish();
-    expect([...memory.arrays.get(stack.complete().vector)!]).toEqual(new Array(11).fill(0));
+    expect([...memory.arrays.get(stack.complete().vector.buffer)!]).toEqual(new Array(11).fill(0));
   });
 
   test("a weight that is no count, and a node that is not complete, are refused", () => {

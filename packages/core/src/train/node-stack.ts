@@ -8,6 +8,8 @@
  */
 import type { DeviceBuffer, TensorView } from "../backend/backend.js";
 import { StateError, ValueError } from "../errors.js";
+import { contiguousStrides, isContiguousLayout } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
 import type { FlatLayout } from "./flat-layout.js";
 import type { VectorPool } from "./vector-pool.js";
 
@@ -16,13 +18,13 @@ export interface NodeSum {
   readonly lo: number;
   readonly hi: number;
   readonly weight: number;
-  readonly vector: DeviceBuffer;
+  readonly vector: Tensor;
 }
 
 /** One micro-batch on its way into the stack. */
 export interface LeafFold {
   /** The vector that holds the folded sum: final where parameters were added, if this was the node's last micro-batch. */
-  readonly vector: DeviceBuffer;
+  readonly vector: Tensor;
   /** Weight of what `vector` will hold. */
   readonly weight: number;
   /** Folds the gradient of the parameter at this place of the layout, f32; undefined stands for +0. Each place once. */
@@ -130,12 +132,7 @@ export class NodeStack {
     return folds;
   }
 
-  private fold(
-    index: number,
-    gradient: TensorView | undefined,
-    folded: readonly NodeSum[],
-    vector: DeviceBuffer,
-  ): void {
+  private fold(index: number, gradient: TensorView | undefined, folded: readonly NodeSum[], vector: Tensor): void {
     const { offset, length } = this.layout.parameters[index]!;
     if (length === 0) return;
     const { kernels } = this.pool.backend;
@@ -155,11 +152,11 @@ export class NodeStack {
 
   /** The gradient as one contiguous run of `length` elements. */
   private flatOf(gradient: TensorView | undefined, length: number): TensorView {
-    if (gradient !== undefined && isContiguous(gradient)) {
+    if (gradient !== undefined && isContiguousLayout(gradient.shape, gradient.strides)) {
       return { buffer: gradient.buffer, offset: gradient.offset, shape: [length], strides: [1], dtype: "f32" };
     }
     this.scratch ??= this.pool.backend.allocate(Math.max(...this.layout.parameters.map((p) => p.length)) * 4);
-    const window = this.pool.window(this.scratch, 0, length);
+    const window: TensorView = { buffer: this.scratch, offset: 0, shape: [length], strides: [1], dtype: "f32" };
     if (gradient === undefined) this.pool.backend.kernels.fill(window, 0);
     else this.pool.backend.kernels.copy(gradient, shapedLike(window, gradient));
     return window;
@@ -171,22 +168,7 @@ export class NodeStack {
   }
 }
 
-function isContiguous(view: TensorView): boolean {
-  let expected = 1;
-  for (let axis = view.shape.length - 1; axis >= 0; axis--) {
-    if (view.shape[axis] !== 1 && view.strides[axis] !== expected) return false;
-    expected *= view.shape[axis]!;
-  }
-  return true;
-}
-
 /** A contiguous window seen with the shape of another view. */
 function shapedLike(window: TensorView, view: TensorView): TensorView {
-  const strides: number[] = [];
-  let stride = 1;
-  for (let axis = view.shape.length - 1; axis >= 0; axis--) {
-    strides[axis] = stride;
-    stride *= view.shape[axis]!;
-  }
-  return { ...window, shape: view.shape, strides };
+  return { ...window, shape: view.shape, strides: contiguousStrides(view.shape) };
 }

@@ -1,12 +1,15 @@
 /** @file Flat f32 vectors of one length in a backend's memory, reused from step to step. */
-import type { Backend, DeviceBuffer, TensorView } from "../backend/backend.js";
+import type { Backend, TensorView } from "../backend/backend.js";
+import { untracked } from "../tensor/scope.js";
+import { contiguousStrides } from "../tensor/shape.js";
+import { Tensor } from "../tensor/tensor.js";
 
 export class VectorPool {
   readonly backend: Backend;
   /** Elements of each vector. */
   readonly length: number;
-  private readonly free: DeviceBuffer[] = [];
-  private readonly used = new Set<DeviceBuffer>();
+  private readonly free: Tensor[] = [];
+  private readonly used = new Set<Tensor>();
   private peak = 0;
 
   constructor(backend: Backend, length: number) {
@@ -15,15 +18,21 @@ export class VectorPool {
   }
 
   /** A vector with undefined contents, allocated only if none is free. */
-  acquire(): DeviceBuffer {
-    const vector = this.free.pop() ?? this.backend.allocate(this.length * 4);
+  acquire(): Tensor {
+    const vector = this.free.pop() ?? untracked(() => Tensor.allocate(this.backend, [this.length], "f32"));
     this.used.add(vector);
     this.peak = Math.max(this.peak, this.used.size);
     return vector;
   }
 
-  release(vector: DeviceBuffer): void {
+  release(vector: Tensor): void {
     if (this.used.delete(vector)) this.free.push(vector);
+  }
+
+  /** The elements that a parameter's gradient has in a vector, as a tensor of its shape outside of scopes. The vector stays the pool's. */
+  gradientIn(vector: Tensor, parameter: { readonly offset: number; readonly shape: readonly number[] }): Tensor {
+    const { offset, shape } = parameter;
+    return vector.alias({ offset, shape, strides: contiguousStrides(shape) });
   }
 
   /** Gives every vector back at once. */
@@ -32,8 +41,8 @@ export class VectorPool {
   }
 
   /** Elements [offset, offset + length) of a vector. */
-  window(vector: DeviceBuffer, offset: number, length: number): TensorView {
-    return { buffer: vector, offset, shape: [length], strides: [1], dtype: "f32" };
+  window(vector: Tensor, offset: number, length: number): TensorView {
+    return { buffer: vector.buffer, offset, shape: [length], strides: [1], dtype: "f32" };
   }
 
   get numUsed(): number {
@@ -51,7 +60,7 @@ export class VectorPool {
   }
 
   dispose(): void {
-    for (const vector of [...this.used, ...this.free]) this.backend.free(vector);
+    for (const vector of [...this.used, ...this.free]) vector.dispose();
     this.used.clear();
     this.free.length = 0;
   }

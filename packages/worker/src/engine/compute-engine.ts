@@ -1,0 +1,108 @@
+/**
+ * @file What a session asks of the side that computes: one model on one backend, on this thread or on another.
+ *
+ * Steps are as on the wire: step k >= 1 makes state k of state k - 1. Vectors lie in `memory`; addresses count bytes. A vector of a
+ * node stays as it is until the step is applied or another step begins, so that an exchange may read it at any time until then.
+ */
+import type { ErrorReport } from "../errors.js";
+import type { MemoryPlan } from "./memory-plan.js";
+
+/** Micro-batch, sum of its losses, its weight. */
+export type MicroBatchSum = [microBatch: number, sum: number, weight: number];
+
+export interface NodeRange {
+  readonly lo: number;
+  readonly hi: number;
+}
+
+/** One bucket of one node is final: floats [begin, end) of the vector at `address`. */
+export interface ReadyBucket {
+  readonly node: NodeRange;
+  /** Sum of the weights of the node's micro-batches. */
+  readonly weight: number;
+  /** First byte of the node's whole vector. */
+  readonly address: number;
+  readonly bucket: number;
+}
+
+export interface EngineInfo {
+  readonly numericClass: string;
+  readonly layoutHash: string;
+  /** Floats of the flat gradient. */
+  readonly gradientFloats: number;
+  readonly numTensors: number;
+  readonly numMicroBatches: number;
+  readonly numEvalMicroBatches: number;
+  readonly samplesPerStep: number;
+  /** First byte of the vector that the exchange fills with the reduced gradient. */
+  readonly reducedAddress: number;
+  /** State that the model and the optimizer hold now. */
+  readonly step: number;
+  readonly stateHash: string;
+}
+
+export interface ProbeResult {
+  readonly hash: string;
+  readonly tensors: readonly { readonly name: string; readonly hash: string }[];
+}
+
+export interface PreparedEngine {
+  readonly info: EngineInfo;
+  readonly probe: ProbeResult;
+  readonly plan: MemoryPlan;
+}
+
+export interface ComputeRequest {
+  readonly step: number;
+  readonly nodes: readonly NodeRange[];
+}
+
+export interface ComputedNodes {
+  readonly losses: readonly MicroBatchSum[];
+  /** Trained tokens; null when the job does not count tokens. */
+  readonly numTokens: number | null;
+  readonly computeMs: number;
+  /** False when `abort` came before the last node was complete. */
+  readonly isComplete: boolean;
+}
+
+export interface AppliedStep {
+  readonly stateHash: string;
+  readonly gradNorm: number;
+  readonly learningRate: number;
+  readonly applyMs: number;
+}
+
+/** The files of a checkpoint, by name, and what identifies the model in them. */
+export interface ExportedState {
+  readonly step: number;
+  readonly stateHash: string;
+  readonly files: readonly { readonly name: string; readonly bytes: Uint8Array }[];
+  readonly paramsSha256: string;
+}
+
+export interface ComputeEngine {
+  /** Where all vectors lie; the session's thread reads and writes them there. */
+  readonly memory: WebAssembly.Memory;
+  /**
+   * Builds data, model and optimizer, restores a state if there is one, and computes the probe micro-batch twice.
+   *
+   * @throws {JobError} E_NOT_DETERMINISTIC naming the first tensor that differs between the two; E_MEMORY_PLAN with the table.
+   */
+  prepare(): Promise<PreparedEngine>;
+  /** Computes nodes; `onBucket` is called while the last backward pass of a node still runs, in an order of its own. */
+  computeNodes(request: ComputeRequest, onBucket: (bucket: ReadyBucket) => void): Promise<ComputedNodes>;
+  /** Ends `computeNodes` after the micro-batch that runs. Finished nodes are kept. */
+  abort(): void;
+  /** Clips, sets the learning rate and updates, from the gradient in the reduced vector. */
+  applyStep(step: number): Promise<AppliedStep>;
+  /** Losses of evaluation micro-batches [lo, hi). */
+  evaluate(range: NodeRange): Promise<readonly MicroBatchSum[]>;
+  exportState(): Promise<ExportedState>;
+  dispose(): Promise<void>;
+}
+
+/** What travels back from an engine on another thread when a call failed. */
+export interface EngineFailure {
+  readonly error: ErrorReport;
+}
