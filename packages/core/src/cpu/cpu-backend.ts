@@ -14,10 +14,11 @@ import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
 import type { CpuNumericClass, Kernel, KernelHost } from "./kernel.js";
 import { createKernelTable, structuralKernels } from "./kernel-table.js";
 import { Launcher, type PublishedKernel, type ThreadTeam } from "./launcher.js";
-import { firstBufferAddress, maxPages, pageBytes } from "./memory-layout.js";
+import { firstBufferAddress, maxPages, pageBytes, tablesAddress } from "./memory-layout.js";
 import { buildModule } from "./module-builder.js";
 import { requireNumericClass } from "./numeric-class.js";
 import { isContiguous, numElements, stridedOffsets } from "./strided.js";
+import { piTable } from "./vector-math/pi-table.js";
 
 export interface CpuBackendOptions {
   /** Default "strict". */
@@ -75,6 +76,7 @@ export class CpuBackend implements Backend {
     this.memoryLimits = { initialPages: 1, maximumPages: maxPages, shared: isShared(options.memory) };
     this.#arena = new Arena(options.memory, { maxBytes: options.maxBytes ?? maxPages * pageBytes });
     this.#words = wordsOf(options.memory);
+    this.#words.f64.set(piTable(), tablesAddress / 8);
     this.#team = team;
     this.#launcher = new Launcher(this.#arena, team);
     this.#structural = this.#launcher.publish(buildModule(structuralKernels(), this.numericClass, this.memoryLimits));

@@ -12,6 +12,7 @@
  * - Scratch is private to the thread, 64-byte aligned, its contents undefined at each launch.
  */
 import type { NumericClass, TensorView } from "../backend/backend.js";
+import { argsBytes, maxPooledConstants } from "./memory-layout.js";
 import { FunctionBuilder, type Local, type WasmType } from "./wasm/assembler.js";
 
 /** The classes this backend can be. */
@@ -48,6 +49,8 @@ export interface KernelBody<A extends ArgTypes> {
   readonly context: BuildContext;
   /** Loads an argument into a new local. Call it once an argument, at the top. */
   arg(name: keyof A): Local;
+  /** v128 constants move out of loops: call it first in kernels whose loops hold many (exp, log ...), not in register-bound ones. */
+  poolConstants(): void;
   /** Loads the address of this thread's scratch memory into a new local. */
   scratch(): Local;
 }
@@ -88,6 +91,7 @@ export function defineKernel<const A extends ArgTypes>(
       end,
       context,
       arg: (argName) => load(args[argName] ?? "i32", firstArgOffset + 4 * names.indexOf(argName as string)),
+      poolConstants: () => f.poolConstants(block, argsBytes, maxPooledConstants),
       scratch: () => load("i32", 0),
     });
     return f;

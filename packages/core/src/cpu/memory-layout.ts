@@ -9,15 +9,18 @@ export const pageBytes = 65_536;
 export const maxPages = 65_536;
 
 export const maxThreads = 64;
-export const argsBlockBytes = 1_024;
+/** An args block: words of arguments, then room for pooled constants (see FunctionBuilder.poolConstants). */
+export const argsBlockBytes = 2_048;
+export const argsBytes = 1_024;
+export const maxPooledConstants = (argsBlockBytes - argsBytes) / 16;
 export const maxModules = 8_000;
 
 export const controlAddress = 64;
 export const argsAddress = 4_096;
 export const directoryAddress = argsAddress + maxThreads * argsBlockBytes;
 export const tablesAddress = directoryAddress + 64_000;
-export const tablesBytes = 1_024;
-export const firstBufferAddress = 3 * pageBytes;
+export const tablesBytes = 8_192;
+export const firstBufferAddress = 4 * pageBytes;
 
 /** Every buffer starts at and is padded to a multiple of this. */
 export const alignment = 64;

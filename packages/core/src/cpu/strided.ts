@@ -75,3 +75,14 @@ export function collapseDims(shape: readonly number[], operands: readonly (reado
   }
   return { shape: sizes, strides };
 }
+
+/** Row-major strides without gaps. */
+export function contiguousStrides(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length);
+  let stride = 1;
+  for (let dim = shape.length - 1; dim >= 0; dim--) {
+    strides[dim] = stride;
+    stride *= shape[dim] ?? 1;
+  }
+  return strides;
+}

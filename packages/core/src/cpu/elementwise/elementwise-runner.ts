@@ -1,9 +1,16 @@
-/** @file placeholder */
+/**
+ * @file Runs element-wise programs: brings operands into rows of stride 1 or 0, finds or makes the kernel, launches it.
+ *
+ * Nothing here changes bits: an element is computed alone, whichever way its operands are walked.
+ */
 import type { DeviceBuffer, TensorView } from "../../backend/backend.js";
 import type { ElementwiseProgram } from "../../expr/program.js";
 import type { KernelHost } from "../kernel.js";
-import type { Launcher } from "../launcher.js";
+import type { Launcher, PublishedKernel } from "../launcher.js";
+import { buildModule } from "../module-builder.js";
+import { collapseDims, contiguousStrides, isContiguous, numElements } from "../strided.js";
 import type { MemoryLimits } from "../wasm/assembler.js";
+import { costOfProgram, itemElements, programKernel, programKernelName } from "./program-kernel.js";
 
 export interface ElementwiseRunnerOptions {
   readonly host: KernelHost;
@@ -13,14 +20,172 @@ export interface ElementwiseRunnerOptions {
   readonly allocate: (bytes: number) => DeviceBuffer;
   readonly free: (buffer: DeviceBuffer) => void;
 }
+
+interface CompiledProgram {
+  readonly program: ElementwiseProgram;
+  /** Fewest elements worth a thread. */
+  readonly grainElements: number;
+  /** By the bits of isSplat. */
+  readonly kernels: Map<string, PublishedKernel>;
+}
+
+interface Walk {
+  readonly shape: readonly number[];
+  /** Per operand, inputs first; in the dims of `shape`. */
+  readonly strides: readonly (readonly number[])[];
+}
+
+/** A launch of this many additions takes about 20 us. */
+const grainAdditions = 131_072;
+/** More launches than this in one call: copying the odd operands is cheaper. */
+const maxOuterLaunches = 64;
+
 export class ElementwiseRunner {
-  constructor(_options: ElementwiseRunnerOptions) {}
-  run(
-    _program: ElementwiseProgram,
-    _inputs: readonly TensorView[],
-    _scalars: readonly number[],
-    _outputs: readonly TensorView[],
-  ): void {
-    throw new Error("soon");
+  readonly #options: ElementwiseRunnerOptions;
+  readonly #byProgram = new WeakMap<ElementwiseProgram, CompiledProgram>();
+  readonly #byKey = new Map<string, CompiledProgram>();
+
+  constructor(options: ElementwiseRunnerOptions) {
+    this.#options = options;
   }
+
+  run(
+    program: ElementwiseProgram,
+    inputs: readonly TensorView[],
+    scalars: readonly number[],
+    outputs: readonly TensorView[],
+  ): void {
+    const output = outputs[0];
+    if (!output || numElements(output.shape) === 0) return;
+    const compiled = this.#compiled(program);
+    const flat = flatWalk(inputs, outputs, output.shape);
+    if (flat) {
+      this.#launchWalk(compiled, flat, [...inputs, ...outputs], scalars);
+      return;
+    }
+    const temporaries: DeviceBuffer[] = [];
+    const straight = this.#straighten(inputs, output.shape, temporaries);
+    const operands = [...straight, ...outputs];
+    this.#launchWalk(compiled, walkOf(straight, outputs, output.shape), operands, scalars);
+    for (const buffer of temporaries) this.#options.free(buffer);
+  }
+
+  #compiled(program: ElementwiseProgram): CompiledProgram {
+    let compiled = this.#byProgram.get(program);
+    if (compiled) return compiled;
+    compiled = this.#byKey.get(program.key);
+    if (!compiled) {
+      const grainElements = Math.ceil(grainAdditions / Math.max(1, costOfProgram(program)));
+      compiled = { program, grainElements, kernels: new Map() };
+      this.#byKey.set(program.key, compiled);
+    }
+    this.#byProgram.set(program, compiled);
+    return compiled;
+  }
+
+  #kernel(compiled: CompiledProgram, isSplat: readonly boolean[]): PublishedKernel {
+    const pattern = isSplat.map(Number).join("");
+    let kernel = compiled.kernels.get(pattern);
+    if (!kernel) {
+      const definition = programKernel(compiled.program, isSplat);
+      const { host, launcher, memoryLimits } = this.#options;
+      const published = launcher.publish(buildModule([definition], host.numericClass, memoryLimits));
+      kernel = published.get(programKernelName) as PublishedKernel;
+      compiled.kernels.set(pattern, kernel);
+    }
+    return kernel;
+  }
+
+  /** Copies inputs whose inner stride is neither 0 nor 1 after collapsing, or all odd ones if too many launches would remain. */
+  #straighten(inputs: readonly TensorView[], shape: readonly number[], temporaries: DeviceBuffer[]): TensorView[] {
+    const first = collapseDims(shape, [contiguousStrides(shape), ...inputs.map((view) => view.strides)]);
+    let straight = inputs.map((view, i) => {
+      const inner = first.strides[i + 1]?.at(-1) ?? 0;
+      return inner === 0 || inner === 1 ? view : this.#copyOf(view, temporaries);
+    });
+    const again = collapseDims(shape, [contiguousStrides(shape), ...straight.map((view) => view.strides)]);
+    if (numElements(again.shape.slice(0, -2)) > maxOuterLaunches) {
+      straight = straight.map((view) => (isContiguous(view) ? view : this.#copyOf(view, temporaries)));
+    }
+    return straight;
+  }
+
+  #copyOf(view: TensorView, temporaries: DeviceBuffer[]): TensorView {
+    const buffer = this.#options.allocate(numElements(view.shape) * 4);
+    temporaries.push(buffer);
+    const copy: TensorView = { ...view, buffer, offset: 0, strides: contiguousStrides(view.shape) };
+    this.#options.copy(view, copy);
+    return copy;
+  }
+
+  #launchWalk(
+    compiled: CompiledProgram,
+    walk: Walk,
+    operands: readonly TensorView[],
+    scalars: readonly number[],
+  ): void {
+    const { host, launcher } = this.#options;
+    const numInputs = compiled.program.inputs.length;
+    const dims = walk.shape.length;
+    const rowLength = walk.shape[dims - 1] ?? 1;
+    const rows = dims > 1 ? (walk.shape[dims - 2] ?? 1) : 1;
+    const kernel = this.#kernel(
+      compiled,
+      walk.strides.slice(0, numInputs).map((s) => s[dims - 1] === 0),
+    );
+    const itemsPerRow = Math.ceil(rowLength / itemElements);
+    const grain = Math.ceil(compiled.grainElements / Math.min(rowLength, itemElements));
+    const addresses = operands.map((view) => host.addressOf(view));
+    const launch = (): void => {
+      const words = [rowLength, itemsPerRow];
+      for (let i = 0; i < addresses.length; i++) {
+        words.push(addresses[i] as number, dims > 1 ? 4 * ((walk.strides[i] as readonly number[])[dims - 2] ?? 0) : 0);
+      }
+      launcher.launchWords(kernel, words, scalars, { numItems: rows * itemsPerRow, grain });
+    };
+    const visit = (dim: number): void => {
+      if (dim >= dims - 2) {
+        launch();
+        return;
+      }
+      for (let i = 0; i < (walk.shape[dim] ?? 1); i++) {
+        visit(dim + 1);
+        walk.strides.forEach((s, o) => {
+          addresses[o] = (addresses[o] ?? 0) + 4 * (s[dim] ?? 0);
+        });
+      }
+      walk.strides.forEach((s, o) => {
+        addresses[o] = (addresses[o] ?? 0) - 4 * (s[dim] ?? 0) * (walk.shape[dim] ?? 1);
+      });
+    };
+    visit(0);
+  }
+}
+
+/** One row of everything, when each input is contiguous or a single value. */
+function flatWalk(
+  inputs: readonly TensorView[],
+  outputs: readonly TensorView[],
+  shape: readonly number[],
+): Walk | undefined {
+  const strides: (readonly number[])[] = [];
+  for (const view of inputs) {
+    if (isContiguous(view)) strides.push([1]);
+    else if (isSingleValue(view)) strides.push([0]);
+    else return undefined;
+  }
+  for (const _ of outputs) strides.push([1]);
+  return { shape: [numElements(shape)], strides };
+}
+
+function isSingleValue(view: TensorView): boolean {
+  for (let dim = 0; dim < view.shape.length; dim++) {
+    if (view.shape[dim] !== 1 && view.strides[dim] !== 0) return false;
+  }
+  return true;
+}
+
+function walkOf(inputs: readonly TensorView[], outputs: readonly TensorView[], shape: readonly number[]): Walk {
+  const contiguous = contiguousStrides(shape);
+  return collapseDims(shape, [...inputs.map((view) => view.strides), ...outputs.map(() => contiguous)]);
 }

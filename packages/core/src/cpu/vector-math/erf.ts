@@ -9,7 +9,9 @@ import { emitPolynomial } from "./polynomial.js";
 
 const near = [-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1];
 /** q(t) / t - 1 with its sign turned: the argument of exp is t * far(t) - t. */
-const far = [-1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1];
+const far = [
+  -1.7285347e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1,
+];
 const border = 0.927734375;
 /** erf of it is 1 in f32. */
 const saturation = 4;

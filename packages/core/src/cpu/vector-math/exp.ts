@@ -7,17 +7,19 @@
 import type { FunctionBuilder, Local } from "../wasm/assembler.js";
 import { emitPolynomial } from "./polynomial.js";
 
-const log2e = 1.44269504088896341;
+const log2e = Math.LOG2E;
 /** Highest bits of ln 2, few enough that n * ln2High is exact, and the rest. */
 const ln2High = 0.693359375;
-const ln2Low = -2.12194440e-4;
+const ln2Low = -2.1219444e-4;
 /** Adding and subtracting it rounds to an integer, which then stands in the low bits. */
 const roundingShift = 12_582_912;
 const roundingShiftBits = 0x4b400000;
 /** Beyond these the result is infinite, or zero. */
 const highest = 89;
 const lowest = -104;
-const coefficients = [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1];
+const coefficients = [
+  1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+];
 
 export interface ExpParts {
   /** e^r - 1 */

@@ -7,21 +7,33 @@ import type { FunctionBuilder, Local } from "../wasm/assembler.js";
 import { emitPolynomial } from "./polynomial.js";
 
 const coefficients = [
-  7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1,
-  -2.4999993993e-1, 3.3333331174e-1,
+  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+  2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 ];
 const ln2High = 0.693359375;
-const ln2Low = -2.12194440e-4;
+const ln2Low = -2.1219444e-4;
 const sqrtHalfBits = 0x3f3504f3;
 const smallestNormal = 2 ** -126;
 
 /** v128 x -> v128 ln x. Maximum error 1 ulp; log 0 = -inf, log inf = inf, NaN below 0; denormals are right too. */
 export function emitLog(f: FunctionBuilder): void {
   const [x, scaled, isDenormal, exponent, e, m, square] = f.locals("v128", 7) as Local[] as [
-    Local, Local, Local, Local, Local, Local, Local,
+    Local,
+    Local,
+    Local,
+    Local,
+    Local,
+    Local,
+    Local,
   ];
   f.tee(x).f32x4(smallestNormal).op("f32x4.lt").set(isDenormal);
-  f.get(x).f32x4(2 ** 23).op("f32x4.mul").get(x).get(isDenormal).op("v128.bitselect").tee(scaled);
+  f.get(x)
+    .f32x4(2 ** 23)
+    .op("f32x4.mul")
+    .get(x)
+    .get(isDenormal)
+    .op("v128.bitselect")
+    .tee(scaled);
   f.i32x4(sqrtHalfBits).op("i32x4.sub").i32(23).op("i32x4.shr_s").set(exponent);
   f.get(scaled).get(exponent).i32(23).op("i32x4.shl", "i32x4.sub").f32x4(1).op("f32x4.sub").set(m);
   f.get(exponent).i32x4(23).get(isDenormal).op("v128.and", "i32x4.sub", "f32x4.convert_i32x4_s").set(e);

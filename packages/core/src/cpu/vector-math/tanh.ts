@@ -13,7 +13,11 @@ const signBit = -2147483648;
 /** v128 x -> v128 tanh x. Maximum error 2 ulp; +-1 at +-inf, -0 stays -0, NaN stays NaN. */
 export function emitTanh(f: FunctionBuilder): void {
   const [x, power, m] = f.locals("v128", 3) as [Local, Local, Local];
-  f.tee(x).op("f32x4.abs").f32x4(saturation / 2).op("f32x4.pmin").set(m);
+  f.tee(x)
+    .op("f32x4.abs")
+    .f32x4(saturation / 2)
+    .op("f32x4.pmin")
+    .set(m);
   f.get(m).get(m).op("f32x4.add");
   const { fraction, exponent } = emitExpParts(f);
   emitPowerOfTwo(f, () => f.get(exponent));

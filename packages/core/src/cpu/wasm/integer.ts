@@ -24,6 +24,7 @@ export const and = (x: Int, y: Int): Int => fold("i32.and", [x, y]);
 export const lt = (x: Int, y: Int): Int => fold("i32.lt_s", [x, y]);
 export const ge = (x: Int, y: Int): Int => fold("i32.ge_s", [x, y]);
 export const eq = (x: Int, y: Int): Int => fold("i32.eq", [x, y]);
+export const shiftRight = (x: Int, bits: number): Int => fold("i32.shr_u", [x, bits]);
 /** Bytes of `count` four-byte elements. */
 export const words = (count: Int): Int => fold("i32.shl", [count, 2]);
 /** Both sides are emitted twice: pass locals and constants. */
