@@ -1,1 +1,10 @@
-export {};
+export * from "./clock.js";
+export * from "./errors.js";
+export * from "./exchange/exchange-plan.js";
+export * from "./exchange/gradient-exchange.js";
+export * from "./exchange/vector-ops.js";
+export * from "./group/frame-router.js";
+export * from "./group/process-group.js";
+export * from "./transport/transport.js";
+export * from "./tree/merge-plan.js";
+export * from "./tree/tree-shape.js";

@@ -1,0 +1,116 @@
+/**
+ * @file Errors of collectives. `code` is stable, `fields` hold the values, the message is made from them.
+ *
+ * Message form: `where: what is, with values; what must be. What to do.` A collective's error also says what becomes of
+ * the step, so that nobody guesses.
+ */
+
+export type CollectiveErrorFields = Readonly<Record<string, unknown>>;
+
+/** Codes of `CollectiveError`. */
+export type CollectiveErrorCode =
+  | "E_PEER_LOST"
+  | "E_PEER_TIMEOUT"
+  | "E_GENERATION_CHANGED"
+  | "E_NOT_FINITE"
+  | "E_NO_WEIGHT"
+  | "E_FRAME_REFUSED"
+  | "E_HASH"
+  | "E_QUEUE_FULL"
+  | "E_LINK"
+  | "E_COVER"
+  | "E_ARGUMENT"
+  | "E_DISPOSED";
+
+/** A collective, or a link that carries it, cannot go on. Nothing of a step is applied when one is thrown. */
+export class CollectiveError extends Error {
+  readonly code: CollectiveErrorCode;
+  readonly fields: CollectiveErrorFields;
+
+  constructor(
+    code: CollectiveErrorCode,
+    message: string,
+    fields: CollectiveErrorFields = {},
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = "CollectiveError";
+    this.code = code;
+    this.fields = fields;
+  }
+}
+
+/** Where a collective stands: part of every message about it. */
+export interface CollectivePlace {
+  readonly where: string;
+  readonly step: number;
+  readonly generation: number;
+  readonly worldSize: number;
+}
+
+export interface LatePeer {
+  readonly rank: number;
+  readonly workerId: string;
+  readonly bucket: number;
+  readonly numBuckets: number;
+  readonly deadlineMs: number;
+}
+
+export function peerTimeoutError(place: CollectivePlace, late: LatePeer): CollectiveError {
+  return new CollectiveError(
+    "E_PEER_TIMEOUT",
+    `${place.where}: rank ${late.rank} (worker "${late.workerId}") did not deliver bucket ${late.bucket + 1}/${late.numBuckets} of ` +
+      `step ${place.step} within ${late.deadlineMs} ms (generation ${place.generation}, worldSize ${place.worldSize}); every rank ` +
+      `must deliver before the deadline. The step is not applied. If this repeats, compare its uplink with bucketBytes.`,
+    { ...place, ...late },
+  );
+}
+
+export interface LostPeer {
+  readonly rank: number;
+  readonly workerId: string;
+  readonly reason: string;
+}
+
+export function peerLostError(place: CollectivePlace, lost: LostPeer): CollectiveError {
+  return new CollectiveError(
+    "E_PEER_LOST",
+    `${place.where}: rank ${lost.rank} (worker "${lost.workerId}") is gone before step ${place.step} was complete: ${lost.reason} ` +
+      `(generation ${place.generation}, worldSize ${place.worldSize}); every rank must stay until it is. The step is not applied.`,
+    { ...place, ...lost },
+  );
+}
+
+export function generationChangedError(place: CollectivePlace, reason: string): CollectiveError {
+  return new CollectiveError(
+    "E_GENERATION_CHANGED",
+    `${place.where}: step ${place.step} of generation ${place.generation} was given up: ${reason}. Its node sums are as they were; ` +
+      `a new attempt uses them.`,
+    { ...place, reason },
+  );
+}
+
+export interface NotFinite {
+  readonly rank: number;
+  readonly workerId: string;
+  /** undefined when every node is finite and their sum is not. */
+  readonly node: { readonly lo: number; readonly hi: number } | undefined;
+  readonly bucket: number;
+  /** In the flat gradient. */
+  readonly firstIndex: number;
+  readonly value: number;
+}
+
+export function notFiniteError(place: CollectivePlace, what: NotFinite): CollectiveError {
+  const source =
+    what.node === undefined
+      ? `the sum over all micro-batches, reduced by rank ${what.rank} (worker "${what.workerId}"), has`
+      : `rank ${what.rank} (worker "${what.workerId}") delivered for micro-batches ${what.node.lo}..${what.node.hi - 1}`;
+  return new CollectiveError(
+    "E_NOT_FINITE",
+    `${place.where}: ${source} ${what.value} at element ${what.firstIndex} of the flat gradient (bucket ${what.bucket}, step ${place.step}, ` +
+      `generation ${place.generation}); every element must be finite. Nothing was applied. Lower the learning rate or look at that ` +
+      `batch's loss.`,
+    { ...place, ...what },
+  );
+}

@@ -1,0 +1,434 @@
+/**
+ * @file One attempt of one step: node vectors in, the reduced gradient out, the same bits on every rank.
+ *
+ * A worker provides the buckets of its nodes as they become final, in any order; each block goes to its owner at once.
+ * The owner completes the tree sum, divides once by the total weight, checks that every value is finite, hashes the
+ * block, writes it to its destination and sends it to the others (directly, or around a ring in larger groups), who
+ * verify the hash. No float is ever added in rank order (L1).
+ *
+ * Not here: which nodes a rank computes, what is done with the result. The provided vectors are read, never written;
+ * they and the destination must stay until `done` settles. Nothing of the destination may be used before.
+ */
+import { BULK_HEADER_BYTES, type BulkHeader, emptyBulkHeader, type HashWords } from "@lockstep/protocol";
+import { CollectiveError, notFiniteError } from "../errors.js";
+import type { FramePlace } from "../group/frame-router.js";
+import { type Debt, frameRefusedError, PendingCollective, placeFields } from "../group/pending-collective.js";
+import type { ProcessGroup } from "../group/process-group.js";
+import { type BulkFrame, bytesOf } from "../transport/transport.js";
+import { type MergePlan, mergePlanOf, sumOverPlan } from "../tree/merge-plan.js";
+import type { TreeRange } from "../tree/tree-shape.js";
+import { BlockReduction } from "./block-reduction.js";
+import { type ExchangeBlock, type ExchangePlan, type FlatBucket, planExchange } from "./exchange-plan.js";
+import { createVectorPool, type VectorOps, type VectorPool } from "./vector-ops.js";
+
+/** Larger groups gather around a ring: one link out of each rank instead of worldSize - 1. */
+export const DEFAULT_RING_ABOVE = 8;
+export const DEFAULT_FRAME_BYTES = 1_048_576 + BULK_HEADER_BYTES;
+
+export interface GradientExchangeOptions {
+  readonly step: number;
+  readonly attempt: number;
+  readonly numMicroBatches: number;
+  /** Disjoint cover of [0, numMicroBatches) by nodes of its tree. */
+  readonly nodesByRank: readonly (readonly TreeRange[])[];
+  readonly buckets: readonly FlatBucket[];
+  /** The reduced gradient, of the whole flat length. */
+  readonly destination: Float32Array;
+  readonly ops: VectorOps;
+  readonly pool?: VectorPool;
+  /** Header and payload of one frame; at most the protocol's limit. */
+  readonly maxFrameBytes?: number;
+  readonly ringAbove?: number;
+  /** From creation to the last frame; the group's by default. */
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ExchangeTimings {
+  readonly startedMs: number;
+  /** undefined when nothing was sent. */
+  readonly firstFrameSentMs: number | undefined;
+  readonly lastProvidedMs: number;
+  readonly completedMs: number;
+}
+
+export interface ExchangeResult {
+  /** 32 hex digits over the blocks' hashes in flat order: equal on all ranks of one generation. */
+  readonly gradientHash: string;
+  /** Four u32 a block, in flat order. */
+  readonly blockHashes: Uint32Array;
+  /** Tree sum of the nodes' weights. */
+  readonly totalWeight: number;
+  /** Headers included. */
+  readonly bytesSent: number;
+  readonly timings: ExchangeTimings;
+}
+
+/** What one rank provides: a node of its own and its weight. */
+export interface ProvidedNode extends TreeRange {
+  readonly weight: number;
+}
+
+export class GradientExchange {
+  readonly done: Promise<ExchangeResult>;
+  private readonly group: ProcessGroup;
+  private readonly options: GradientExchangeOptions;
+  private readonly pending: PendingCollective<ExchangeResult>;
+  private readonly place: FramePlace;
+  private readonly plan: ExchangePlan;
+  private readonly merge: MergePlan;
+  private readonly pool: VectorPool;
+  private readonly isRing: boolean;
+  /** Of owned blocks. */
+  private readonly reductions: (BlockReduction | undefined)[];
+  private readonly isComplete: Uint8Array;
+  private readonly blockHashes: Uint32Array;
+  private readonly weights: (number | undefined)[];
+  private readonly provided = new Set<string>();
+  private totalWeight: number | undefined;
+  private numIncomplete: number;
+  private readonly startedMs: number;
+  private lastProvidedMs: number;
+
+  /**
+   * @throws {CollectiveError} E_COVER when the nodes are no cover, E_ARGUMENT when the destination is too short.
+   */
+  constructor(group: ProcessGroup, options: GradientExchangeOptions) {
+    this.group = group;
+    this.options = options;
+    this.merge = mergePlanOf(options.numMicroBatches, options.nodesByRank);
+    const maxBlockElements = Math.floor(((options.maxFrameBytes ?? DEFAULT_FRAME_BYTES) - BULK_HEADER_BYTES) / 4);
+    this.plan = planExchange(options.buckets, { worldSize: group.worldSize, maxBlockElements });
+    assertDestination(options, group.worldSize);
+    this.pool = options.pool ?? createVectorPool();
+    this.isRing = group.worldSize > (options.ringAbove ?? DEFAULT_RING_ABOVE);
+    const numBlocks = this.plan.blocks.length;
+    this.isComplete = new Uint8Array(numBlocks);
+    this.blockHashes = new Uint32Array(4 * numBlocks);
+    this.numIncomplete = numBlocks;
+    this.weights = new Array(this.merge.leaves.length).fill(undefined);
+    this.startedMs = group.clock.nowMs();
+    this.lastProvidedMs = this.startedMs;
+    const tools = { ops: options.ops, pool: this.pool };
+    this.reductions = this.plan.blocks.map((block) =>
+      block.ownerRank === group.rank ? new BlockReduction(this.merge, tools, this.destinationOf(block)) : undefined,
+    );
+    const { step, attempt } = options;
+    this.place = { stream: "gradient", generation: group.generation, step, attempt };
+    this.pending = new PendingCollective<ExchangeResult>(group, {
+      where: "allReduce",
+      place: this.place,
+      deadlineMs: options.deadlineMs,
+      signal: options.signal,
+      findDebt: (rank) => this.findDebt(rank),
+      onFrame: (rank, frame) => this.receive(rank, frame),
+      onEnd: () => this.release(),
+    });
+    this.done = this.pending.done;
+    this.pending.open();
+  }
+
+  /** Bytes given to the transport so far, headers included. */
+  get bytesSent(): number {
+    return this.pending.bytesSent;
+  }
+
+  /**
+   * Gives one bucket of a node of this rank; its blocks leave at once.
+   *
+   * @param vector the node's sum over this bucket, f32, of the bucket's length; stays the caller's.
+   * @throws {CollectiveError} E_ARGUMENT when the node or the bucket is not this rank's, is given twice, or has another
+   *   length or weight than before. After the exchange is over nothing happens.
+   */
+  provide(node: ProvidedNode, bucket: number, vector: Float32Array): void {
+    if (this.pending.isOver) return;
+    const leaf = this.assertProvided(node, bucket, vector);
+    this.lastProvidedMs = this.group.clock.nowMs();
+    const { offset: bucketOffset } = this.plan.buckets[bucket]!;
+    this.pending.guard(() => {
+      for (const block of this.plan.blocksByBucket[bucket]!) {
+        const begin = block.offset - bucketOffset;
+        const piece = vector.subarray(begin, begin + block.length);
+        if (block.ownerRank === this.group.rank) this.insert(block, leaf, { vector: piece, isReceived: false });
+        else this.sendNode(block, leaf, piece);
+      }
+    });
+  }
+
+  /** Ends the exchange; `done` rejects with the reason as E_GENERATION_CHANGED. */
+  abort(reason: string): void {
+    this.pending.fail(
+      new CollectiveError(
+        "E_GENERATION_CHANGED",
+        `allReduce: step ${this.options.step} of generation ${this.group.generation} was given up: ${reason}.`,
+        { ...this.pending.place, reason },
+      ),
+    );
+  }
+
+  private assertProvided(node: ProvidedNode, bucket: number, vector: Float32Array): number {
+    const leaf = this.merge.leafOf(node.lo, node.hi);
+    const length = this.plan.buckets[bucket]?.length;
+    const key = `${leaf}/${bucket}`;
+    const refuse = (what: string): never => {
+      throw new CollectiveError("E_ARGUMENT", `provide: node [${node.lo}, ${node.hi}), bucket ${bucket}: ${what}.`, {
+        node: { lo: node.lo, hi: node.hi },
+        bucket,
+      });
+    };
+    if (leaf === undefined || this.merge.leaves[leaf]!.rank !== this.group.rank)
+      return refuse(`it is not rank ${this.group.rank}'s`);
+    if (length === undefined) return refuse(`there are ${this.plan.buckets.length} buckets`);
+    if (vector.length !== length) refuse(`the vector has ${vector.length} elements; it must have ${length}`);
+    if (this.provided.has(key)) refuse("it is given twice; it must be given once");
+    this.assertWeight(leaf, node.weight, refuse);
+    this.provided.add(key);
+    return leaf;
+  }
+
+  private assertWeight(leaf: number, weight: number, refuse: (what: string) => never): void {
+    const before = this.weights[leaf];
+    if (!(Number.isFinite(weight) && weight >= 0))
+      refuse(`its weight is ${weight}; it must be finite and not negative`);
+    if (before !== undefined && before !== weight) refuse(`its weight is ${weight} and was ${before}; it must stay`);
+    this.weights[leaf] = weight;
+  }
+
+  private sendNode(block: ExchangeBlock, leaf: number, piece: Float32Array): void {
+    const { lo, hi } = this.merge.leaves[leaf]!;
+    const header: BulkHeader = {
+      ...this.headerOf(block, "nodeShard"),
+      nodeLo: lo,
+      nodeHi: hi,
+      weight: this.weights[leaf]!,
+    };
+    this.pending.send(block.ownerRank, { header, payload: bytesOf(piece) });
+  }
+
+  private headerOf(block: ExchangeBlock, kind: "nodeShard" | "reducedShard"): BulkHeader {
+    return {
+      ...emptyBulkHeader,
+      ...placeFields(this.place),
+      kind,
+      bucket: block.bucket,
+      shard: block.shard,
+      block: block.index,
+      ownerRank: block.ownerRank,
+      elementOffset: block.offset,
+      elementCount: block.length,
+      senderRank: this.group.rank,
+    };
+  }
+
+  private receive(rank: number, frame: BulkFrame): void {
+    const { header } = frame;
+    const block = this.plan.blocks[header.block];
+    if (
+      block === undefined ||
+      block.bucket !== header.bucket ||
+      block.shard !== header.shard ||
+      block.ownerRank !== header.ownerRank ||
+      block.offset !== header.elementOffset ||
+      block.length !== header.elementCount
+    ) {
+      throw this.refused(
+        rank,
+        `block ${header.block} with ${header.elementCount} elements of bucket ${header.bucket}, not in the plan`,
+      );
+    }
+    if (header.kind === "nodeShard") this.receiveNode(rank, block, frame);
+    else if (header.kind === "reducedShard") this.receiveReduced(rank, block, frame);
+    else throw this.refused(rank, `a frame of kind ${header.kind} into a gradient exchange`);
+  }
+
+  private receiveNode(rank: number, block: ExchangeBlock, { header, payload }: BulkFrame): void {
+    const leaf = this.merge.leafOf(header.nodeLo, header.nodeHi);
+    const name = `node [${header.nodeLo}, ${header.nodeHi}) of bucket ${header.bucket}`;
+    if (leaf === undefined || this.merge.leaves[leaf]!.rank !== rank)
+      throw this.refused(rank, `${name}, which is not its own`);
+    if (block.ownerRank !== this.group.rank)
+      throw this.refused(rank, `${name}, whose shard rank ${block.ownerRank} owns`);
+    if (this.isComplete[block.index] === 1 || this.reductions[block.index]!.has(leaf))
+      throw this.refused(rank, `${name} twice`);
+    this.assertWeight(leaf, header.weight, (what) => {
+      throw this.refused(rank, `${name}: ${what}`);
+    });
+    this.insert(block, leaf, { vector: this.pool.receive(payload), isReceived: true });
+  }
+
+  private insert(block: ExchangeBlock, leaf: number, node: { vector: Float32Array; isReceived: boolean }): void {
+    const reduction = this.reductions[block.index]!;
+    reduction.insert(leaf, node.vector, node.isReceived);
+    if (reduction.sum !== undefined) this.finishBlock(block, reduction, reduction.sum);
+  }
+
+  /** Divides, checks, hashes, sends on: the block's sum is complete. */
+  private finishBlock(block: ExchangeBlock, reduction: BlockReduction, sum: Float32Array): void {
+    const { ops } = this.options;
+    const destination = this.destinationOf(block);
+    this.totalWeight ??= sumOverPlan(this.merge, this.weights as number[]);
+    if (this.totalWeight === 0) throw this.noWeightError();
+    ops.divide(destination, sum, Math.fround(this.totalWeight));
+    const firstBad = ops.findNonFinite(destination);
+    if (firstBad >= 0) throw this.notFinite(block, reduction, { index: firstBad, value: destination[firstBad]! });
+    const payloadHash = ops.hash(destination);
+    reduction.release();
+    const header: BulkHeader = { ...this.headerOf(block, "reducedShard"), weight: this.totalWeight, payloadHash };
+    for (const rank of this.gatherTargets(block)) this.pending.send(rank, { header, payload: bytesOf(destination) });
+    this.complete(block, payloadHash);
+  }
+
+  private receiveReduced(rank: number, block: ExchangeBlock, { header, payload }: BulkFrame): void {
+    const name = `the reduced shard ${block.shard} of bucket ${block.bucket}`;
+    if (rank !== this.gatherSource(block))
+      throw this.refused(rank, `${name}, which rank ${this.gatherSource(block)} must send`);
+    if (this.isComplete[block.index] === 1) throw this.refused(rank, `${name} twice`);
+    this.totalWeight ??= header.weight;
+    if (header.weight !== this.totalWeight) {
+      throw this.refused(rank, `${name} divided by ${header.weight}; the total weight is ${this.totalWeight}`);
+    }
+    const destination = this.destinationOf(block);
+    bytesOf(destination).set(payload);
+    const hash = this.options.ops.hash(destination);
+    if (hash.some((word, i) => word !== header.payloadHash[i])) {
+      throw new CollectiveError(
+        "E_HASH",
+        `allReduce: rank ${rank} (worker "${this.group.members[rank]}") sent ${name} with hash ${hexOf(header.payloadHash)}, but its ` +
+          `bytes have ${hexOf(hash)}; they must be the same. The step is not applied.`,
+        { ...this.pending.place, rank, workerId: this.group.members[rank], bucket: block.bucket, shard: block.shard },
+      );
+    }
+    const forwarded = { ...header, senderRank: this.group.rank };
+    if (this.isRing) {
+      for (const next of this.gatherTargets(block))
+        this.pending.send(next, { header: forwarded, payload: bytesOf(destination) });
+    }
+    this.complete(block, hash);
+  }
+
+  /** To whom this rank passes a reduced block: everyone from its owner, or the next of the ring until the owner. */
+  private gatherTargets(block: ExchangeBlock): number[] {
+    const { rank, worldSize } = this.group;
+    if (!this.isRing) return Array.from({ length: worldSize - 1 }, (_, i) => (rank + 1 + i) % worldSize);
+    const next = (rank + 1) % worldSize;
+    return next === block.ownerRank ? [] : [next];
+  }
+
+  private gatherSource(block: ExchangeBlock): number {
+    if (block.ownerRank === this.group.rank) return -1;
+    return this.isRing ? (this.group.rank + this.group.worldSize - 1) % this.group.worldSize : block.ownerRank;
+  }
+
+  private complete(block: ExchangeBlock, hash: HashWords): void {
+    this.isComplete[block.index] = 1;
+    this.blockHashes.set(hash, 4 * block.index);
+    this.numIncomplete--;
+    if (this.numIncomplete > 0) return;
+    this.pending.flushed().then(() => this.pending.guard(() => this.pending.resolve(this.result())));
+  }
+
+  private result(): ExchangeResult {
+    const words = this.blockHashes;
+    return {
+      gradientHash: hexOf(this.options.ops.hash(new Float32Array(words.buffer))),
+      blockHashes: words,
+      totalWeight: this.totalWeight!,
+      bytesSent: this.pending.bytesSent,
+      timings: {
+        startedMs: this.startedMs,
+        firstFrameSentMs: this.pending.firstFrameSentAtMs,
+        lastProvidedMs: this.lastProvidedMs,
+        completedMs: this.group.clock.nowMs(),
+      },
+    };
+  }
+
+  /** Nodes that are missing first: a shard that is missing may wait for one. */
+  private findDebt(rank?: number): Debt | undefined {
+    const numBuckets = this.plan.buckets.length;
+    const isWanted = (leaf: number): boolean => {
+      const of = this.merge.leaves[leaf]!.rank;
+      return rank === undefined ? of !== this.group.rank : of === rank;
+    };
+    const open = this.plan.blocks.filter((block) => this.isComplete[block.index] === 0);
+    for (const block of open) {
+      const leaf = this.reductions[block.index]?.firstMissingLeaf(isWanted);
+      if (leaf !== undefined) return { rank: this.merge.leaves[leaf]!.rank, bucket: block.bucket, numBuckets };
+    }
+    const own = rank === undefined ? this.findOwnDebt(numBuckets) : undefined;
+    if (own !== undefined) return own;
+    for (const block of open) {
+      const source = this.gatherSource(block);
+      if (source >= 0 && (rank === undefined || source === rank))
+        return { rank: source, bucket: block.bucket, numBuckets };
+    }
+    return undefined;
+  }
+
+  private findOwnDebt(numBuckets: number): Debt | undefined {
+    const { rank } = this.group;
+    for (let leaf = 0; leaf < this.merge.leaves.length; leaf++) {
+      if (this.merge.leaves[leaf]!.rank !== rank) continue;
+      for (let bucket = 0; bucket < numBuckets; bucket++) {
+        if (!this.provided.has(`${leaf}/${bucket}`)) return { rank, bucket, numBuckets };
+      }
+    }
+    return undefined;
+  }
+
+  private notFinite(
+    block: ExchangeBlock,
+    reduction: BlockReduction,
+    bad: { index: number; value: number },
+  ): CollectiveError {
+    const found = reduction.findNonFinite();
+    const leaf = found === undefined ? undefined : this.merge.leaves[found.leaf]!;
+    const rank = leaf?.rank ?? this.group.rank;
+    return notFiniteError(this.pending.place, {
+      rank,
+      workerId: this.group.members[rank]!,
+      node: leaf === undefined ? undefined : { lo: leaf.lo, hi: leaf.hi },
+      bucket: block.bucket,
+      firstIndex: block.offset + (found?.index ?? bad.index),
+      value: found?.value ?? bad.value,
+    });
+  }
+
+  private noWeightError(): CollectiveError {
+    return new CollectiveError(
+      "E_NO_WEIGHT",
+      `allReduce: all ${this.merge.numMicroBatches} micro-batches of step ${this.options.step} have weight 0 together; at least one ` +
+        "sample or token must be trained on. Nothing was applied.",
+      { ...this.pending.place },
+    );
+  }
+
+  private refused(rank: number, what: string): CollectiveError {
+    return frameRefusedError(this.pending.place, { rank, workerId: this.group.members[rank]! }, what);
+  }
+
+  private destinationOf(block: ExchangeBlock): Float32Array {
+    return this.options.destination.subarray(block.offset, block.offset + block.length);
+  }
+
+  private release(): void {
+    for (const reduction of this.reductions) reduction?.release();
+  }
+}
+
+/** 32 hex digits of four u32. @source none: ours */
+export function hexOf(hash: HashWords): string {
+  return hash.map((word) => word.toString(16).padStart(8, "0")).join("");
+}
+
+function assertDestination(options: GradientExchangeOptions, worldSize: number): void {
+  const length = options.buckets.reduce((max, bucket) => Math.max(max, bucket.offset + bucket.length), 0);
+  if (options.destination.length < length || options.nodesByRank.length !== worldSize) {
+    throw new CollectiveError(
+      "E_ARGUMENT",
+      `allReduce: destination has ${options.destination.length} elements and nodesByRank ${options.nodesByRank.length} ranks; they must ` +
+        `have ${length} and ${worldSize}.`,
+      { length: options.destination.length, needed: length, worldSize, numRanks: options.nodesByRank.length },
+    );
+  }
+}
