@@ -82,7 +82,7 @@ function listFiles(folder) {
 
 const roomOf = (file) => (file.startsWith("packages/") ? file.split("/")[1] : undefined);
 const isTestFile = (file) =>
-  /\.(test|bench)\.ts$/.test(file) || file.startsWith("tests/") || file.includes("/src/testing/");
+  /\.(test|bench|testkit)\.ts$/.test(file) || file.startsWith("tests/") || file.includes("/src/testing/");
 const isNodePart = (file) => file.includes("/src/node/");
 const isExcused = (tree, rule, file) =>
   (tree.exceptions[rule] ?? []).some(({ path }) => file === path || (path.endsWith("/") && file.startsWith(path)));

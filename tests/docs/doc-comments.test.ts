@@ -1,0 +1,129 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import * as core from "@lockstep/core";
+import { describe, expect, test } from "vitest";
+import { docCommentsOf, examplesOf, exportedFunctions } from "./doc-comments.js";
+import { documents, fencedBlocks, isSource, listFiles, read, root } from "./repository.js";
+
+const coveredFolders = ["ops", "nn", "losses", "optim", "schedules"].map((folder) => `packages/core/src/${folder}`);
+
+describe("every function that core and collectives export says its shapes or its source", () => {
+  const folders = [...coveredFolders, "packages/collectives/src"];
+  const publicNames = new Set([
+    ...namesExportedBy("packages/core/src"),
+    ...namesExportedBy("packages/collectives/src"),
+  ]);
+  const files = folders.flatMap((folder) => listFiles(folder, isSource)).filter((path) => !path.includes("/testing/"));
+
+  test.each(files)("%s", (file) => {
+    const bare = exportedFunctions(read(file))
+      .filter(({ name }) => publicNames.has(name))
+      .filter(({ doc }) => !/@shape|@source/.test(doc))
+      .map(({ name }) => name);
+    expect(bare).toEqual([]);
+  });
+});
+
+/** Names that the index of a package re-exports, `export *` followed. */
+function namesExportedBy(folder: string): string[] {
+  const names: string[] = [];
+  const visit = (path: string): void => {
+    const text = read(path);
+    for (const [, list] of text.matchAll(/export\s+(?:type\s+)?\{([^}]*)\}/g)) {
+      names.push(
+        ...list!.split(",").map(
+          (entry) =>
+            entry
+              .trim()
+              .replace(/^type\s+/, "")
+              .split(/\s+as\s+/)
+              .at(-1)!,
+        ),
+      );
+    }
+    for (const [, name] of text.matchAll(/^export\s+(?:async\s+)?function\*?\s+(\w+)/gm)) names.push(name!);
+    for (const [, target] of text.matchAll(/export\s+\*(?:\s+as\s+\w+)?\s+from\s+"(\.[^"]+)"/g)) {
+      visit(join(path, "..", target!.replace(/\.js$/, ".ts")));
+    }
+  };
+  visit(`${folder}/index.ts`);
+  return names;
+}
+
+interface Example {
+  readonly title: string;
+  readonly code: string;
+}
+
+/** Examples that are said not to be run give their reason in the first line: `// not run: needs a job file`. */
+const isRun = ({ code }: Example) => !code.startsWith("// not run: ");
+
+function docExamples(): Example[] {
+  return listFiles("packages", isSource).flatMap((file) =>
+    docCommentsOf(read(file)).flatMap(({ text, name, line }) =>
+      examplesOf(text).map((code) => ({ title: `${file}:${line} ${name}`, code })),
+    ),
+  );
+}
+
+function documentExamples(): Example[] {
+  return documents().flatMap((document) =>
+    fencedBlocks(read(document), "ts").map(({ code, line }) => ({ title: `${document}:${line}`, code })),
+  );
+}
+
+describe("every example runs and gives what it says", () => {
+  const examples = [...docExamples(), ...documentExamples()].filter(isRun);
+
+  test("there are examples", () => {
+    expect(examples.length).toBeGreaterThan(0);
+  });
+
+  test.each(examples.map((example, number) => ({ ...example, number })))("$title", async ({ code, number }) => {
+    const module = (await importExample(code, number)) as { claims: readonly { actual: unknown; expected: string }[] };
+    for (const { actual, expected } of module.claims)
+      expect(describeValue(actual)).toBe(...expectedForms(expected, actual));
+  });
+});
+
+/** Makes a module of an example: names of core are in scope, `EXPRESSION; // => VALUE` becomes a claim. */
+async function importExample(code: string, number: number): Promise<unknown> {
+  const folder = join(root, ".lockstep", "examples");
+  mkdirSync(folder, { recursive: true });
+  const imported = [...code.matchAll(/import\s+(?:type\s+)?\{([^}]*)\}/g)].flatMap((match) =>
+    match[1]!.split(/[,\s]+/),
+  );
+  const declared = [...code.matchAll(/\b(?:const|let|class|function)\s+(\w+)/g)].map((match) => match[1]!);
+  const inScope = Object.keys(core).filter(
+    (name) => new RegExp(`\\b${name}\\b`).test(code) && !imported.includes(name) && !declared.includes(name),
+  );
+  const body = code.replace(
+    /^(?<expression>[^\n;]*?\S);?[ \t]*\/\/ => (?<value>.*)$/gm,
+    (line: string, expression: string, value: string) =>
+      /^\s*(const|let)\s/.test(expression)
+        ? line
+        : `claims.push({ actual: await (${expression}), expected: ${JSON.stringify(value.trim())} });`,
+  );
+  const text = [
+    ...(inScope.length > 0 ? [`import { ${inScope.join(", ")} } from "@lockstep/core";`] : []),
+    "export const claims: { actual: unknown; expected: string }[] = [];",
+    body,
+  ].join("\n");
+  const path = join(folder, `example-${number}.ts`);
+  writeFileSync(path, text);
+  return import(/* @vite-ignore */ pathToFileURL(path).href);
+}
+
+function describeValue(value: unknown): string {
+  if (ArrayBuffer.isView(value)) return JSON.stringify([...(value as Float32Array)]);
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+}
+
+/** `0.6931...` stands for every number that begins so. */
+function expectedForms(expected: string, actual: unknown): [string] {
+  const text = describeValue(actual);
+  const prefix = /^(-?[\d.]+)\.\.\.$/.exec(expected)?.[1];
+  if (prefix !== undefined) return [text.startsWith(prefix) ? text : expected];
+  return [expected.replaceAll(/\s+/g, text.includes(" ") ? " " : "").replaceAll("'", '"')];
+}
