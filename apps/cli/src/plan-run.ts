@@ -10,7 +10,6 @@ import type { CoordinatorOptions } from "@lockstep/coordinator/node";
 import { UsageError } from "./exit-status.js";
 import type { JobFlags, NumericClass } from "./flags/common-flags.js";
 import { type PreparedJob, prepareJob } from "./job/prepare-job.js";
-import { version } from "./program.js";
 import {
   chooseNewRunFolder,
   chooseResumeFolder,
@@ -18,6 +17,7 @@ import {
   readRunConfig,
   writeRunDirectory,
 } from "./run-directory.js";
+import { version } from "./version.js";
 
 export interface PlannedRun {
   readonly job: PreparedJob;

@@ -3,7 +3,6 @@
  *
  * Nothing in here trains: a command is a function from its arguments to an exit status.
  */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { type ExitStatus, exitStatus, statusOfError } from "./exit-status.js";
 import {
@@ -17,10 +16,8 @@ import {
   numericFlag,
   port,
 } from "./flags/common-flags.js";
-
-export const version = (
-  JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }
-).version;
+import { printError } from "./print-error.js";
+import { version } from "./version.js";
 
 type Action = (...args: never[]) => Promise<ExitStatus>;
 
@@ -38,13 +35,6 @@ export async function runProgram(args: readonly string[]): Promise<ExitStatus> {
     printError(error);
     return statusOfError(error);
   }
-}
-
-/** An error of ours is its message; anything else is a defect and shows where it came from. */
-export function printError(error: unknown): void {
-  const { code, message, stack } = error as { code?: unknown; message?: string; stack?: string };
-  const isOurs = typeof code === "string" && code.startsWith("E_") && code !== "E_UNEXPECTED";
-  process.stderr.write(`${isOurs ? `error: ${message} (${code})` : `error: ${stack ?? message ?? String(error)}`}\n`);
 }
 
 export function createProgram(onEnd: (status: ExitStatus) => void): Command {

@@ -132,3 +132,20 @@ function timeStamp(now: Date): string {
   const day = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join("-");
   return `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
 }
+
+/** RUN may be a run directory, which means its last checkpoint, or one of its checkpoints. */
+export function chooseRun(
+  absolute: string,
+  shown: string,
+): { readonly runDir: string; readonly checkpoint: { readonly dir: string; readonly step: number } } {
+  const own = /[\\/]checkpoints[\\/]step-(\d+)$/.exec(absolute);
+  const runDir = own ? resolve(absolute, "../..") : absolute;
+  readRunConfig(runDir);
+  const checkpoint = own ? { dir: absolute, step: Number(own[1]) } : findLastCheckpoint(runDir);
+  if (checkpoint) return { runDir, checkpoint };
+  throw new UsageError(
+    `run: ${shown} holds no complete checkpoint, so nothing was trained yet; it must have one. Let it run to a checkpoint, or resume it.`,
+    { runDir },
+    "E_USAGE_RUN",
+  );
+}

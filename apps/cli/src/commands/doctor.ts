@@ -3,8 +3,8 @@ import { createServer } from "node:net";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import { createNodeCpuBackend } from "@lockstep/core/node";
 import { type ExitStatus, exitStatus } from "../exit-status.js";
-import { version } from "../program.js";
 import { formatBytes, formatTable } from "../terminal/format.js";
+import { version } from "../version.js";
 
 export interface Finding {
   readonly name: string;

@@ -6,7 +6,7 @@ import { type ExitStatus, exitStatus, UsageError } from "../exit-status.js";
 import type { ComputeFlags, LogFlags } from "../flags/common-flags.js";
 import { onInterrupt } from "../interrupt.js";
 import { resolveRoom } from "../job/resolve-room.js";
-import { printError } from "../program.js";
+import { printError } from "../print-error.js";
 import { createProgressView } from "../terminal/progress.js";
 import { promptToken, readToken, type TokenFlags } from "../token.js";
 

@@ -1,0 +1,34 @@
+/** @file `lockstep evaluate RUN`: loss of the last checkpoint on the job's evaluation data. */
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { parseOverrides } from "@lockstep/worker";
+import { loadRunForInference } from "@lockstep/worker/node";
+import { type ExitStatus, exitStatus } from "../exit-status.js";
+import { resolveRoom } from "../job/resolve-room.js";
+import { chooseRun } from "../run-directory.js";
+
+interface EvaluateFlags {
+  readonly json: boolean;
+  readonly set: readonly string[];
+  readonly threads?: number;
+}
+
+export async function evaluate(path: string, flags: EvaluateFlags): Promise<ExitStatus> {
+  const { runDir, checkpoint } = chooseRun(resolve(process.cwd(), path), path);
+  const run = await loadRunForInference(runDir, {
+    checkpoint: checkpoint.dir,
+    resolveRoom,
+    threads: flags.threads ?? availableParallelism(),
+    set: parseOverrides(flags.set),
+  });
+  try {
+    const { evalLoss } = await run.evaluate();
+    const text = flags.json
+      ? JSON.stringify({ step: checkpoint.step, evalLoss })
+      : `held-out loss at step ${checkpoint.step}: ${evalLoss.toFixed(4)}`;
+    process.stdout.write(`${text}\n`);
+    return exitStatus.completed;
+  } finally {
+    await run.dispose();
+  }
+}

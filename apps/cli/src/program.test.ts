@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createProgram, runProgram } from "./program.js";
+
+let stderr = "";
+let stdout = "";
+beforeEach(() => {
+  stderr = "";
+  stdout = "";
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    stderr += String(text);
+    return true;
+  });
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    stdout += String(text);
+    return true;
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test.each([
+  ["an unknown command, with what was probably meant", ["runn", "x"], "Did you mean run?"],
+  ["an unknown flag, with what was probably meant", ["run", "x", "--step", "3"], "Did you mean --steps?"],
+  ["an unknown command among the others", ["serve"], "unknown command 'serve'"],
+  ["a missing argument", ["run"], "missing required argument 'job'"],
+  ["an argument too many", ["doctor", "x"], "too many arguments"],
+  ["a count that is no number", ["run", "x", "--steps", "ten"], "it must be a whole number, 1 or more"],
+  ["a count of nought", ["run", "x", "--workers", "0"], "it must be a whole number, 1 or more"],
+  ["an unknown numeric class", ["run", "x", "--numeric", "fast"], "Allowed choices are strict, fused"],
+  ["an unknown log format", ["run", "x", "--log-format", "xml"], "Allowed choices are pretty, json"],
+  ["an unknown backend", ["run", "x", "--backend", "cuda"], '"cuda" is no backend; it must be cpu, webgpu or auto'],
+  ["a backend that does not exist yet", ["run", "x", "--backend", "webgpu"], "this version cannot run yet"],
+  [
+    "a backend that does not exist yet, for a worker",
+    ["worker", "ws://h:1", "--backend", "cpu,webgpu"],
+    "E_FLAG_NOT_YET",
+  ],
+  ["a port past the last", ["coordinator", "x", "--port", "65536"], "it must be a port, 0 to 65535"],
+  ["a job that is not there", ["run", "no-such-folder/job.ts"], "there is no no-such-folder/job.ts"],
+  ["a URL that is none", ["worker", "http://h:1"], "it must be ws://HOST:PORT"],
+  ["a run that is not there", ["evaluate", "no-such-run"], "holds no config.json"],
+  ["a path that is nothing known", ["inspect", "package.json"], "is no run, no checkpoint and no safetensors file"],
+  ["generate without a prompt", ["generate", "r"], "required option '--prompt <text>' not specified"],
+])("exits 2 for %s", async (_what, args, message) => {
+  expect(await runProgram(args)).toBe(2);
+  expect(stderr).toContain(message);
+  expect(stdout).toBe("");
+});
+
+test("--version and --help end with 0", async () => {
+  expect(await runProgram(["--version"])).toBe(0);
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(await runProgram(["run", "--help"])).toBe(0);
+});
+
+test("has the commands and flags that other programs rely on", () => {
+  const flagsOf = Object.fromEntries(
+    createProgram(() => {}).commands.map((command) => [
+      command.name(),
+      command.options
+        .filter(({ hidden }) => !hidden)
+        .map(({ long }) => long!.slice(2))
+        .sort()
+        .join(" "),
+    ]),
+  );
+  expect(flagsOf).toMatchInlineSnapshot();
+});
