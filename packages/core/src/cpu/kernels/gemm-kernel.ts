@@ -13,7 +13,6 @@ import {
   div,
   eq,
   forRange,
-  type Int,
   lt,
   min,
   mul,
@@ -24,7 +23,7 @@ import {
   words,
 } from "../wasm/integer.js";
 import { type Packers, packColumns, packRows, packSlackBytes } from "./gemm-pack.js";
-import { type BlockParam, blockParams, gemmBlock, tileColumns, tileRows } from "./gemm-tile.js";
+import { callGemmBlock, tileColumns, tileRows } from "./gemm-tile.js";
 
 /** Depth, rows and columns of a block: a panel of B (8 KiB) stays in the first cache, the block of A (64 KiB) and of B (256 KiB) in the second. */
 export const depthBlock = 256;
@@ -77,7 +76,7 @@ export const matmulKernel = defineKernel("matmul", args, (kernel) => {
   const scratch = kernel.scratch();
   const rowPanels = define(f, div(add(p.rows, tileRows - 1), tileRows));
   const columnBlocks = define(f, div(add(p.columns, columnBlock - 1), columnBlock));
-  const [unit, panel, panels] = f.locals("i32", 3) as [Local, Local, Local];
+  const [unit, panel, panels, wanted] = f.locals("i32", 4) as [Local, Local, Local, Local];
   const matrix = { a: f.local("i32"), b: f.local("i32"), c: f.local("i32") };
   const columns = { from: f.local("i32"), count: f.local("i32") };
   const rows = { from: f.local("i32"), to: f.local("i32") };
@@ -85,8 +84,8 @@ export const matmulKernel = defineKernel("matmul", args, (kernel) => {
     assign(f, unit, div(begin, rowPanels));
     assign(f, panel, rem(begin, rowPanels));
     assign(f, panels, sub(rowPanels, panel));
-    assign(f, panels, sub(end, begin));
-    push(f, lt(sub(rowPanels, panel), panels)).if(() => void assign(f, panels, sub(rowPanels, panel)));
+    assign(f, wanted, sub(end, begin));
+    assign(f, panels, min(panels, wanted));
     assign(f, columns.from, mul(rem(unit, columnBlocks), columnBlock));
     assign(f, columns.count, sub(p.columns, columns.from));
     assign(f, columns.count, min(columns.count, columnBlock));
@@ -166,7 +165,7 @@ function emitColumnBlock(kernel: KernelBody<Args>, p: Loaded, block: ColumnBlock
         pack: packRows,
         width: tileRows,
       });
-      const values: Record<BlockParam, Int> = {
+      callGemmBlock(f, context, {
         rows: count,
         columns: columns.count,
         depth,
@@ -180,9 +179,7 @@ function emitColumnBlock(kernel: KernelBody<Args>, p: Loaded, block: ColumnBlock
         cRow: p.cRow,
         resume: k,
         bias,
-      };
-      for (const name of blockParams) push(f, values[name]);
-      f.call(context.indexOf(gemmBlock));
+      });
     });
     assign(f, k, add(k, depthBlock));
     push(f, lt(k, p.depth)).brIf(0);

@@ -6,13 +6,14 @@
  * Node 20 keeps all loads of a loop body in registers at once: 4 x 8 uses 15 of 15, so there is no unrolling over k (a wider or an
  * unrolled tile spills: 25 to 37 GFLOPS instead of 42 to 45; see docs/numerics.md).
  */
-import { defineFunction, type FunctionDefinition } from "../kernel.js";
+import { type BuildContext, defineFunction, type FunctionDefinition } from "../kernel.js";
 import type { FunctionBuilder, Local } from "../wasm/assembler.js";
 import {
   add,
   and,
   assign,
   define,
+  eq,
   forRange,
   type Int,
   increase,
@@ -20,11 +21,13 @@ import {
   lt,
   mul,
   push,
+  shiftRight,
   storeVector,
   sub,
   whileTrue,
   words,
 } from "../wasm/integer.js";
+import { storePart } from "./row-loop.js";
 
 /** Rows and columns of a tile. */
 export const tileRows = 4;
@@ -128,13 +131,7 @@ function emitPartialRow(f: FunctionBuilder, row: readonly Local[], c: Local, cou
     increase(f, at, 16);
     f.get(high).set(low);
   });
-  push(f, and(count, 2)).if(() => {
-    f.get(at).get(low).extractF32(0).mem("f32.store");
-    f.get(at).get(low).extractF32(1).mem("f32.store", 4);
-    increase(f, at, 8);
-    f.get(low).get(low).shuffle32([2, 3, 2, 3]).set(low);
-  });
-  push(f, and(count, 1)).if(() => void f.get(at).get(low).extractF32(0).mem("f32.store"));
+  storePart(f, low, at, count);
 }
 
 /** One tile: from C or +0, over the depth, to C. */
@@ -188,16 +185,28 @@ const heights = [1, 2, 3, tileRows].map(blockOfHeight);
 /** As described at `blockParams`, for any number of rows and columns, depth 0 included. */
 export const gemmBlock: FunctionDefinition = defineFunction("gemmBlock", signature, (f, params, context) => {
   const p = namedParams(params);
-  const callWith = (height: number, values: Partial<Record<BlockParam, Int>>): void => {
-    for (const name of blockParams) push(f, values[name] ?? p[name]);
-    f.call(context.indexOf(heights[height - 1]!));
-  };
+  const call = (height: number, values: Partial<Record<BlockParam, Int>>): void =>
+    callWithNames(f, { ...p, ...values }, context.indexOf(heights[height - 1]!));
   const whole = define(f, and(p.rows, -tileRows));
-  push(f, whole).if(() => callWith(tileRows, { rows: whole }));
+  push(f, whole).if(() => call(tileRows, { rows: whole }));
   const rest = define(f, sub(p.rows, whole));
-  const a = define(f, add(p.a, mul(p.aPanel, { op: "i32.shr_u", operands: [whole, 2] })));
+  const a = define(f, add(p.a, mul(p.aPanel, shiftRight(whole, 2))));
   const c = define(f, add(p.c, mul(p.cRow, whole)));
   for (let height = 1; height < tileRows; height++) {
-    push(f, { op: "i32.eq", operands: [rest, height] }).if(() => callWith(height, { rows: height, a, c }));
+    push(f, eq(rest, height)).if(() => call(height, { rows: height, a, c }));
   }
 });
+
+function callWithNames(f: FunctionBuilder, values: Readonly<Record<BlockParam, Int>>, functionIndex: number): void {
+  for (const name of blockParams) push(f, values[name]);
+  f.call(functionIndex);
+}
+
+/** Emits a call of `gemmBlock`. */
+export function callGemmBlock(
+  f: FunctionBuilder,
+  context: BuildContext,
+  values: Readonly<Record<BlockParam, Int>>,
+): void {
+  callWithNames(f, values, context.indexOf(gemmBlock));
+}

@@ -7,8 +7,8 @@ import type { ArgTypes, BuildContext, CpuNumericClass, FunctionDefinition, Kerne
 import { assembleModule, type FunctionBuilder } from "../wasm/assembler.js";
 
 const pages = 8192;
-const blockAddress = 64;
-const scratchAddress = 1024;
+const blockAddress = 1024;
+const scratchAddress = 8192;
 const scratchLimit = 1 << 23;
 
 type KernelFunction = (begin: number, end: number, args: number) => void;
