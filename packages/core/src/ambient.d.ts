@@ -22,3 +22,11 @@ declare namespace WebAssembly {
   }
   function validate(bytes: ArrayBuffer | ArrayBufferView): boolean;
 }
+
+declare class TextDecoder {
+  constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
+  decode(bytes?: ArrayBufferView | ArrayBuffer): string;
+}
+declare class TextEncoder {
+  encode(text: string): Uint8Array;
+}

@@ -26,7 +26,7 @@ export interface GeneratorOptions {
 }
 
 const streamMark = 0xffffffff;
-const inverse24 = 5.960464477539063e-8;
+const inverse24 = 5.9604644775390625e-8;
 const inverse32 = 2.3283064365386963e-10;
 const inverse53 = 1.1102230246251565e-16;
 const twoPi = 6.283185307179586;

@@ -36,7 +36,7 @@ const q5 = -2.0109921818362437e-7;
  * scalarMath.exp(1); // => 2.718281828459045
  */
 export function exp(x: number): number {
-  if (x !== x) return x;
+  if (Number.isNaN(x)) return x;
   if (x > overflow) return Number.POSITIVE_INFINITY;
   if (x < underflow) return 0;
   // The formula below is one ulp off here, and e is what people look at.
@@ -70,7 +70,7 @@ export function exp(x: number): number {
  * scalarMath.expm1(0); // => 0
  */
 export function expm1(x: number): number {
-  if (x !== x) return x;
+  if (Number.isNaN(x)) return x;
   if (x > overflow) return Number.POSITIVE_INFINITY;
   if (x < -38.816242903) return -1;
   let r = x;

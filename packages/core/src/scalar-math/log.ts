@@ -26,7 +26,7 @@ const lg7 = 0.14798198605116586;
  * scalarMath.log(1); // => 0
  */
 export function log(x: number): number {
-  if (x !== x || x < 0) return Number.NaN;
+  if (Number.isNaN(x) || x < 0) return Number.NaN;
   if (x === 0) return Number.NEGATIVE_INFINITY;
   if (x === Number.POSITIVE_INFINITY) return x;
   let k = 0;
@@ -70,7 +70,7 @@ export function log(x: number): number {
  * scalarMath.log1p(0); // => 0
  */
 export function log1p(x: number): number {
-  if (x !== x || x < -1) return Number.NaN;
+  if (Number.isNaN(x) || x < -1) return Number.NaN;
   if (x === -1) return Number.NEGATIVE_INFINITY;
   if (x === Number.POSITIVE_INFINITY) return x;
   if (Math.abs(x) < 5.551115123125783e-17) return x;

@@ -43,11 +43,11 @@ const twoTo53 = 9007199254740992;
  */
 export function pow(x: number, y: number): number {
   if (y === 0) return 1;
-  if (x !== x || y !== y) return Number.NaN;
+  if (Number.isNaN(x) || Number.isNaN(y)) return Number.NaN;
   const isYInteger = Math.abs(y) >= twoTo53 || Math.trunc(y) === y;
   const isYOdd = isYInteger && Math.abs(y) < twoTo53 && y % 2 !== 0;
   const a = Math.abs(x);
-  if (y - y !== 0) {
+  if (!Number.isFinite(y)) {
     if (a === 1) return Number.NaN;
     return a > 1 === y > 0 ? Number.POSITIVE_INFINITY : 0;
   }

@@ -16,7 +16,7 @@ import { expm1 } from "./exp.js";
  * scalarMath.tanh(0); // => 0
  */
 export function tanh(x: number): number {
-  if (x !== x) return x;
+  if (Number.isNaN(x)) return x;
   const a = Math.abs(x);
   let z: number;
   if (a >= 22) z = 1;

@@ -33,7 +33,7 @@ const quarterPi = 0.7853981633974483;
  * scalarMath.sin(0); // => 0
  */
 export function sin(x: number): number {
-  if (x - x !== 0) return Number.NaN;
+  if (!Number.isFinite(x)) return Number.NaN;
   if (Math.abs(x) <= quarterPi) return sineOfSmall(x, 0);
   const { quadrant, high, low } = reduceAngle(x);
   const value = quadrant % 2 === 0 ? sineOfSmall(high, low) : cosineOfSmall(high, low);
@@ -50,7 +50,7 @@ export function sin(x: number): number {
  * scalarMath.cos(0); // => 1
  */
 export function cos(x: number): number {
-  if (x - x !== 0) return Number.NaN;
+  if (!Number.isFinite(x)) return Number.NaN;
   if (Math.abs(x) <= quarterPi) return cosineOfSmall(x, 0);
   const { quadrant, high, low } = reduceAngle(x);
   const value = quadrant % 2 === 0 ? cosineOfSmall(high, low) : sineOfSmall(high, low);
