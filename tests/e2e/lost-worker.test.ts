@@ -1,0 +1,69 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { cleanUp, readLines, readSummary, startLockstep, temporaryFolder } from "./lockstep-process.js";
+
+afterEach(cleanUp);
+
+test("a worker killed with SIGKILL ends the run within two seconds, with status 1 and a checkpoint", async () => {
+  const out = join(temporaryFolder(), "run");
+  const token = "a-token-of-the-test";
+  const env = { ...process.env, LOCKSTEP_TOKEN: token };
+  const coordinator = startLockstep(
+    [
+      "coordinator",
+      "tests/e2e/jobs/tiny",
+      "--port",
+      "0",
+      "--min-workers",
+      "2",
+      "--out",
+      out,
+      "--set",
+      "totalSteps=1000000",
+    ],
+    { env },
+  );
+  const [url] = await coordinator.sees(/ws:\/\/127\.0\.0\.1:\d+/);
+  const survivor = startLockstep(["worker", url, "--name", "survivor"], { env });
+  const victim = startLockstep(["worker", url, "--name", "victim"], { env });
+  await coordinator.sees(/^step +\d/m);
+
+  const killedMs = Date.now();
+  victim.child.kill("SIGKILL");
+  const { status, stderr } = await coordinator.ended;
+  const tookMs = Date.now() - killedMs;
+  const { status: survivorStatus } = await survivor.ended;
+
+  expect(status).toBe(1);
+  expect(stderr).toContain("victim");
+  expect(survivorStatus).toBe(1);
+  expect(tookMs).toBeLessThan(2_000);
+  const summary = readSummary(out);
+  expect(summary).toMatchObject({ status: "failed", error: { message: expect.stringContaining("victim") } });
+  const lastStep = readLines(out, "metrics.jsonl").at(-1)!.step as number;
+  expect(summary.steps).toBe(lastStep);
+  expect(readdirSync(join(out, "checkpoints"))).toEqual([`step-${String(lastStep).padStart(6, "0")}`]);
+}, 90_000);
+
+test("Ctrl-C stops after the current step with a checkpoint and status 130, and the workers are gone", async () => {
+  const out = join(temporaryFolder(), "run");
+  const run = startLockstep([
+    "run",
+    "tests/e2e/jobs/tiny",
+    "--workers",
+    "2",
+    "--out",
+    out,
+    "--set",
+    "totalSteps=1000000",
+  ]);
+  await run.sees(/^step +\d/m);
+  run.child.kill("SIGINT");
+  const { status } = await run.ended;
+
+  expect(status).toBe(130);
+  const { steps, status: outcome } = readSummary(out);
+  expect(outcome).toBe("interrupted");
+  expect(readdirSync(join(out, "checkpoints"))).toEqual([`step-${String(steps).padStart(6, "0")}`]);
+}, 90_000);
