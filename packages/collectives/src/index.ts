@@ -5,6 +5,8 @@ export * from "./exchange/gradient-exchange.js";
 export * from "./exchange/vector-ops.js";
 export * from "./group/frame-router.js";
 export * from "./group/process-group.js";
+export * from "./transport/multi-transport.js";
+export * from "./transport/relay-transport.js";
 export * from "./transport/transport.js";
 export * from "./tree/merge-plan.js";
 export * from "./tree/tree-shape.js";

@@ -1,4 +1,5 @@
 export * from "./bulk/bulk-header.js";
+export * from "./bulk/peer-path.js";
 export * from "./codec/control-codec.js";
 export * from "./codec/message-table.js";
 export {

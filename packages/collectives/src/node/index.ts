@@ -1,1 +1,3 @@
-export {};
+export * from "./socket-constructors.js";
+export * from "./web-socket-frame-channel.js";
+export * from "./web-socket-transport.js";

@@ -17,7 +17,8 @@ export class SimLink {
   private readonly window: SendWindow;
   private readonly arrived: Uint8Array[] = [];
   private readonly stalled: (() => void)[] = [];
-  private arrivedBytes = 0;
+  /** Of frames that left and are not delivered: a socket's two buffers and the wire. */
+  private undeliveredBytes = 0;
   private leavesAtMs = 0;
   private arrivesAtMs = 0;
   private isHeld = false;
@@ -50,10 +51,14 @@ export class SimLink {
     return new Promise<void>((resolve) => {
       const leave = (): void => {
         if (this.isClosed) return;
-        if (this.arrivedBytes > 0 && this.arrivedBytes + numBytes > this.network.options.maxQueuedBytesPerPeer) {
+        if (
+          this.undeliveredBytes > 0 &&
+          this.undeliveredBytes + numBytes > this.network.options.maxQueuedBytesPerPeer
+        ) {
           this.stalled.push(leave);
           return;
         }
+        this.undeliveredBytes += numBytes;
         const bytes = this.copy(parts, numBytes);
         resolve();
         this.arrivesAtMs = Math.max(this.arrivesAtMs, clock.nowMs() + this.delay());
@@ -88,14 +93,13 @@ export class SimLink {
   private arrive(bytes: Uint8Array): void {
     if (this.isClosed) return;
     this.arrived.push(bytes);
-    this.arrivedBytes += bytes.byteLength;
     this.drain();
   }
 
   private drain(): void {
     while (!this.isHeld && !this.isClosed && this.arrived.length > 0) {
       const bytes = this.arrived.shift()!;
-      this.arrivedBytes -= bytes.byteLength;
+      this.undeliveredBytes -= bytes.byteLength;
       this.options.deliver(bytes);
     }
     const stalled = this.stalled.splice(0);

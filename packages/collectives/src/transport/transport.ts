@@ -5,7 +5,7 @@
  * What every implementation keeps (`transportConformance` checks it):
  * - frames to one peer arrive in the order in which they were sent, whole, once, or the peer is reported lost;
  * - `send` resolves when the frame's memory may change again, and waits while too many bytes are on their way;
- * - what waits for a paused peer is bounded; the sender feels it as waiting;
+ * - what waits for a paused peer is bounded: its sender waits, or it is reported lost;
  * - a lost peer is reported once, its waiting sends reject with E_PEER_LOST, and nothing arrives from it afterwards.
  */
 import type { BulkHeader } from "@lockstep/protocol";
@@ -54,7 +54,9 @@ export interface Transport {
 /** The payload as f32, viewed where it is aligned, copied where not. */
 export function floatsOf(payload: Uint8Array): Float32Array {
   if (payload.byteOffset % 4 === 0) return new Float32Array(payload.buffer, payload.byteOffset, payload.byteLength / 4);
-  return new Float32Array(payload.slice().buffer);
+  const copy = new Float32Array(payload.byteLength / 4); // not payload.slice(): a Buffer's is a view
+  bytesOf(copy).set(payload);
+  return copy;
 }
 
 /** The bytes of an array of numbers, without copying. */

@@ -132,7 +132,9 @@ describe("bulk header", () => {
   });
 
   test("names the limit and the knobs when a frame is too large", () => {
-    expect(() => decodeBulkHeader(fromHex(NODE_SHARD_HEX), 73_400_320)).toThrowErrorMatchingInlineSnapshot(`[ProtocolError: protocol: a bulk frame has 73400320 bytes; the limit is 67108864 (maxFrameBytes). Lower bucketBytes on the sender or raise maxFrameBytes on the receiver.]`);
+    expect(() => decodeBulkHeader(fromHex(NODE_SHARD_HEX), 73_400_320)).toThrowErrorMatchingInlineSnapshot(
+      `[ProtocolError: protocol: a bulk frame has 73400320 bytes; the limit is 67108864 (maxFrameBytes). Lower bucketBytes on the sender or raise maxFrameBytes on the receiver.]`,
+    );
   });
 
   test("gives back every header it writes", () => {

@@ -1,0 +1,266 @@
+/**
+ * @file Transport over WebSockets between Node workers. The receiver dials: frames from A to B leave A through a socket
+ * that B dialled, so that they are never masked. A pair has two sockets, one a direction.
+ *
+ * A frame is two fragments of one message, header and payload, so that neither side joins or moves the payload: it is
+ * written from where it lies, and arrives in memory of its own, aligned. Not here: who dials whom (the worker), relaying.
+ */
+import type { Duplex } from "node:stream";
+import {
+  BULK_HEADER_BYTES,
+  decodeBulkHeader,
+  emptyBulkHeader,
+  encodeBulkHeader,
+  type ProtocolLimits,
+  peerPath,
+  protocolLimits,
+  ticketHeader,
+  workerHeader,
+} from "@lockstep/protocol";
+import type { Clock } from "../clock.js";
+import { CollectiveError } from "../errors.js";
+import { CounterTable } from "../transport/link-counters.js";
+import { SendWindow } from "../transport/send-window.js";
+import type { BulkFrame, LinkCounters, SendOptions, Transport, TransportListener } from "../transport/transport.js";
+import { listenForPeers, type PeerListener } from "./peer-listener.js";
+import { sendParts } from "./send-parts.js";
+import type { SocketConstructors, WsSocket } from "./socket-constructors.js";
+import { TicketBook } from "./ticket-book.js";
+
+export interface WebSocketTransportOptions {
+  readonly workerId: string;
+  readonly sockets: SocketConstructors;
+  readonly clock: Clock;
+  readonly limits?: ProtocolLimits;
+  /** Told of every dial that is refused, for the log. */
+  readonly onRefused?: (reason: string) => void;
+}
+
+export interface DialOptions {
+  readonly peerId: string;
+  /** ws:// address of the peer's listener, without path. */
+  readonly url: string;
+  /** This worker's own ticket. */
+  readonly ticket: string;
+  readonly deadlineMs: number;
+}
+
+interface OutgoingLink {
+  readonly socket: WsSocket;
+  readonly wire: Duplex;
+  readonly window: SendWindow;
+}
+
+export class WebSocketTransport implements Transport {
+  readonly workerId: string;
+  private readonly options: WebSocketTransportOptions;
+  private readonly limits: ProtocolLimits;
+  private readonly tickets = new TicketBook();
+  private readonly outgoing = new Map<string, OutgoingLink>();
+  private readonly incoming = new Map<string, WsSocket>();
+  private readonly paused = new Set<string>();
+  private readonly table = new CounterTable();
+  private readonly early: ((listener: TransportListener) => void)[] = [];
+  private listener: TransportListener | undefined;
+  private server: PeerListener | undefined;
+  private isDisposed = false;
+
+  constructor(options: WebSocketTransportOptions) {
+    this.workerId = options.workerId;
+    this.options = options;
+    this.limits = options.limits ?? protocolLimits;
+  }
+
+  /** Opens the listener. @throws {CollectiveError} E_LINK when the address is taken. */
+  async bind(address: { readonly host: string; readonly port: number }): Promise<{ host: string; port: number }> {
+    this.server = await listenForPeers({
+      ...address,
+      sockets: this.options.sockets,
+      tickets: this.tickets,
+      onPeer: (workerId, socket, wire) => this.adopt(workerId, socket, wire),
+      onRefused: this.options.onRefused,
+    });
+    return { host: this.server.host, port: this.server.port };
+  }
+
+  /** The members that may dial, each by its own ticket; earlier tickets open nothing any more. */
+  admit(members: Iterable<{ readonly workerId: string; readonly ticket: string }>): void {
+    this.tickets.set(members);
+  }
+
+  /**
+   * Dials a peer's listener and waits for its first frame: from then on its frames can come directly.
+   *
+   * @throws {CollectiveError} E_LINK with the reason when nothing comes before the deadline.
+   */
+  dial(options: DialOptions): Promise<void> {
+    const { peerId, url, ticket, deadlineMs } = options;
+    const socket = new this.options.sockets.WebSocket(`${url.replace(/\/$/, "")}${peerPath}`, {
+      perMessageDeflate: false,
+      maxPayload: this.limits.maxFrameBytes,
+      handshakeTimeout: deadlineMs,
+      headers: { [ticketHeader]: ticket, [workerHeader]: this.workerId },
+    });
+    socket.binaryType = "fragments";
+    return new Promise((resolve, reject) => {
+      const cancelTimer = this.options.clock.schedule(deadlineMs, () => fail(`nothing came within ${deadlineMs} ms`));
+      let isLinked = false;
+      const fail = (reason: string): void => {
+        cancelTimer();
+        socket.terminate();
+        if (isLinked) this.lose(peerId, socket, reason);
+        else
+          reject(
+            new CollectiveError("E_LINK", `dial: worker "${peerId}" at ${url}: ${reason}.`, { peerId, url, reason }),
+          );
+      };
+      socket.on("error", (error: Error) => fail(error.message));
+      socket.on("close", (code: number) => fail(`closed with ${code}`));
+      socket.on("message", (data: Buffer | readonly Buffer[], isBinary: boolean) => {
+        try {
+          const frame = this.decode(data, isBinary);
+          if (isLinked) {
+            this.deliver(peerId, frame);
+          } else if (frame.header.kind !== "ping") {
+            fail(`began with a ${frame.header.kind} frame; it must begin with ping`);
+          } else {
+            cancelTimer();
+            isLinked = true;
+            this.receiveFrom(peerId, socket);
+            resolve();
+          }
+        } catch (error) {
+          fail(error instanceof Error ? error.message : String(error));
+        }
+      });
+    });
+  }
+
+  /** Peers whose frames come directly: what `dial` reached and is still open. */
+  sources(): readonly string[] {
+    return [...this.incoming.keys()];
+  }
+
+  peers(): readonly string[] {
+    return [...this.outgoing.keys()];
+  }
+
+  async send(peerId: string, frame: BulkFrame, options: SendOptions = {}): Promise<void> {
+    if (this.isDisposed) throw new CollectiveError("E_DISPOSED", "send: the transport is disposed.", { peerId });
+    const link = this.outgoing.get(peerId);
+    if (link === undefined) {
+      throw new CollectiveError(
+        "E_PEER_LOST",
+        `send: worker "${peerId}" has not dialled this worker, or its socket closed.`,
+        {
+          peerId,
+        },
+      );
+    }
+    const head = encodeBulkHeader(frame.header);
+    const numBytes = head.byteLength + frame.payload.byteLength;
+    const write = (): Promise<void> => {
+      this.table.sent(peerId, numBytes);
+      link.wire.cork(); // four small writes become one
+      const sent = sendParts(link.socket, frame.payload.byteLength === 0 ? [head] : [head, frame.payload]);
+      link.wire.uncork();
+      return sent;
+    };
+    await link.window.send(numBytes, write, options);
+  }
+
+  listen(listener: TransportListener): void {
+    this.listener = listener;
+    for (const tell of this.early.splice(0)) tell(listener);
+  }
+
+  pause(peerId: string): void {
+    this.paused.add(peerId);
+    this.incoming.get(peerId)?.pause();
+  }
+
+  resume(peerId: string): void {
+    this.paused.delete(peerId);
+    this.incoming.get(peerId)?.resume();
+  }
+
+  counters(peerId: string): LinkCounters {
+    return this.table.read(peerId);
+  }
+
+  async dispose(): Promise<void> {
+    if (this.isDisposed) return;
+    this.isDisposed = true;
+    const error = new CollectiveError("E_DISPOSED", "send: the transport is disposed.", {});
+    for (const link of this.outgoing.values()) {
+      link.window.close(error);
+      link.socket.terminate();
+    }
+    for (const socket of this.incoming.values()) socket.terminate();
+    this.outgoing.clear();
+    this.incoming.clear();
+    await this.server?.close();
+  }
+
+  private receiveFrom(peerId: string, socket: WsSocket): void {
+    const before = this.incoming.get(peerId);
+    this.incoming.set(peerId, socket);
+    before?.terminate();
+    if (this.paused.has(peerId)) socket.pause();
+  }
+
+  /** A member dialled: frames to it leave through this socket. */
+  private adopt(peerId: string, socket: WsSocket, wire: Duplex): void {
+    const before = this.outgoing.get(peerId);
+    const link: OutgoingLink = { socket, wire, window: new SendWindow(this.limits.maxInFlightBytesPerPeer) };
+    this.outgoing.set(peerId, link);
+    before?.window.close(new CollectiveError("E_PEER_LOST", `send: worker "${peerId}" dialled again.`, { peerId }));
+    before?.socket.terminate();
+    socket.on("message", () => socket.close(1008, "data flows to the dialler only"));
+    socket.on("error", (error: Error) => this.lose(peerId, socket, error.message));
+    socket.on("close", (code: number) => this.lose(peerId, socket, `closed with ${code}`));
+    const ping = encodeBulkHeader({ ...emptyBulkHeader, kind: "ping", stream: "link" });
+    sendParts(socket, [ping]).catch(() => {}); // its close is reported
+  }
+
+  /** Either direction is gone: so is the peer. Sockets that were replaced do not count. */
+  private lose(peerId: string, socket: WsSocket, reason: string): void {
+    const link = this.outgoing.get(peerId);
+    if (this.isDisposed || (link?.socket !== socket && this.incoming.get(peerId) !== socket)) return;
+    this.outgoing.delete(peerId);
+    link?.window.close(
+      new CollectiveError("E_PEER_LOST", `send: worker "${peerId}" is gone: ${reason}.`, { peerId, reason }),
+    );
+    const incoming = this.incoming.get(peerId);
+    this.incoming.delete(peerId);
+    link?.socket.terminate();
+    incoming?.terminate();
+    this.tell((listener) => listener.onPeerLost(peerId, reason));
+  }
+
+  private decode(data: Buffer | readonly Buffer[], isBinary: boolean): BulkFrame {
+    if (!isBinary) throw new CollectiveError("E_LINK", "receive: a text frame came; only binary frames are read.", {});
+    const parts = Array.isArray(data) ? (data as readonly Buffer[]) : [data as Buffer];
+    const [head, payload] = parts;
+    if (parts.length === 2 && head!.byteLength === BULK_HEADER_BYTES) {
+      const frameBytes = head!.byteLength + payload!.byteLength;
+      return { header: decodeBulkHeader(head!, frameBytes, this.limits), payload: payload! };
+    }
+    const bytes = parts.length === 1 ? head! : Buffer.concat(parts);
+    return {
+      header: decodeBulkHeader(bytes, bytes.byteLength, this.limits),
+      payload: bytes.subarray(BULK_HEADER_BYTES),
+    };
+  }
+
+  private deliver(peerId: string, frame: BulkFrame): void {
+    this.table.received(peerId, BULK_HEADER_BYTES + frame.payload.byteLength);
+    if (frame.header.kind === "ping") return;
+    this.tell((listener) => listener.onFrame(peerId, frame));
+  }
+
+  private tell(what: (listener: TransportListener) => void): void {
+    if (this.listener === undefined) this.early.push(what);
+    else what(this.listener);
+  }
+}

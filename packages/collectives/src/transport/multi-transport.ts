@@ -1,0 +1,77 @@
+/**
+ * @file Direct links where a pair could dial, the relay where it could not: one Transport over both.
+ *
+ * A route belongs to a direction and a generation, so that the order of a peer's frames is kept: routes change only
+ * between generations, whose frames cannot be confused.
+ */
+import { CollectiveError } from "../errors.js";
+import type { BulkFrame, LinkCounters, SendOptions, Transport, TransportListener } from "./transport.js";
+
+export interface MultiTransportOptions {
+  readonly direct: Transport;
+  readonly relay: Transport;
+}
+
+export class MultiTransport implements Transport {
+  readonly workerId: string;
+  private readonly direct: Transport;
+  private readonly relay: Transport;
+  private relayed: ReadonlySet<string> = new Set();
+
+  constructor(options: MultiTransportOptions) {
+    this.workerId = options.direct.workerId;
+    this.direct = options.direct;
+    this.relay = options.relay;
+  }
+
+  /** Peers to which this worker's frames go through the relay, from the next frame on. */
+  routeThroughRelay(peerIds: Iterable<string>): void {
+    this.relayed = new Set(peerIds);
+  }
+
+  isRelayed(peerId: string): boolean {
+    return this.relayed.has(peerId);
+  }
+
+  peers(): readonly string[] {
+    const relayed = this.relay.peers().filter((id) => this.relayed.has(id));
+    return [...this.direct.peers().filter((id) => !this.relayed.has(id)), ...relayed];
+  }
+
+  send(peerId: string, frame: BulkFrame, options?: SendOptions): Promise<void> {
+    return (this.relayed.has(peerId) ? this.relay : this.direct).send(peerId, frame, options);
+  }
+
+  listen(listener: TransportListener): void {
+    this.direct.listen(listener);
+    this.relay.listen(listener);
+  }
+
+  pause(peerId: string): void {
+    this.direct.pause(peerId);
+    this.relay.pause(peerId);
+  }
+
+  resume(peerId: string): void {
+    this.direct.resume(peerId);
+    this.relay.resume(peerId);
+  }
+
+  counters(peerId: string): LinkCounters {
+    const [a, b] = [this.direct.counters(peerId), this.relay.counters(peerId)];
+    return {
+      bytesSent: a.bytesSent + b.bytesSent,
+      bytesReceived: a.bytesReceived + b.bytesReceived,
+      framesSent: a.framesSent + b.framesSent,
+      framesReceived: a.framesReceived + b.framesReceived,
+    };
+  }
+
+  async dispose(): Promise<void> {
+    const results = await Promise.allSettled([this.direct.dispose(), this.relay.dispose()]);
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) {
+      throw new CollectiveError("E_DISPOSED", "dispose: a transport did not close.", {}, { cause: failed.reason });
+    }
+  }
+}
