@@ -4,7 +4,7 @@
  * Everything wrong that can be known here is a usage error: nothing was started, nothing written.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import type { CoordinatorOptions } from "@lockstep/coordinator/node";
 import { UsageError } from "./exit-status.js";
@@ -26,8 +26,10 @@ export interface PlannedRun {
   readonly stopAtStep: number;
   /** The part of the coordinator's options that the plan decides. */
   readonly coordinator: Pick<CoordinatorOptions, "runDir" | "job" | "numeric" | "initFrom" | "resume" | "stopAtStep">;
-  /** Writes the run directory. Called when nothing can be refused any more. */
+  /** Writes the run directory, unless the run is resumed. */
   readonly commit: () => void;
+  /** Takes back what `commit` wrote: the coordinator could not start. */
+  readonly rollback: () => void;
 }
 
 export interface PlanFlags extends JobFlags {
@@ -137,6 +139,9 @@ function describePlan({ job, runDir, flags, seed, numeric, initFrom, resume }: P
     },
     commit: () => {
       if (!resume) writeRunDirectory(runDir, job, { version, seed, numeric });
+    },
+    rollback: () => {
+      if (!resume) rmSync(runDir, { recursive: true, force: true });
     },
   };
 }

@@ -38,6 +38,7 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     nowMs: Date.now,
   });
   const curve = { train: [] as CurvePoint[], evaluations: [] as CurvePoint[] };
+  plan.commit();
   const coordinator = await createCoordinator({
     ...plan.coordinator,
     host: options.host,
@@ -56,6 +57,9 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
       }
       showEvent(view, event);
     },
+  }).catch((error: unknown) => {
+    plan.rollback();
+    throw error;
   });
   const stopListening = onInterrupt({
     first: () => {

@@ -36,7 +36,6 @@ export async function coordinator(jobPath: string, flags: CoordinatorFlags): Pro
     warn(
       `warning: ${flags.host} is no loopback address and the connection is not encrypted (no TLS yet): whoever can read this network can read the data`,
     );
-  plan.commit();
   const token = given ?? createToken();
   return superviseRun(plan, {
     ...flags,

@@ -30,7 +30,6 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
       "E_USAGE_WORKERS",
     );
   }
-  plan.commit();
   const token = createToken();
   return superviseRun(plan, {
     ...flags,
