@@ -2,12 +2,32 @@
 import type { KernelTable } from "../backend/kernel-table.js";
 import type { Kernel, KernelHost } from "./kernel.js";
 import { argReduceRoom } from "./kernels/arg-reduce.js";
+import { attentionRoom } from "./kernels/attention.js";
 import { copyRoom } from "./kernels/copy.js";
+import { crossEntropyRoom } from "./kernels/cross-entropy.js";
+import { embeddingRoom } from "./kernels/embedding.js";
 import { flatRoom } from "./kernels/flat.js";
+import { gatherRoom } from "./kernels/gather.js";
+import { gemmRoom } from "./kernels/gemm.js";
+import { layerNormRoom } from "./kernels/layer-norm.js";
 import { philoxRoom } from "./kernels/philox.js";
 import { reduceRoom } from "./kernels/reduce.js";
+import { softmaxRoom } from "./kernels/softmax.js";
 
-const rooms = [copyRoom, reduceRoom, argReduceRoom, philoxRoom, flatRoom] as const;
+const rooms = [
+  copyRoom,
+  reduceRoom,
+  argReduceRoom,
+  philoxRoom,
+  flatRoom,
+  gemmRoom,
+  attentionRoom,
+  softmaxRoom,
+  layerNormRoom,
+  crossEntropyRoom,
+  embeddingRoom,
+  gatherRoom,
+] as const;
 
 /** Everything that goes into the structural module. */
 export function structuralKernels(): readonly Kernel[] {
@@ -15,18 +35,18 @@ export function structuralKernels(): readonly Kernel[] {
 }
 
 export function createKernelTable(host: KernelHost): KernelTable {
-  const rows = {
+  return {
     ...copyRoom.rows(host),
     ...reduceRoom.rows(host),
     ...argReduceRoom.rows(host),
     ...philoxRoom.rows(host),
     ...flatRoom.rows(host),
-  };
-  return new Proxy(rows, {
-    get(target, name) {
-      const row = Reflect.get(target, name);
-      if (row === undefined) throw new Error(`cpu: kernel "${String(name)}" is not there yet.`);
-      return row;
-    },
-  }) as unknown as KernelTable;
+    ...gemmRoom.rows(host),
+    ...attentionRoom.rows(host),
+    ...softmaxRoom.rows(host),
+    ...layerNormRoom.rows(host),
+    ...crossEntropyRoom.rows(host),
+    ...embeddingRoom.rows(host),
+    ...gatherRoom.rows(host),
+  } satisfies KernelTable;
 }
