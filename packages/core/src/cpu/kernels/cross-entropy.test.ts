@@ -110,6 +110,8 @@ describe("crossEntropy", () => {
     }
     host.splitInto(1);
     // A change of these is a change of numericsVersion.
-    expect(names.map((name) => hashOf(whole[name])).join(" ")).toMatchInlineSnapshot(`"27395d2bdf32f0ec 40fc75005f877582 8ea6b54e90c86d89"`);
+    expect(names.map((name) => hashOf(whole[name])).join(" ")).toMatchInlineSnapshot(
+      `"27395d2bdf32f0ec 40fc75005f877582 8ea6b54e90c86d89"`,
+    );
   });
 });

@@ -75,6 +75,8 @@ describe("gather and scatterAdd", () => {
     }
     host.splitInto(1);
     // A change of these is a change of numericsVersion.
-    expect(`${hashOf(whole.gathered)} ${hashOf(whole.scattered)}`).toMatchInlineSnapshot(`"7e2f9aaf311762ab ca0e2134214e5383"`);
+    expect(`${hashOf(whole.gathered)} ${hashOf(whole.scattered)}`).toMatchInlineSnapshot(
+      `"7e2f9aaf311762ab ca0e2134214e5383"`,
+    );
   });
 });

@@ -132,7 +132,9 @@ describe("layerNorm", () => {
     }
     host.splitInto(1);
     // A change of these is a change of numericsVersion.
-    expect(names.map((name) => hashOf(whole[name])).join(" ")).toMatchInlineSnapshot(`"4b5c19a3108dff2c 960c38bf5150ae96 d8201cca24fe05e1 7821f52f4f28aef6 989b4cb9cead8e51 25f179b368fb3b60"`);
+    expect(names.map((name) => hashOf(whole[name])).join(" ")).toMatchInlineSnapshot(
+      `"4b5c19a3108dff2c 960c38bf5150ae96 d8201cca24fe05e1 7821f52f4f28aef6 989b4cb9cead8e51 25f179b368fb3b60"`,
+    );
   });
 
   test("gives zero weight gradients for no rows", () => {
