@@ -12,9 +12,7 @@ export {
   type JobData,
   type JobDataset,
   type JobDefinition,
-  type JobTokenizer,
   type LossSum,
-  type SampleRef,
   type StepInfo,
 } from "./job/define-job.js";
 export { createJobFiles, type JobFile, type JobFileSource, type JobFiles } from "./job/job-files.js";

@@ -15,6 +15,8 @@ export interface NodeCpuBackendOptions {
   readonly threads?: number;
   /** Most bytes the memory may grow to; default 4 GiB. */
   readonly maxBytes?: number;
+  /** Shared memory to live in, made by `createCpuMemory`, so that another thread can see it; taken over as a whole. */
+  readonly memory?: WebAssembly.Memory;
 }
 
 export interface NodeCpuBackend extends CpuBackend {
@@ -46,7 +48,7 @@ export function createNodeCpuBackend(options: NodeCpuBackendOptions = {}): NodeC
   }
   const needsFlag = options.numeric === "fused" && !hasRelaxedSimd();
   if (needsFlag) setFlagsFromString(relaxedSimdFlag);
-  const memory = createCpuMemory({ shared: true });
+  const memory = options.memory ?? createCpuMemory({ shared: true });
   const team =
     threads === 1
       ? undefined

@@ -4,7 +4,6 @@
  * Steps are as on the wire: step k >= 1 makes state k of state k - 1. Vectors lie in `memory`; addresses count bytes. A vector of a
  * node stays as it is until the step is applied or another step begins, so that an exchange may read it at any time until then.
  */
-import type { ErrorReport } from "../errors.js";
 import type { MemoryPlan } from "./memory-plan.js";
 
 /** Micro-batch, sum of its losses, its weight. */
@@ -30,7 +29,8 @@ export interface EngineInfo {
   readonly layoutHash: string;
   /** Floats of the flat gradient. */
   readonly gradientFloats: number;
-  readonly numTensors: number;
+  /** Parameters in flat order. */
+  readonly parameters: readonly { readonly name: string; readonly offset: number; readonly length: number }[];
   readonly numMicroBatches: number;
   readonly numEvalMicroBatches: number;
   readonly samplesPerStep: number;
@@ -100,9 +100,4 @@ export interface ComputeEngine {
   evaluate(range: NodeRange): Promise<readonly MicroBatchSum[]>;
   exportState(): Promise<ExportedState>;
   dispose(): Promise<void>;
-}
-
-/** What travels back from an engine on another thread when a call failed. */
-export interface EngineFailure {
-  readonly error: ErrorReport;
 }

@@ -6,6 +6,7 @@
  * Not here: how the configuration is read (parse-config.ts), how a bundle becomes a module (node/job-loader.ts).
  */
 import type { nn, optim, Tensor } from "@lockstep/core";
+import type { SampleRef, Tokenizer } from "@lockstep/data";
 import type * as z from "zod";
 import type { BaseConfig } from "./base-config.js";
 import type { JobFiles } from "./job-files.js";
@@ -16,13 +17,6 @@ export type ConfigSchema = z.ZodObject;
 /** What the functions of a job receive: the keys every job has and its own. */
 export type JobConfig<S extends ConfigSchema> = BaseConfig & z.infer<S>;
 
-/** One sample of an epoch. The sampler chooses them: batches run across the border of epochs. */
-export interface SampleRef {
-  readonly epoch: number;
-  /** Place in the data set after the epoch's permutation, 0..size-1. */
-  readonly index: number;
-}
-
 /** Random access to samples, collated to a batch. */
 export interface JobDataset<Batch> {
   /** Samples of an epoch. */
@@ -31,17 +25,11 @@ export interface JobDataset<Batch> {
   batch(samples: readonly SampleRef[]): Batch;
 }
 
-/** A tokenizer as far as a run must know it: kept with the run, so that `generate` can read and write text. */
-export interface JobTokenizer {
-  readonly vocabSize: number;
-  encode(text: string): readonly number[] | Int32Array;
-  decode(tokens: readonly number[] | Int32Array): string;
-}
-
 export interface JobData<Batch> {
   readonly train: JobDataset<Batch>;
   readonly eval?: JobDataset<Batch>;
-  readonly tokenizer?: JobTokenizer;
+  /** Kept with the run, so that `generate` can read and write text. */
+  readonly tokenizer?: Tokenizer;
 }
 
 /** Sum over the samples (or trained tokens) of a micro-batch, and how many they were. */
@@ -71,6 +59,7 @@ type BatchOf<D> = D extends JobData<infer Batch> ? Batch : never;
  * A job. Methods are called in the order of the fields.
  *
  * @example
+ * // not run: the data set and the network are left out
  * export default defineJob({
  *   name: "xor",
  *   config: z.object({ hiddenDim: z.number().int().positive().default(16) }),
@@ -102,6 +91,8 @@ export interface JobDefinition<
   /** Called in the scope of the run's seed: initial weights are the same on every worker. */
   model(config: JobConfig<S>, data: D): M;
   loss(model: M, batch: BatchOf<D>): LossSum;
+  /** What the weights of `loss` count; "tokens" gives tokensPerSec in the metrics. Default "samples". */
+  readonly unit?: "samples" | "tokens";
   /** Its learning rate is set from `schedule` before every step. */
   optimizer(config: JobConfig<S>, model: M): optim.Optimizer;
   /** Learning rate of a step, 0-based, as an f64. */

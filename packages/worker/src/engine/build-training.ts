@@ -1,0 +1,106 @@
+/** @file Calls a job's functions in order and checks what they return: data, model, optimizer, schedule. */
+import {
+  type Backend,
+  type FlatLayout,
+  flatLayout,
+  keep,
+  type nn,
+  type optim,
+  parametersInFlatOrder,
+  seedScope,
+  type Tensor,
+  untracked,
+  withBackend,
+} from "@lockstep/core";
+import { createSampler, evalMicroBatches, type SampleRef, type Sampler } from "@lockstep/data";
+import { JobError } from "../errors.js";
+import type { AnyJob, JobData } from "../job/define-job.js";
+import type { JobFiles } from "../job/job-files.js";
+import { numMicroBatchesOf, type ParsedConfig } from "../job/parse-config.js";
+
+export interface TrainingSource {
+  readonly job: AnyJob;
+  readonly config: ParsedConfig;
+  readonly seed: number;
+  readonly files: JobFiles;
+  readonly backend: Backend;
+}
+
+/** A job, built: everything that one step needs. */
+export interface Training {
+  readonly source: TrainingSource;
+  readonly data: JobData<unknown>;
+  readonly model: nn.Module;
+  readonly optimizer: optim.Optimizer;
+  readonly schedule: (step: number) => number;
+  readonly layout: FlatLayout;
+  /** In flat order. */
+  readonly parameters: readonly Tensor[];
+  readonly sampler: Sampler;
+  readonly numMicroBatches: number;
+  /** Samples of each evaluation micro-batch: the data set in its own order, the last one shorter. */
+  readonly evalGrid: readonly (readonly SampleRef[])[];
+}
+
+/**
+ * @throws {JobError} E_JOB_DATA for data without samples, E_JOB_MODEL for a model without parameters, E_JOB_SCHEDULE for a schedule
+ *   that is no function; whatever the job's functions throw.
+ */
+export function buildTraining(source: TrainingSource): Training {
+  const { job, config, seed, files, backend } = source;
+  const { globalBatchSize, microBatchSize } = config;
+  return withBackend(backend, () =>
+    untracked(() => {
+      const data = job.data(config, files);
+      assertData(data, job.name);
+      const model = buildModel(source, data);
+      const schedule = job.schedule(config);
+      if (typeof schedule !== "function") {
+        throw new JobError(
+          `job "${job.name}": schedule(config) gave a ${typeof schedule}; it must give a function of the step. Use core's schedules.`,
+          { job: job.name },
+          "E_JOB_SCHEDULE",
+        );
+      }
+      return {
+        source,
+        data,
+        model,
+        optimizer: job.optimizer(config, model),
+        schedule,
+        layout: flatLayout(model.namedParameters()),
+        parameters: parametersInFlatOrder(model),
+        sampler: createSampler({ seed, size: data.train.size, globalBatchSize, microBatchSize }),
+        numMicroBatches: numMicroBatchesOf(config),
+        evalGrid: data.eval === undefined ? [] : evalMicroBatches(data.eval.size, microBatchSize),
+      };
+    }),
+  );
+}
+
+/** The model with its initial weights: the same bits every time (the probe checks it). */
+export function buildModel({ job, config, seed, backend }: TrainingSource, data: JobData<unknown>): nn.Module {
+  const model = withBackend(backend, () => untracked(() => seedScope(seed, () => keep(job.model(config, data)))));
+  if ([...model.namedParameters()].length === 0) {
+    throw new JobError(
+      `job "${job.name}": model(config, data) gave a model without parameters; it must have at least one. Assign layers to fields of the Module.`,
+      { job: job.name },
+      "E_JOB_MODEL",
+    );
+  }
+  return model;
+}
+
+function assertData(data: JobData<unknown>, job: string): void {
+  for (const part of ["train", "eval"] as const) {
+    const dataset = data[part];
+    if (dataset === undefined && part === "eval") continue;
+    if (dataset === undefined || !Number.isInteger(dataset.size) || dataset.size < 1) {
+      throw new JobError(
+        `job "${job}": data().${part} has ${dataset?.size ?? "no"} samples; it must have at least 1. Check the files and the length of a sample.`,
+        { job, part, size: dataset?.size ?? null },
+        "E_JOB_DATA",
+      );
+    }
+  }
+}

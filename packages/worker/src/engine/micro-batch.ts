@@ -1,0 +1,103 @@
+/** @file One micro-batch forward and backward, its gradient folded into the node it belongs to while the backward pass runs. */
+import {
+  assertFiniteGradient,
+  assertFiniteLoss,
+  dropGradient,
+  type LeafFold,
+  microBatchScope,
+  type NodeStack,
+  noGrad,
+  type TrainingPlace,
+  withBackend,
+} from "@lockstep/core";
+import type { SampleRef } from "@lockstep/data";
+import { JobError } from "../errors.js";
+import type { LossSum } from "../job/define-job.js";
+import type { Training } from "./build-training.js";
+import type { MicroBatchSum } from "./compute-engine.js";
+
+export interface FoldTarget {
+  readonly stack: NodeStack;
+  /** Told of each parameter, by its place in the flat order, once its part of the node is final. */
+  readonly onParameter?: (index: number, fold: LeafFold) => void;
+}
+
+/**
+ * Forward, backward, fold. Gradients are freed as soon as they are folded.
+ *
+ * @throws {NotFiniteError} E_NOT_FINITE for the loss or a gradient, with step, micro-batch, worker and parameter.
+ */
+export function trainMicroBatch(training: Training, place: TrainingPlace, target: FoldTarget): MicroBatchSum {
+  const { source, parameters, layout } = training;
+  const m = place.microBatch!;
+  const stepIndex = place.step! - 1;
+  return withBackend(source.backend, () =>
+    microBatchScope({ seed: source.seed, step: stepIndex, m }, () => {
+      const { sum, weight } = lossOf(training, training.sampler.microBatch(stepIndex, m), "train");
+      const loss = sum.itemSync();
+      assertFiniteLoss(loss, place);
+      const fold = target.stack.leaf(weight);
+      const take = (index: number): void => {
+        const parameter = parameters[index]!;
+        const { grad } = parameter;
+        if (grad !== undefined) {
+          assertFiniteGradient(source.backend, grad, { ...place, parameter: layout.parameters[index]!.name });
+        }
+        fold.add(index, grad);
+        dropGradient(parameter);
+        target.onParameter?.(index, fold);
+      };
+      const isTaken = new Uint8Array(parameters.length);
+      const indexOf = new Map(parameters.map((parameter, index) => [parameter, index]));
+      if (sum.requiresGrad) {
+        sum.backward({
+          onGradReady: (leaf) => {
+            const index = indexOf.get(leaf);
+            if (index === undefined) return;
+            isTaken[index] = 1;
+            take(index);
+          },
+        });
+      }
+      for (let index = 0; index < parameters.length; index++) if (isTaken[index] === 0) take(index);
+      fold.finish();
+      return [m, loss, weight];
+    }),
+  );
+}
+
+/** Loss of one evaluation micro-batch. */
+export function evalMicroBatch(training: Training, place: TrainingPlace): MicroBatchSum {
+  const { backend, seed } = training.source;
+  const m = place.microBatch!;
+  return withBackend(backend, () =>
+    noGrad(() =>
+      microBatchScope({ seed, step: 0, m }, () => {
+        const { sum, weight } = lossOf(training, training.evalGrid[m]!, "eval");
+        const loss = sum.itemSync();
+        assertFiniteLoss(loss, place);
+        return [m, loss, weight] satisfies MicroBatchSum;
+      }),
+    ),
+  );
+}
+
+/** The job's loss of samples, checked. */
+export function lossOf(training: Training, samples: readonly SampleRef[], part: "train" | "eval"): LossSum {
+  const { job } = training.source;
+  const result: Partial<LossSum> | undefined = job.loss(training.model, training.data[part]!.batch(samples));
+  if (result?.sum === undefined || typeof result.weight !== "number" || result.sum.size !== 1) {
+    throw new JobError(
+      `job "${job.name}": loss(model, batch) gave ${describe(result)}; it must give { sum, weight }: a scalar tensor and a number. Core's losses return both.`,
+      { job: job.name },
+      "E_JOB_LOSS",
+    );
+  }
+  return result as LossSum;
+}
+
+function describe(result: Partial<LossSum> | undefined): string {
+  if (result === undefined || result === null || typeof result !== "object") return String(result);
+  const shape = result.sum === undefined ? "no sum" : `a sum of shape [${result.sum.shape.join(", ")}]`;
+  return `${shape} and a weight of type ${typeof result.weight}`;
+}

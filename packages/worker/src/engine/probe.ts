@@ -1,0 +1,115 @@
+/**
+ * @file The probe micro-batch: hashes of the initial weights, the loss and every gradient of micro-batch 0 of step 1, by which
+ * workers are compared before any work, and a job with itself.
+ */
+import {
+  dropGradient,
+  type MemoryFigures,
+  microBatchScope,
+  type OutOfMemoryError,
+  type Tensor,
+  withBackend,
+} from "@lockstep/core";
+import { JobError } from "../errors.js";
+import { buildModel, type Training } from "./build-training.js";
+import type { ProbeResult } from "./compute-engine.js";
+import { assertPlanFits, memoryPlan } from "./memory-plan.js";
+import { lossOf } from "./micro-batch.js";
+import { memoryNeedsOf, modelTensors } from "./training-state.js";
+
+type NamedHash = ProbeResult["tensors"][number];
+
+export interface ProbeOptions {
+  readonly workerId: string;
+  readonly memory: () => MemoryFigures;
+  readonly maxBytes: number;
+  /** Puts the state to continue from into the model, after the initial weights were compared. */
+  readonly restore: () => void;
+}
+
+/**
+ * Builds the initial weights a second time and computes the micro-batch twice.
+ *
+ * @throws {JobError} E_NOT_DETERMINISTIC naming the first tensor that differs; E_MEMORY_PLAN when there is no room.
+ */
+export function probeTwice(training: Training, options: ProbeOptions): { probe: ProbeResult; activationBytes: number } {
+  const initial = hashWeights(training, modelTensors(training));
+  const again = buildModel(training.source, training.data);
+  const second = hashWeights(training, modelTensors({ model: again }));
+  for (const [, tensor] of modelTensors({ model: again })) tensor.dispose();
+  assertSameHashes(training.source.job.name, initial, second);
+
+  options.restore();
+  const before = options.memory().usedBytes;
+  const first = tryProbe(training, options);
+  const activationBytes = Math.max(0, options.memory().peakBytes - before);
+  assertSameHashes(training.source.job.name, first, tryProbe(training, options));
+  const tensors = [...initial, ...first];
+  return { probe: { hash: combineHashes(training, tensors), tensors }, activationBytes };
+}
+
+/** The first name whose hashes differ, if there is one. */
+export function findFirstDifference(a: readonly NamedHash[], b: readonly NamedHash[]): string | undefined {
+  return a.find(({ name, hash }, i) => b[i]?.name !== name || b[i]?.hash !== hash)?.name ?? b[a.length]?.name;
+}
+
+function assertSameHashes(job: string, first: readonly NamedHash[], second: readonly NamedHash[]): void {
+  const tensor = findFirstDifference(first, second);
+  if (tensor === undefined) return;
+  throw new JobError(
+    `job "${job}": computed twice from the same seed, ${tensor} has two values; a job must give the same bits every time. Look for Math.random, the clock or the order of an object's keys in its functions.`,
+    { job, tensor, parameter: tensor },
+    "E_NOT_DETERMINISTIC",
+  );
+}
+
+function tryProbe(training: Training, options: ProbeOptions): NamedHash[] {
+  try {
+    return probe(training);
+  } catch (error) {
+    if ((error as Partial<OutOfMemoryError>).code !== "E_OUT_OF_MEMORY") throw error;
+    return assertPlanFits(memoryPlan(memoryNeedsOf(training, options.maxBytes)), error) as never;
+  }
+}
+
+/** Hashes of the loss and of each parameter's gradient, in registration order. */
+function probe(training: Training): NamedHash[] {
+  const { source, parameters, layout } = training;
+  const { backend, seed } = source;
+  return withBackend(backend, () =>
+    microBatchScope({ seed, step: 0, m: 0 }, () => {
+      const { sum } = lossOf(training, training.sampler.microBatch(0, 0), "train");
+      const hashes: NamedHash[] = [{ name: "the loss", hash: backend.kernels.hash([sum]) }];
+      if (sum.requiresGrad) sum.backward();
+      for (let i = parameters.length - 1; i >= 0; i--) {
+        const { grad } = parameters[i]!;
+        if (grad !== undefined) {
+          hashes.push({ name: `the gradient of ${layout.parameters[i]!.name}`, hash: backend.kernels.hash([grad]) });
+        }
+        dropGradient(parameters[i]!);
+      }
+      return hashes;
+    }),
+  );
+}
+
+function hashWeights({ source }: Training, tensors: readonly (readonly [string, Tensor])[]): NamedHash[] {
+  return tensors.map(([name, tensor]) => ({
+    name: `the initial ${name}`,
+    hash: source.backend.kernels.hash([tensor]),
+  }));
+}
+
+function combineHashes({ source: { backend } }: Training, hashes: readonly NamedHash[]): string {
+  const words = Int32Array.from(
+    hashes.flatMap(({ hash }) => hash.match(/.{8}/g) ?? []),
+    (word) => Number(`0x${word}`) | 0,
+  );
+  const buffer = backend.allocate(words.byteLength);
+  try {
+    backend.write(buffer, 0, words);
+    return backend.kernels.hash([{ buffer, offset: 0, shape: [words.length], strides: [1], dtype: "i32" }]);
+  } finally {
+    backend.free(buffer);
+  }
+}

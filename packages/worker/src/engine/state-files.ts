@@ -1,0 +1,163 @@
+/** @file The files of a checkpoint: model and optimizer as safetensors, the rest as JSON; written from a training and read back. */
+import { decodeSafetensors, encodeSafetensors, numericsVersion, type StoredTensor, type Tensor } from "@lockstep/core";
+import { TrainingError } from "../errors.js";
+import type { Training } from "./build-training.js";
+import type { ExportedState } from "./compute-engine.js";
+import { modelTensors, trainingStateHash } from "./training-state.js";
+
+export const modelFile = "model.safetensors";
+export const optimizerFile = "optimizer.safetensors";
+export const trainerFile = "trainer.json";
+
+/** `trainer.json`: everything of a state that is no tensor. */
+export interface TrainerState {
+  readonly schema: 1;
+  readonly job: string;
+  /** Steps applied. */
+  readonly step: number;
+  readonly seed: number;
+  readonly numericClass: string;
+  readonly numericsVersion: number;
+  readonly config: Readonly<Record<string, unknown>>;
+  /** What the optimizer keeps beside its tensors. */
+  readonly optimizer: unknown;
+  readonly stateHash: string;
+  readonly paramsSha256: string;
+}
+
+/** The state as files. Synchronous backends only. */
+export function exportTraining(
+  training: Training,
+  step: number,
+  sha256: (parts: readonly Uint8Array[]) => string,
+): ExportedState {
+  const { source, optimizer } = training;
+  const weights = modelTensors(training).map(([name, tensor]) => [name, hostTensor(tensor)] as const);
+  const moments = [...optimizer.namedState()].map(([name, tensor]) => [name, hostTensor(tensor)] as const);
+  const paramsSha256 = sha256(
+    weights.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+  );
+  const stateHash = trainingStateHash(training);
+  const trainer: TrainerState = {
+    schema: 1,
+    job: source.job.name,
+    step,
+    seed: source.seed,
+    numericClass: source.backend.numericClass,
+    numericsVersion,
+    config: source.config,
+    optimizer: optimizer.counters(),
+    stateHash,
+    paramsSha256,
+  };
+  const metadata = { format: "lockstep", step: String(step) };
+  const files = [
+    { name: modelFile, bytes: encodeSafetensors(weights, { metadata }) },
+    { name: optimizerFile, bytes: encodeSafetensors(moments, { metadata }) },
+    { name: trainerFile, bytes: new TextEncoder().encode(`${JSON.stringify(trainer, undefined, 2)}\n`) },
+  ];
+  return { step, stateHash, files, paramsSha256 };
+}
+
+/**
+ * Puts a checkpoint's state into a training.
+ *
+ * @throws {TrainingError} E_CHECKPOINT when a file is missing, is of another step, seed, numeric class or architecture, or does not
+ *   have the hash it was written with. @throws {FormatError} E_FORMAT for bytes that are no safetensors file.
+ */
+export function importCheckpoint(
+  training: Training,
+  checkpoint: { readonly step: number; readonly files: ReadonlyMap<string, Uint8Array> },
+): void {
+  const trainer = readTrainer(fileOf(checkpoint.files, trainerFile));
+  const { source, optimizer } = training;
+  const expected = {
+    step: checkpoint.step,
+    seed: source.seed,
+    job: source.job.name,
+    numericClass: source.backend.numericClass,
+    numericsVersion,
+  };
+  for (const [key, value] of Object.entries(expected)) {
+    const found = trainer[key as keyof typeof expected];
+    if (found !== value)
+      refuse(`${trainerFile} has ${key} ${JSON.stringify(found)}; this run has ${JSON.stringify(value)}`, {
+        key,
+        found,
+        expected: value,
+      });
+  }
+  importWeights(training, fileOf(checkpoint.files, modelFile), modelFile);
+  const moments = decodeSafetensors(fileOf(checkpoint.files, optimizerFile), { source: optimizerFile }).tensors;
+  fillTensors([...optimizer.namedState()], moments, optimizerFile);
+  optimizer.restoreCounters(trainer.optimizer);
+  const stateHash = trainingStateHash(training);
+  if (stateHash !== trainer.stateHash) {
+    refuse(`the state read has hash ${stateHash}, ${trainerFile} says ${trainer.stateHash}`, {
+      stateHash,
+      expected: trainer.stateHash,
+    });
+  }
+}
+
+/**
+ * Puts the weights of a safetensors file into a model: the same names and shapes, no more and no less.
+ *
+ * @throws {TrainingError} E_CHECKPOINT naming the first tensor that is missing, left over or of another shape.
+ */
+export function importWeights(training: Pick<Training, "model">, bytes: Uint8Array, source = "init-from"): void {
+  fillTensors(modelTensors(training), decodeSafetensors(bytes, { source }).tensors, source);
+}
+
+export function readTrainer(bytes: Uint8Array): TrainerState {
+  let trainer: Partial<TrainerState> | null = null;
+  try {
+    trainer = JSON.parse(new TextDecoder().decode(bytes)) as Partial<TrainerState> | null;
+  } catch {
+    // Reported below, with what was expected.
+  }
+  if (trainer?.schema !== 1) {
+    refuse(`${trainerFile} is no JSON of schema 1`, { schema: trainer?.schema ?? null });
+  }
+  return trainer as TrainerState;
+}
+
+function fillTensors(
+  targets: readonly (readonly [string, Tensor])[],
+  stored: ReadonlyMap<string, StoredTensor>,
+  source: string,
+): void {
+  const names = new Set(targets.map(([name]) => name));
+  for (const name of stored.keys()) {
+    if (!names.has(name)) refuse(`${source} has a tensor "${name}" that the model does not have`, { name, source });
+  }
+  for (const [name, target] of targets) {
+    const tensor = stored.get(name);
+    if (tensor === undefined) refuse(`${source} has no tensor "${name}", which the model has`, { name, source });
+    if (tensor.shape.join() !== target.shape.join() || tensor.dtype !== target.dtype) {
+      refuse(
+        `${source} has "${name}" as ${tensor.dtype} [${tensor.shape.join(", ")}]; the model has ${target.dtype} [${target.shape.join(", ")}]`,
+        { name, source, stored: tensor.shape, model: target.shape },
+      );
+    }
+    target.backend.write(target.buffer, target.offset, tensor.data);
+  }
+}
+
+function fileOf(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array {
+  const bytes = files.get(name);
+  if (bytes === undefined) refuse(`it has no ${name}`, { name, files: [...files.keys()] });
+  return bytes as Uint8Array;
+}
+
+function refuse(what: string, fields: Readonly<Record<string, unknown>>): never {
+  throw new TrainingError(
+    `checkpoint: ${what}; a checkpoint must be of the same job, architecture, seed and numeric class, unchanged. Use the job and flags it was made with.`,
+    fields,
+    "E_CHECKPOINT",
+  );
+}
+
+function hostTensor(tensor: Tensor) {
+  return { dtype: tensor.dtype, shape: tensor.shape, data: tensor.dataSync() };
+}

@@ -1,0 +1,43 @@
+/** @file What the socket thread and the compute thread say to each other. Vectors never travel: both see one memory. */
+import type {
+  AppliedStep,
+  ComputedNodes,
+  ComputeRequest,
+  ExportedState,
+  MicroBatchSum,
+  NodeRange,
+  PreparedEngine,
+  ReadyBucket,
+} from "../engine/compute-engine.js";
+import type { ErrorReport } from "../errors.js";
+import type { EngineSpec } from "./engine-spec.js";
+
+export interface ThreadData {
+  readonly spec: EngineSpec;
+  readonly memory: WebAssembly.Memory;
+  /** One word: the number of the last call that `abort` ended. */
+  readonly abortWord: SharedArrayBuffer;
+}
+
+/** Argument and result of each call. */
+export interface ThreadCalls {
+  prepare: { argument: undefined; result: PreparedEngine };
+  computeNodes: { argument: ComputeRequest; result: ComputedNodes };
+  applyStep: { argument: number; result: AppliedStep };
+  evaluate: { argument: NodeRange; result: readonly MicroBatchSum[] };
+  exportState: { argument: undefined; result: ExportedState };
+  dispose: { argument: undefined; result: undefined };
+}
+
+export type CallName = keyof ThreadCalls;
+
+export interface CallMessage<Name extends CallName = CallName> {
+  readonly call: number;
+  readonly name: Name;
+  readonly argument: ThreadCalls[Name]["argument"];
+}
+
+export type ReplyMessage =
+  | { readonly kind: "result"; readonly call: number; readonly value: unknown }
+  | { readonly kind: "error"; readonly call: number; readonly error: ErrorReport }
+  | { readonly kind: "bucket"; readonly call: number; readonly bucket: ReadyBucket };

@@ -1,0 +1,257 @@
+/**
+ * @file One worker's part in a run: executes the effects of decide-worker.ts and turns what happens into its events. It knows no
+ * socket, no disk and no tensor; everything comes through SessionPorts.
+ */
+
+import type { ProcessGroup } from "@lockstep/collectives";
+import { bucketsOf } from "@lockstep/core";
+import type { MessageBody, WorkerPhase } from "@lockstep/protocol";
+import type { ComputeEngine, EngineInfo, PreparedEngine } from "../engine/compute-engine.js";
+import { formatMemoryPlan } from "../engine/memory-plan.js";
+import { type ErrorReport, errorReport } from "../errors.js";
+import { decideWorker } from "./decide-worker.js";
+import { defaultSessionTimeouts, type SessionPorts, type SessionTimeouts } from "./session-ports.js";
+import { StepDeadline } from "./step-deadline.js";
+import { type RunningStep, StepRunner } from "./step-runner.js";
+import {
+  initialWorkerState,
+  type SessionStatus,
+  type WorkerEffect,
+  type WorkerEvent,
+  type WorkerState,
+} from "./worker-state.js";
+
+export interface SessionResult {
+  readonly status: SessionStatus;
+  readonly code: string;
+  readonly reason: string;
+  /** Last step applied here. */
+  readonly step: number;
+}
+
+interface Prepared {
+  readonly engine: ComputeEngine;
+  readonly details: PreparedEngine;
+  readonly runner: StepRunner;
+}
+
+/** Takes part in a run until it ends. Resolves also when the run failed; the engine and all links are closed then. */
+export function runWorker(ports: SessionPorts): Promise<SessionResult> {
+  return new WorkerSession(ports).finished;
+}
+
+class WorkerSession {
+  readonly finished: Promise<SessionResult>;
+  readonly #ports: SessionPorts;
+  readonly #timeouts: SessionTimeouts;
+  readonly #deadline: StepDeadline;
+  readonly #resolve: (result: SessionResult) => void;
+  #state: WorkerState = initialWorkerState;
+  #prepared: Prepared | undefined;
+  #group: ProcessGroup | undefined;
+  #running: RunningStep | undefined;
+  #lastReason: string | undefined;
+
+  constructor(ports: SessionPorts) {
+    this.#ports = ports;
+    this.#timeouts = { ...defaultSessionTimeouts, ...ports.timeouts };
+    this.#deadline = new StepDeadline(this.#timeouts);
+    let resolveFinished: (result: SessionResult) => void = () => {};
+    this.finished = new Promise((resolve) => {
+      resolveFinished = resolve;
+    });
+    this.#resolve = resolveFinished;
+    ports.control.onMessage((message) => this.#dispatch({ kind: "message", message }));
+    ports.control.closed.then(({ reason }) => this.#dispatch({ kind: "disconnected", reason }));
+    const interrupt = () => this.#dispatch({ kind: "interrupted", reason: "this worker was told to leave" });
+    if (ports.signal?.aborted === true) interrupt();
+    else ports.signal?.addEventListener("abort", interrupt, { once: true });
+  }
+
+  #dispatch(event: WorkerEvent): void {
+    const { state, effects, reason } = decideWorker(this.#state, event);
+    const hasFailed = state.phase === "failed" && this.#state.phase !== "failed";
+    this.#state = state;
+    if (reason !== undefined && reason !== this.#lastReason) {
+      this.#lastReason = reason;
+      this.#ports.log(hasFailed ? "error" : "info", reason, { phase: state.phase, step: state.step });
+    }
+    for (const effect of effects) this.#execute(effect);
+    if (hasFailed) this.#expectFarewell();
+  }
+
+  #execute(effect: WorkerEffect): void {
+    switch (effect.kind) {
+      case "send":
+        this.#ports.control.send(effect.message);
+        return;
+      case "prepare":
+        this.#watch("load", this.#prepare(effect.welcome));
+        return;
+      case "link":
+        this.#watch("link", this.#link(effect.start, effect.rank));
+        return;
+      case "route":
+        this.#watch("link", this.#route(effect.routes));
+        return;
+      case "startStep":
+        this.#startStep(effect);
+        return;
+      case "abortStep":
+        this.#running?.abort(effect.reason);
+        this.#running = undefined;
+        return;
+      case "apply":
+        this.#watch("step", this.#apply(effect.step));
+        return;
+      case "evaluate":
+        this.#watch("evaluate", this.#evaluate(effect));
+        return;
+      case "checkpoint":
+        this.#watch("checkpoint", this.#checkpoint(effect));
+        return;
+      case "startGrace":
+        this.#ports.clock.schedule(this.#timeouts.peerGraceMs, () => this.#dispatch({ kind: "graceOver" }));
+        return;
+      case "finish":
+        void this.#finish(effect);
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  /** Work whose failure ends this worker's part. */
+  #watch(phase: WorkerPhase, work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      const report = errorReport(error);
+      this.#ports.log("debug", report.stack ?? report.message);
+      this.#dispatch({ kind: "failed", phase, error: report });
+    });
+  }
+
+  async #prepare(welcome: MessageBody<"welcome">): Promise<void> {
+    const { clock, log } = this.#ports;
+    const startedMs = clock.nowMs();
+    const engine = await this.#ports.createEngine(welcome);
+    const details = await engine.prepare();
+    if (this.#state.phase === "stopped") return engine.dispose();
+    const { info, probe, plan } = details;
+    const config = JSON.parse(welcome.configJson) as { bucketBytes: number };
+    const buckets = bucketsOf(info.gradientFloats, config.bucketBytes).map(({ begin, end }) => ({
+      offset: begin,
+      length: end - begin,
+    }));
+    const tools = this.#ports.createExchangeTools(engine);
+    const runner = new StepRunner({ engine, info, tools, buckets, nowMs: () => clock.nowMs() });
+    this.#prepared = { engine, details, runner };
+    log("debug", `memory plan\n${formatMemoryPlan(plan)}`);
+    const { numMicroBatches, numEvalMicroBatches, samplesPerStep, gradientFloats } = info;
+    this.#dispatch({
+      kind: "prepared",
+      ready: {
+        numericClass: info.numericClass,
+        layout: { hash: info.layoutHash, gradientFloats, numTensors: info.parameters.length },
+        probe: { hash: probe.hash, tensors: [...probe.tensors] },
+        state: { step: info.step, stateHash: info.stateHash },
+        grid: { numMicroBatches, numEvalMicroBatches, samplesPerStep },
+        prepareMs: clock.nowMs() - startedMs,
+      },
+    });
+  }
+
+  async #link(start: MessageBody<"startGeneration">, rank: number): Promise<void> {
+    this.#group?.close(start.reason);
+    this.#group = undefined;
+    this.#deadline.reset();
+    const links = await this.#ports.peers.link(start, rank);
+    this.#dispatch({ kind: "linked", generation: start.generation, links });
+  }
+
+  async #route(routes: MessageBody<"routes">): Promise<void> {
+    this.#group = await this.#ports.peers.route(routes);
+    this.#dispatch({ kind: "routed", generation: routes.generation });
+  }
+
+  #startStep({ assignment }: Extract<WorkerEffect, { kind: "startStep" }>): void {
+    const group = this.#group;
+    const { runner, details } = this.#need();
+    if (group === undefined) throw new Error("worker: a step began outside of a generation");
+    const startedMs = this.#ports.clock.nowMs();
+    const running = runner.start(group, assignment, this.#deadline.nextMs());
+    this.#running = running;
+    running.outcome.then(
+      (outcome) => {
+        if (this.#running !== running) return;
+        this.#deadline.record(this.#ports.clock.nowMs() - startedMs);
+        this.#dispatch({ kind: "reduced", outcome });
+      },
+      (error: unknown) => {
+        if (this.#running !== running) return;
+        this.#running = undefined;
+        const report = withParameterName(errorReport(error), details.info.parameters);
+        const isPeer = report.code === "E_PEER_LOST" || report.code === "E_PEER_TIMEOUT";
+        this.#dispatch(isPeer ? { kind: "peerLost", error: report } : { kind: "failed", phase: "step", error: report });
+      },
+    );
+  }
+
+  async #apply(step: number): Promise<void> {
+    this.#running = undefined;
+    const { stateHash, gradNorm, learningRate } = await this.#need().engine.applyStep(step);
+    this.#dispatch({ kind: "applied", step, measures: { stateHash, gradNorm, learningRate } });
+  }
+
+  async #evaluate({ step, generation, range }: Extract<WorkerEffect, { kind: "evaluate" }>): Promise<void> {
+    const startedMs = this.#ports.clock.nowMs();
+    const losses = [...(await this.#need().engine.evaluate({ lo: range[0], hi: range[1] }))];
+    const evalMs = this.#ports.clock.nowMs() - startedMs;
+    this.#dispatch({ kind: "evaluated", body: { step, generation, losses, evalMs } });
+  }
+
+  async #checkpoint({ step, generation }: Extract<WorkerEffect, { kind: "checkpoint" }>): Promise<void> {
+    const { control, sha256 } = this.#ports;
+    const { files, stateHash, paramsSha256 } = await this.#need().engine.exportState();
+    const stored: MessageBody<"checkpointDone">["files"] = [];
+    for (const { name, bytes } of files) {
+      const digest = sha256([bytes]);
+      await control.putBlob(bytes, digest);
+      stored.push({ name, sha256: digest, byteLength: bytes.byteLength });
+    }
+    this.#dispatch({ kind: "stored", body: { generation, step, stateHash, files: stored, paramsSha256 } });
+  }
+
+  #need(): Prepared {
+    if (this.#prepared === undefined) throw new Error("worker: the engine is not prepared");
+    return this.#prepared;
+  }
+
+  #expectFarewell(): void {
+    this.#ports.clock.schedule(this.#timeouts.farewellMs, () => {
+      this.#dispatch({ kind: "disconnected", reason: "the coordinator did not answer this worker's error" });
+    });
+  }
+
+  async #finish({ status, code, reason }: Extract<WorkerEffect, { kind: "finish" }>): Promise<void> {
+    const { control, peers, log } = this.#ports;
+    this.#running?.abort(reason);
+    this.#group?.close(reason);
+    const closing = await Promise.allSettled([control.close(), peers.dispose(), this.#prepared?.engine.dispose()]);
+    for (const result of closing) if (result.status === "rejected") log("debug", `closing: ${String(result.reason)}`);
+    this.#resolve({ status, code, reason, step: this.#state.step });
+  }
+}
+
+/** An error that knows only an element of the flat gradient gets the name of the parameter it lies in. */
+function withParameterName(report: ErrorReport, parameters: EngineInfo["parameters"]): ErrorReport {
+  const index = report.fields.firstIndex;
+  if (typeof index !== "number") return report;
+  const found = parameters.find(({ offset, length }) => index >= offset && index < offset + length);
+  if (found === undefined) return report;
+  const element = index - found.offset;
+  return {
+    ...report,
+    message: `${report.message} That is element ${element} of the gradient of "${found.name}".`,
+    fields: { ...report.fields, parameter: found.name, element },
+  };
+}

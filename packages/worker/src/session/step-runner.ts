@@ -1,0 +1,99 @@
+/**
+ * @file One attempt of one step: the engine computes nodes, the exchange sends each bucket as it becomes final, and both ends meet in
+ * a reduced gradient that every rank holds.
+ */
+import { type FlatBucket, GradientExchange, type ProcessGroup } from "@lockstep/collectives";
+import type { Assignment } from "@lockstep/protocol";
+import type { ComputeEngine, EngineInfo, ReadyBucket } from "../engine/compute-engine.js";
+import type { ExchangeTools } from "./session-ports.js";
+import type { StepOutcome } from "./worker-state.js";
+
+export interface StepRunnerOptions {
+  readonly engine: ComputeEngine;
+  readonly info: EngineInfo;
+  readonly tools: ExchangeTools;
+  readonly buckets: readonly FlatBucket[];
+  readonly nowMs: () => number;
+}
+
+/** A step on its way. */
+export interface RunningStep {
+  readonly outcome: Promise<StepOutcome>;
+  abort(reason: string): void;
+}
+
+export class StepRunner {
+  readonly #options: StepRunnerOptions;
+
+  constructor(options: StepRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** @param deadlineMs from now to the last frame. */
+  start(group: ProcessGroup, assignment: Assignment, deadlineMs: number): RunningStep {
+    const { engine, info, tools, buckets } = this.#options;
+    const { step, attempt } = assignment;
+    const nodesByRank = assignment.nodesByRank.map((nodes) => nodes.map(([lo, hi]) => ({ lo, hi })));
+    const exchange = new GradientExchange(group, {
+      step,
+      attempt,
+      numMicroBatches: info.numMicroBatches,
+      nodesByRank,
+      buckets,
+      destination: this.#floats(info.reducedAddress, 0, info.gradientFloats),
+      ops: tools.ops,
+      ...(tools.pool === undefined ? {} : { pool: tools.pool }),
+      deadlineMs,
+    });
+    exchange.done.catch(() => {});
+    const provide = ({ node, weight, address, bucket }: ReadyBucket): void => {
+      const { offset, length } = buckets[bucket]!;
+      exchange.provide({ ...node, weight }, bucket, this.#floats(address, offset, length));
+    };
+    const abort = (reason: string): void => {
+      exchange.abort(reason);
+      engine.abort();
+    };
+    const compute = async () => {
+      try {
+        const computed = await engine.computeNodes({ step, nodes: nodesByRank[group.rank] ?? [] }, provide);
+        return { computed, endedMs: this.#options.nowMs() };
+      } catch (error) {
+        exchange.abort("this worker failed");
+        throw error;
+      }
+    };
+    const outcome = async (): Promise<StepOutcome> => {
+      const computing = compute();
+      const [{ computed, endedMs }, result] = await firstFailureOf(computing, exchange.done);
+      return {
+        step,
+        generation: assignment.generation,
+        attempt,
+        gradientHash: result.gradientHash,
+        losses: [...computed.losses],
+        numTokens: computed.numTokens,
+        computeMs: computed.computeMs,
+        commMs: Math.max(0, result.timings.completedMs - endedMs),
+        bytesSent: result.bytesSent,
+      };
+    };
+    return { outcome: outcome(), abort };
+  }
+
+  /** Floats [offset, offset + length) of the vector at a byte address. The memory may have grown since. */
+  #floats(address: number, offset: number, length: number): Float32Array {
+    const { memory } = this.#options.engine;
+    const begin = address + 4 * offset;
+    if (memory.buffer.byteLength < begin + 4 * length) memory.grow(0);
+    return new Float32Array(memory.buffer, begin, length);
+  }
+}
+
+/** Both values; or the error of the computation if it has one, since that is what made the exchange end. */
+async function firstFailureOf<A, B>(computing: Promise<A>, exchanging: Promise<B>): Promise<[A, B]> {
+  const [computed, exchanged] = await Promise.allSettled([computing, exchanging]);
+  if (computed.status === "rejected") throw computed.reason;
+  if (exchanged.status === "rejected") throw exchanged.reason;
+  return [computed.value, exchanged.value];
+}
