@@ -34,7 +34,7 @@ export function structuralKernels(): readonly Kernel[] {
   return rooms.flatMap((room) => room.kernels);
 }
 
-export function createKernelTable(host: KernelHost): KernelTable {
+export function createKernelTable(host: KernelHost) {
   return {
     ...copyRoom.rows(host),
     ...reduceRoom.rows(host),

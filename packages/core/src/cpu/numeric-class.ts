@@ -30,7 +30,7 @@ function probeModule(): Uint8Array<ArrayBuffer> {
       // Odd i below 2,048: i^2 < 2^22 is exact in f32 and odd, so a rounded product always differs.
       f.get(i).i32(1_023).op("i32.and").i32(1).op("i32.shl").i32(1).op("i32.or");
       f.op("i32x4.splat", "f32x4.convert_i32x4_s")
-        .f32x4(2 ** -12)
+        .f32x4(1 / 4_096)
         .op("f32x4.mul")
         .set(step);
       f.f32x4(1).get(step).op("f32x4.add").f32x4(1).get(step).op("f32x4.sub").f32x4(-1).op("f32x4.relaxed_madd");

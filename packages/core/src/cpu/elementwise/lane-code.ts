@@ -6,7 +6,7 @@ import { emitExp } from "../vector-math/exp.js";
 import { emitLog } from "../vector-math/log.js";
 import { emitCos, emitSin } from "../vector-math/sin-cos.js";
 import { emitTanh } from "../vector-math/tanh.js";
-import type { FunctionBuilder, Local, SimdOp } from "../wasm/assembler.js";
+import type { FunctionBuilder, SimdOp } from "../wasm/assembler.js";
 
 type MathOp = Exclude<UnaryOp, "neg" | "abs" | "sqrt" | "floor">;
 
@@ -65,8 +65,12 @@ export function emitNode(f: FunctionBuilder, e: Expr, push: (operand: Expr) => v
       push(e.x);
       push(e.y);
       if (e.dtype === "f32") f.op(floatBinary[e.op]);
-      else if (e.op === "div") emitIntegerDivision(f);
-      else f.op(integerBinary[e.op]);
+      else if (e.op === "div") {
+        throw new BackendError("elementwise: div has i32 operands; they must be f32. Cast them first.", {
+          op: e.op,
+          dtype: e.dtype,
+        });
+      } else f.op(integerBinary[e.op]);
       return;
     case "compare":
       push(e.x);
@@ -110,21 +114,4 @@ function emitCast(f: FunctionBuilder, from: Expr["dtype"], to: Expr["dtype"]): v
   if (from === "mask") f.op("i32x4.neg");
   if (to === "i32" && from === "f32") f.op("i32x4.trunc_sat_f32x4_s");
   if (to === "f32" && from !== "f32") f.op("f32x4.convert_i32x4_s");
-}
-
-/** Towards zero; x / 0 saturates, 0 / 0 is 0. Exact by way of f64. */
-function emitIntegerDivision(f: FunctionBuilder): void {
-  const [x, y] = f.locals("v128", 2) as [Local, Local];
-  f.set(y).set(x);
-  const half = (isHigh: boolean) => {
-    for (const operand of [x, y]) {
-      f.get(operand);
-      if (isHigh) f.get(operand).shuffle32([2, 3, 2, 3]);
-      f.op("f64x2.convert_low_i32x4_s");
-    }
-    f.op("f64x2.div", "i32x4.trunc_sat_f64x2_s_zero");
-  };
-  half(false);
-  half(true);
-  f.shuffle32([0, 1, 4, 5]);
 }

@@ -116,7 +116,7 @@ function emitUniform(f: FunctionBuilder, counter: Four, words: Four): void {
     f.get(c)
       .i32(8)
       .op("i32x4.shr_u", "f32x4.convert_i32x4_s")
-      .f32x4(2 ** -24)
+      .f32x4(1 / 16_777_216)
       .op("f32x4.mul")
       .set(c);
   }

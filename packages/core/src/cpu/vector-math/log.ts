@@ -13,7 +13,7 @@ const coefficients = [
 const ln2High = 0.693359375;
 const ln2Low = -2.1219444e-4;
 const sqrtHalfBits = 0x3f3504f3;
-const smallestNormal = 2 ** -126;
+const smallestNormal = 1.1754943508222875e-38;
 
 /** v128 x -> v128 ln x. Maximum error 1 ulp; log 0 = -inf, log inf = inf, NaN below 0; denormals are right too. */
 export function emitLog(f: FunctionBuilder): void {
@@ -27,13 +27,7 @@ export function emitLog(f: FunctionBuilder): void {
     Local,
   ];
   f.tee(x).f32x4(smallestNormal).op("f32x4.lt").set(isDenormal);
-  f.get(x)
-    .f32x4(2 ** 23)
-    .op("f32x4.mul")
-    .get(x)
-    .get(isDenormal)
-    .op("v128.bitselect")
-    .tee(scaled);
+  f.get(x).f32x4(8_388_608).op("f32x4.mul").get(x).get(isDenormal).op("v128.bitselect").tee(scaled);
   f.i32x4(sqrtHalfBits).op("i32x4.sub").i32(23).op("i32x4.shr_s").set(exponent);
   f.get(scaled).get(exponent).i32(23).op("i32x4.shl", "i32x4.sub").f32x4(1).op("f32x4.sub").set(m);
   f.get(exponent).i32x4(23).get(isDenormal).op("v128.and", "i32x4.sub", "f32x4.convert_i32x4_s").set(e);

@@ -15,9 +15,9 @@ const halfPi = [1.5707963109016418, 1.5893254712295857e-8, 6.123233995736766e-17
 const sineCoefficients = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1];
 const cosineCoefficients = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2];
 /** From here on x is reduced by way of the table: n must stay below 2^27. */
-const largeFrom = 2 ** 26;
+const largeFrom = 67_108_864;
 /** sin x = x in f32 below it. */
-const identityBelow = 2 ** -12;
+const identityBelow = 1 / 4_096;
 const signBit = -2147483648;
 
 /** v128 x -> v128 sin x. Maximum error 1 ulp for every finite f32; NaN at +-inf; -0 stays -0. Reads the pi table of the memory. */
