@@ -1,12 +1,39 @@
 import { defineConfig } from "vitest/config";
 
+const exclude = ["**/node_modules/**", "**/dist/**"];
+
 export default defineConfig({
   resolve: { conditions: ["lockstep-source"] },
-  ssr: { resolve: { conditions: ["lockstep-source", "node", "import", "default"], externalConditions: ["node", "import", "default"] } },
+  ssr: {
+    resolve: {
+      conditions: ["lockstep-source", "node", "import", "default"],
+      externalConditions: ["node", "import", "default"],
+    },
+  },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "examples/*/**/*.test.ts", "tests/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/dist/**"],
     pool: "forks",
     testTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "tests/**/*.test.ts"],
+          exclude: [...exclude, "tests/e2e/**"],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // Real processes that share the machine's cores: one file at a time, after everything else.
+        extends: true,
+        test: {
+          name: "process",
+          include: ["tests/e2e/**/*.test.ts", "examples/*/**/*.test.ts"],
+          exclude,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

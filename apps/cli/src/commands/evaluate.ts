@@ -1,22 +1,24 @@
 /** @file `lockstep evaluate RUN`: loss of the last checkpoint on the job's evaluation data. */
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseOverrides } from "@lockstep/worker";
 import { loadRunForInference } from "@lockstep/worker/node";
 import { type ExitStatus, exitStatus } from "../exit-status.js";
 import { resolveRoom } from "../job/resolve-room.js";
+import { findWeights } from "../plan-run.js";
 import { chooseRun } from "../run-directory.js";
 
 interface EvaluateFlags {
   readonly json: boolean;
   readonly set: readonly string[];
   readonly threads?: number;
+  readonly initFrom?: string;
 }
 
 export async function evaluate(path: string, flags: EvaluateFlags): Promise<ExitStatus> {
   const { runDir, checkpoint } = chooseRun(resolve(process.cwd(), path), path);
   const run = await loadRunForInference(runDir, {
-    checkpoint: checkpoint.dir,
+    weights: flags.initFrom === undefined ? join(checkpoint.dir, "model.safetensors") : findWeights(flags.initFrom, process.cwd()).path,
     resolveRoom,
     threads: flags.threads ?? availableParallelism(),
     set: parseOverrides(flags.set),
