@@ -1,1 +1,13 @@
-export {};
+export { arrayDataset, type Column } from "./dataset/array-dataset.js";
+export type { Dataset } from "./dataset/dataset.js";
+export { type EncodeDocumentsOptions, encodeDocuments, splitDocuments } from "./dataset/documents.js";
+export { type TextDataset, type TextDatasetOptions, type TokenBatch, textDataset } from "./dataset/text-dataset.js";
+export { evalMicroBatches } from "./sampler/evaluation-grid.js";
+export type { SampleRef } from "./sampler/sample-ref.js";
+export { createSampler, microBatchSamples, type Sampler, type SamplerOptions } from "./sampler/sampler.js";
+export { bpeTokenizer, type TrainBpeOptions, trainByteLevelBpe } from "./tokenizer/bpe-tokenizer.js";
+export type { BpeVocabulary } from "./tokenizer/bpe-vocabulary.js";
+export { type CharTokenizer, type CharTokenizerOptions, charTokenizer } from "./tokenizer/char-tokenizer.js";
+export { loadTokenizer } from "./tokenizer/load-tokenizer.js";
+export { createStreamDecoder } from "./tokenizer/stream-decoder.js";
+export type { Tokenizer } from "./tokenizer/tokenizer.js";

@@ -1,1 +1,1 @@
-export {};
+export { readTextFiles } from "./text-files.js";
