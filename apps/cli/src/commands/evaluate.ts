@@ -18,7 +18,10 @@ interface EvaluateFlags {
 export async function evaluate(path: string, flags: EvaluateFlags): Promise<ExitStatus> {
   const { runDir, checkpoint } = chooseRun(resolve(process.cwd(), path), path);
   const run = await loadRunForInference(runDir, {
-    weights: flags.initFrom === undefined ? join(checkpoint.dir, "model.safetensors") : findWeights(flags.initFrom, process.cwd()).path,
+    weights:
+      flags.initFrom === undefined
+        ? join(checkpoint.dir, "model.safetensors")
+        : findWeights(flags.initFrom, process.cwd()).path,
     resolveRoom,
     threads: flags.threads ?? availableParallelism(),
     set: parseOverrides(flags.set),

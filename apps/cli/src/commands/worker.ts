@@ -2,13 +2,14 @@
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { runNodeWorker } from "@lockstep/worker/node";
+import { WebSocket, WebSocketServer } from "ws";
 import { type ExitStatus, exitStatus, UsageError } from "../exit-status.js";
 import type { ComputeFlags, LogFlags } from "../flags/common-flags.js";
 import { onInterrupt } from "../interrupt.js";
 import { resolveRoom } from "../job/resolve-room.js";
-import { printError } from "../print-error.js";
 import { createProgressView } from "../terminal/progress.js";
 import { promptToken, readToken, type TokenFlags } from "../token.js";
+import { version } from "../version.js";
 
 interface WorkerFlags extends ComputeFlags, LogFlags, TokenFlags {
   readonly name?: string;
@@ -33,21 +34,22 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
     const result = await runNodeWorker({
       url: address,
       token,
+      sockets: { WebSocket, WebSocketServer },
       threads: flags.threads ?? availableParallelism(),
       cacheDir: flags.cache ?? join(tmpdir(), "lockstep-cache"),
       resolveRoom,
-      log: (line: string, fields?: object) => view.note(line, fields),
+      lockstepVersion: version,
+      log: (level, message, fields) => (level === "info" ? view.note(message, fields) : view.warn(message, fields)),
       signal: controller.signal,
       ...(flags.numeric === undefined ? {} : { numeric: flags.numeric }),
       ...(flags.name === undefined ? {} : { name: flags.name }),
       ...(flags.listen === undefined ? {} : { listen: flags.listen }),
     });
     view.end();
-    if (result.status === "failed") {
-      if (result.error) printError(result.error);
-      return exitStatus.failed;
-    }
-    return controller.signal.aborted ? exitStatus.interrupted : exitStatus.completed;
+    if (result.status === "completed") return exitStatus.completed;
+    if (controller.signal.aborted) return exitStatus.interrupted;
+    process.stderr.write(`error: ${result.reason} (${result.code})\n`);
+    return exitStatus.failed;
   } finally {
     stopListening();
     if (process.connected) process.disconnect();
