@@ -1,0 +1,1 @@
+export { Hash128, hash128 } from "./hash128.js";
