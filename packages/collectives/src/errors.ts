@@ -114,3 +114,12 @@ export function notFiniteError(place: CollectivePlace, what: NotFinite): Collect
     { ...place, ...what },
   );
 }
+
+export function noWeightError(place: CollectivePlace, numMicroBatches: number): CollectiveError {
+  return new CollectiveError(
+    "E_NO_WEIGHT",
+    `${place.where}: all ${numMicroBatches} micro-batches of step ${place.step} have weight 0 together; at least one sample or token ` +
+      "must be trained on. Nothing was applied.",
+    { ...place, numMicroBatches },
+  );
+}

@@ -10,69 +10,32 @@
  * they and the destination must stay until `done` settles. Nothing of the destination may be used before.
  */
 import { BULK_HEADER_BYTES, type BulkHeader, emptyBulkHeader, type HashWords } from "@lockstep/protocol";
-import { CollectiveError, notFiniteError } from "../errors.js";
+import { CollectiveError, notFiniteError, noWeightError } from "../errors.js";
 import type { FramePlace } from "../group/frame-router.js";
 import { type Debt, frameRefusedError, PendingCollective, placeFields } from "../group/pending-collective.js";
 import type { ProcessGroup } from "../group/process-group.js";
 import { type BulkFrame, bytesOf } from "../transport/transport.js";
 import { type MergePlan, mergePlanOf, sumOverPlan } from "../tree/merge-plan.js";
-import type { TreeRange } from "../tree/tree-shape.js";
 import { BlockReduction } from "./block-reduction.js";
-import { type ExchangeBlock, type ExchangePlan, type FlatBucket, planExchange } from "./exchange-plan.js";
-import { createVectorPool, type VectorOps, type VectorPool } from "./vector-ops.js";
-
-/** Larger groups gather around a ring: one link out of each rank instead of worldSize - 1. */
-export const DEFAULT_RING_ABOVE = 8;
-export const DEFAULT_FRAME_BYTES = 1_048_576 + BULK_HEADER_BYTES;
-
-export interface GradientExchangeOptions {
-  readonly step: number;
-  readonly attempt: number;
-  readonly numMicroBatches: number;
-  /** Disjoint cover of [0, numMicroBatches) by nodes of its tree. */
-  readonly nodesByRank: readonly (readonly TreeRange[])[];
-  readonly buckets: readonly FlatBucket[];
-  /** The reduced gradient, of the whole flat length. */
-  readonly destination: Float32Array;
-  readonly ops: VectorOps;
-  readonly pool?: VectorPool;
-  /** Header and payload of one frame; at most the protocol's limit. */
-  readonly maxFrameBytes?: number;
-  readonly ringAbove?: number;
-  /** From creation to the last frame; the group's by default. */
-  readonly deadlineMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-export interface ExchangeTimings {
-  readonly startedMs: number;
-  /** undefined when nothing was sent. */
-  readonly firstFrameSentMs: number | undefined;
-  readonly lastProvidedMs: number;
-  readonly completedMs: number;
-}
-
-export interface ExchangeResult {
-  /** 32 hex digits over the blocks' hashes in flat order: equal on all ranks of one generation. */
-  readonly gradientHash: string;
-  /** Four u32 a block, in flat order. */
-  readonly blockHashes: Uint32Array;
-  /** Tree sum of the nodes' weights. */
-  readonly totalWeight: number;
-  /** Headers included. */
-  readonly bytesSent: number;
-  readonly timings: ExchangeTimings;
-}
-
-/** What one rank provides: a node of its own and its weight. */
-export interface ProvidedNode extends TreeRange {
-  readonly weight: number;
-}
+import {
+  ALL_PHASES,
+  assertDestination,
+  DEFAULT_FRAME_BYTES,
+  DEFAULT_RING_ABOVE,
+  type ExchangePhases,
+  type ExchangeResult,
+  type GradientExchangeOptions,
+  type ProvidedNode,
+} from "./exchange-options.js";
+import { type ExchangeBlock, type ExchangePlan, planExchange } from "./exchange-plan.js";
+import { hexOf } from "./hash-hex.js";
+import { createVectorPool, type VectorPool } from "./vector-ops.js";
 
 export class GradientExchange {
   readonly done: Promise<ExchangeResult>;
   private readonly group: ProcessGroup;
   private readonly options: GradientExchangeOptions;
+  private readonly phases: ExchangePhases;
   private readonly pending: PendingCollective<ExchangeResult>;
   private readonly place: FramePlace;
   private readonly plan: ExchangePlan;
@@ -87,15 +50,17 @@ export class GradientExchange {
   private readonly provided = new Set<string>();
   private totalWeight: number | undefined;
   private numIncomplete: number;
+  private isFinishing = false;
   private readonly startedMs: number;
   private lastProvidedMs: number;
 
   /**
    * @throws {CollectiveError} E_COVER when the nodes are no cover, E_ARGUMENT when the destination is too short.
    */
-  constructor(group: ProcessGroup, options: GradientExchangeOptions) {
+  constructor(group: ProcessGroup, options: GradientExchangeOptions, phases: ExchangePhases = ALL_PHASES) {
     this.group = group;
     this.options = options;
+    this.phases = phases;
     this.merge = mergePlanOf(options.numMicroBatches, options.nodesByRank);
     const maxBlockElements = Math.floor(((options.maxFrameBytes ?? DEFAULT_FRAME_BYTES) - BULK_HEADER_BYTES) / 4);
     this.plan = planExchange(options.buckets, { worldSize: group.worldSize, maxBlockElements });
@@ -105,7 +70,7 @@ export class GradientExchange {
     const numBlocks = this.plan.blocks.length;
     this.isComplete = new Uint8Array(numBlocks);
     this.blockHashes = new Uint32Array(4 * numBlocks);
-    this.numIncomplete = numBlocks;
+    this.numIncomplete = this.plan.blocks.filter((block) => this.isAwaited(block)).length;
     this.weights = new Array(this.merge.leaves.length).fill(undefined);
     this.startedMs = group.clock.nowMs();
     this.lastProvidedMs = this.startedMs;
@@ -114,9 +79,9 @@ export class GradientExchange {
       block.ownerRank === group.rank ? new BlockReduction(this.merge, tools, this.destinationOf(block)) : undefined,
     );
     const { step, attempt } = options;
-    this.place = { stream: "gradient", generation: group.generation, step, attempt };
+    this.place = { stream: phases.stream, generation: group.generation, step, attempt };
     this.pending = new PendingCollective<ExchangeResult>(group, {
-      where: "allReduce",
+      where: phases.where,
       place: this.place,
       deadlineMs: options.deadlineMs,
       signal: options.signal,
@@ -126,6 +91,8 @@ export class GradientExchange {
     });
     this.done = this.pending.done;
     this.pending.open();
+    // A rank that owns nothing has nothing to wait for when nothing is gathered.
+    if (this.numIncomplete === 0) this.finish();
   }
 
   /** Bytes given to the transport so far, headers included. */
@@ -152,7 +119,15 @@ export class GradientExchange {
         if (block.ownerRank === this.group.rank) this.insert(block, leaf, { vector: piece, isReceived: false });
         else this.sendNode(block, leaf, piece);
       }
+      if (this.numIncomplete === 0) this.finish();
     });
+  }
+
+  /** The elements that this rank reduces, from its first block to its last; meaningful for one bucket. */
+  ownedRange(): { readonly offset: number; readonly end: number } {
+    const owned = this.plan.blocks.filter((block) => block.ownerRank === this.group.rank);
+    const last = owned.at(-1);
+    return { offset: owned[0]?.offset ?? 0, end: last === undefined ? 0 : last.offset + last.length };
   }
 
   /** Ends the exchange; `done` rejects with the reason as E_GENERATION_CHANGED. */
@@ -267,7 +242,7 @@ export class GradientExchange {
     const { ops } = this.options;
     const destination = this.destinationOf(block);
     this.totalWeight ??= sumOverPlan(this.merge, this.weights as number[]);
-    if (this.totalWeight === 0) throw this.noWeightError();
+    if (this.totalWeight === 0) throw noWeightError(this.pending.place, this.merge.numMicroBatches);
     ops.divide(destination, sum, Math.fround(this.totalWeight));
     const firstBad = ops.findNonFinite(destination);
     if (firstBad >= 0) throw this.notFinite(block, reduction, { index: firstBad, value: destination[firstBad]! });
@@ -309,6 +284,7 @@ export class GradientExchange {
   /** To whom this rank passes a reduced block: everyone from its owner, or the next of the ring until the owner. */
   private gatherTargets(block: ExchangeBlock): number[] {
     const { rank, worldSize } = this.group;
+    if (!this.phases.gathers) return [];
     if (!this.isRing) return Array.from({ length: worldSize - 1 }, (_, i) => (rank + 1 + i) % worldSize);
     const next = (rank + 1) % worldSize;
     return next === block.ownerRank ? [] : [next];
@@ -323,7 +299,16 @@ export class GradientExchange {
     this.isComplete[block.index] = 1;
     this.blockHashes.set(hash, 4 * block.index);
     this.numIncomplete--;
-    if (this.numIncomplete > 0) return;
+    if (this.numIncomplete === 0) this.finish();
+  }
+
+  private isAwaited(block: ExchangeBlock): boolean {
+    return this.phases.gathers || block.ownerRank === this.group.rank;
+  }
+
+  private finish(): void {
+    if (this.isFinishing || this.findOwnDebt(this.plan.buckets.length) !== undefined) return;
+    this.isFinishing = true;
     this.pending.flushed().then(() => this.pending.guard(() => this.pending.resolve(this.result())));
   }
 
@@ -332,7 +317,7 @@ export class GradientExchange {
     return {
       gradientHash: hexOf(this.options.ops.hash(new Float32Array(words.buffer))),
       blockHashes: words,
-      totalWeight: this.totalWeight!,
+      totalWeight: this.totalWeight ?? 0,
       bytesSent: this.pending.bytesSent,
       timings: {
         startedMs: this.startedMs,
@@ -350,7 +335,7 @@ export class GradientExchange {
       const of = this.merge.leaves[leaf]!.rank;
       return rank === undefined ? of !== this.group.rank : of === rank;
     };
-    const open = this.plan.blocks.filter((block) => this.isComplete[block.index] === 0);
+    const open = this.plan.blocks.filter((block) => this.isAwaited(block) && this.isComplete[block.index] === 0);
     for (const block of open) {
       const leaf = this.reductions[block.index]?.firstMissingLeaf(isWanted);
       if (leaf !== undefined) return { rank: this.merge.leaves[leaf]!.rank, bucket: block.bucket, numBuckets };
@@ -394,15 +379,6 @@ export class GradientExchange {
     });
   }
 
-  private noWeightError(): CollectiveError {
-    return new CollectiveError(
-      "E_NO_WEIGHT",
-      `allReduce: all ${this.merge.numMicroBatches} micro-batches of step ${this.options.step} have weight 0 together; at least one ` +
-        "sample or token must be trained on. Nothing was applied.",
-      { ...this.pending.place },
-    );
-  }
-
   private refused(rank: number, what: string): CollectiveError {
     return frameRefusedError(this.pending.place, { rank, workerId: this.group.members[rank]! }, what);
   }
@@ -413,22 +389,5 @@ export class GradientExchange {
 
   private release(): void {
     for (const reduction of this.reductions) reduction?.release();
-  }
-}
-
-/** 32 hex digits of four u32. @source none: ours */
-export function hexOf(hash: HashWords): string {
-  return hash.map((word) => word.toString(16).padStart(8, "0")).join("");
-}
-
-function assertDestination(options: GradientExchangeOptions, worldSize: number): void {
-  const length = options.buckets.reduce((max, bucket) => Math.max(max, bucket.offset + bucket.length), 0);
-  if (options.destination.length < length || options.nodesByRank.length !== worldSize) {
-    throw new CollectiveError(
-      "E_ARGUMENT",
-      `allReduce: destination has ${options.destination.length} elements and nodesByRank ${options.nodesByRank.length} ranks; they must ` +
-        `have ${length} and ${worldSize}.`,
-      { length: options.destination.length, needed: length, worldSize, numRanks: options.nodesByRank.length },
-    );
   }
 }

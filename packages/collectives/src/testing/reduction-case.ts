@@ -4,8 +4,10 @@
  * The oracle knows no ranks: it sums the micro-batches' vectors on the tree, element by element, and divides. Inputs are
  * of many magnitudes, so that another order of additions gives other bits.
  */
+
+import type { ExchangeResult } from "../exchange/exchange-options.js";
 import { bucketsOf, type FlatBucket } from "../exchange/exchange-plan.js";
-import { type ExchangeResult, GradientExchange } from "../exchange/gradient-exchange.js";
+import { GradientExchange } from "../exchange/gradient-exchange.js";
 import type { ProcessGroup } from "../group/process-group.js";
 import { nodesOf, type TreeNode, type TreeRange, treeSum } from "../tree/tree-shape.js";
 import { plainVectorOps } from "./plain-vector-ops.js";
