@@ -1,4 +1,3 @@
-import type { HashWords } from "@lockstep/protocol";
 import { bucketsOf } from "../exchange/exchange-plan.js";
 import { GradientExchange } from "../exchange/gradient-exchange.js";
 import type { VectorOps, VectorPool } from "../exchange/vector-ops.js";
@@ -20,7 +19,8 @@ export interface ReducedShard {
   /** First element in the vector. */
   readonly offset: number;
   readonly vector: Float32Array;
-  readonly hash: HashWords;
+  /** 32 hex digits. */
+  readonly hash: string;
   readonly totalWeight: number;
 }
 
@@ -43,7 +43,7 @@ export async function treeReduceScatter(
   options: ReduceOptions,
 ): Promise<ReducedShard> {
   const { length, ops } = options;
-  const destination = new Float32Array(length);
+  const destination = options.pool?.acquire(length) ?? new Float32Array(length);
   const exchange = new GradientExchange(
     group,
     {
@@ -58,6 +58,6 @@ export async function treeReduceScatter(
   for (const node of nodes) exchange.provide(node, 0, node.vector);
   const { totalWeight } = await exchange.done;
   const { offset, end } = exchange.ownedRange();
-  const vector = destination.slice(offset, end);
+  const vector = destination.subarray(offset, end);
   return { offset, vector, hash: ops.hash(vector), totalWeight };
 }

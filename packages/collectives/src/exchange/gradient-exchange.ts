@@ -28,7 +28,7 @@ import {
   type ProvidedNode,
 } from "./exchange-options.js";
 import { type ExchangeBlock, type ExchangePlan, planExchange } from "./exchange-plan.js";
-import { hexOf } from "./hash-hex.js";
+import { hexOf, wordsOf } from "./hash-hex.js";
 import { createVectorPool, type VectorPool } from "./vector-ops.js";
 
 export class GradientExchange {
@@ -246,7 +246,7 @@ export class GradientExchange {
     ops.divide(destination, sum, Math.fround(this.totalWeight));
     const firstBad = ops.findNonFinite(destination);
     if (firstBad >= 0) throw this.notFinite(block, reduction, { index: firstBad, value: destination[firstBad]! });
-    const payloadHash = ops.hash(destination);
+    const payloadHash = wordsOf(ops.hash(destination));
     reduction.release();
     const header: BulkHeader = { ...this.headerOf(block, "reducedShard"), weight: this.totalWeight, payloadHash };
     for (const rank of this.gatherTargets(block)) this.pending.send(rank, { header, payload: bytesOf(destination) });
@@ -264,7 +264,7 @@ export class GradientExchange {
     }
     const destination = this.destinationOf(block);
     bytesOf(destination).set(payload);
-    const hash = this.options.ops.hash(destination);
+    const hash = wordsOf(this.options.ops.hash(destination));
     if (hash.some((word, i) => word !== header.payloadHash[i])) {
       throw new CollectiveError(
         "E_HASH",
@@ -313,10 +313,13 @@ export class GradientExchange {
   }
 
   private result(): ExchangeResult {
-    const words = this.blockHashes;
+    const hashes = this.pool.acquire(this.blockHashes.length); // where the ops can read it
+    new Uint32Array(hashes.buffer, hashes.byteOffset, hashes.length).set(this.blockHashes);
+    const gradientHash = this.options.ops.hash(hashes);
+    this.pool.release(hashes);
     return {
-      gradientHash: hexOf(this.options.ops.hash(new Float32Array(words.buffer))),
-      blockHashes: words,
+      gradientHash,
+      blockHashes: this.blockHashes,
       totalWeight: this.totalWeight ?? 0,
       bytesSent: this.pending.bytesSent,
       timings: {

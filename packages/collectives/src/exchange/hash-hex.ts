@@ -4,3 +4,9 @@ import type { HashWords } from "@lockstep/protocol";
 export function hexOf(hash: HashWords): string {
   return hash.map((word) => word.toString(16).padStart(8, "0")).join("");
 }
+
+/** The four u32 of 32 hex digits. @source none: ours */
+export function wordsOf(hex: string): HashWords {
+  const word = (i: number): number => Number.parseInt(hex.slice(8 * i, 8 * i + 8), 16);
+  return [word(0), word(1), word(2), word(3)];
+}

@@ -2,8 +2,7 @@
  * @file What an exchange does to numbers, given to it by the composition root: core's WebAssembly kernels in a worker,
  * plain JavaScript in a test. Every operation is element-wise or a hash, so that no implementation can choose an order.
  */
-import type { HashWords } from "@lockstep/protocol";
-import { floatsOf } from "../transport/transport.js";
+import { bytesOf, floatsOf } from "../transport/transport.js";
 
 export interface VectorOps {
   /** out[i] = left[i] + right[i], one f32 addition each; out may be left or right. */
@@ -12,8 +11,8 @@ export interface VectorOps {
   divide(out: Float32Array, values: Float32Array, divisor: number): void;
   /** Index of the first NaN or infinity, -1 when there is none. */
   findNonFinite(values: Float32Array): number;
-  /** 128-bit hash of the bytes. */
-  hash(values: Float32Array): HashWords;
+  /** 128-bit hash of the bytes, 32 hex digits. */
+  hash(values: Float32Array): string;
 }
 
 /** Where an exchange keeps received node vectors and intermediate sums. */
@@ -24,17 +23,29 @@ export interface VectorPool {
   release(vector: Float32Array): void;
 }
 
-/** Sums in ordinary memory, reused by length; received payloads stay where they are. @source none: ours */
-export function createVectorPool(): VectorPool {
+export interface VectorPoolOptions {
+  /** Makes a vector where the ops can work on it; received payloads are then copied there. By default they stay where they are. */
+  readonly allocate?: (length: number) => Float32Array;
+}
+
+/** Vectors that are reused by length and never given back. @source none: ours */
+export function createVectorPool(options: VectorPoolOptions = {}): VectorPool {
+  const { allocate } = options;
   const free = new Map<number, Float32Array[]>();
   const own = new WeakSet<Float32Array>();
+  const acquire = (length: number): Float32Array => {
+    const vector = free.get(length)?.pop() ?? allocate?.(length) ?? new Float32Array(length);
+    own.add(vector);
+    return vector;
+  };
   return {
-    acquire(length) {
-      const vector = free.get(length)?.pop() ?? new Float32Array(length);
-      own.add(vector);
+    acquire,
+    receive(payload) {
+      if (allocate === undefined) return floatsOf(payload);
+      const vector = acquire(payload.byteLength / 4);
+      bytesOf(vector).set(payload);
       return vector;
     },
-    receive: floatsOf,
     release(vector) {
       if (!own.has(vector)) return;
       const vectors = free.get(vector.length) ?? [];

@@ -2,7 +2,7 @@
  * @file `VectorOps` in plain JavaScript for tests: slow, obvious, the same additions as the real ones. Its hash is its
  * own: four chains of multiplications over the words, enough to notice any changed bit.
  */
-import type { HashWords } from "@lockstep/protocol";
+import { hexOf } from "../exchange/hash-hex.js";
 import type { VectorOps } from "../exchange/vector-ops.js";
 
 export const plainVectorOps: VectorOps = {
@@ -16,7 +16,7 @@ export const plainVectorOps: VectorOps = {
     for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
     return -1;
   },
-  hash(values): HashWords {
+  hash(values) {
     const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
     const chains = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f];
     for (let i = 0; i < words.length; i++) {
@@ -24,6 +24,6 @@ export const plainVectorOps: VectorOps = {
       const mixed = Math.imul((chains[lane]! ^ words[i]!) + i, 0x9e3779b1);
       chains[lane] = mixed ^ (mixed >>> 15);
     }
-    return [chains[0]! >>> 0, chains[1]! >>> 0, chains[2]! >>> 0, (chains[3]! ^ words.length) >>> 0];
+    return hexOf([chains[0]! >>> 0, chains[1]! >>> 0, chains[2]! >>> 0, (chains[3]! ^ words.length) >>> 0]);
   },
 };

@@ -1,7 +1,6 @@
 /** @file Arithmetic of the exchange on the memory that the socket thread and the compute thread share. */
 import { createVectorPool, type VectorOps } from "@lockstep/collectives";
 import { createVectorOps, hash128 } from "@lockstep/core";
-import type { HashWords } from "@lockstep/protocol";
 import type { ComputeEngine } from "../engine/compute-engine.js";
 import type { ExchangeTools } from "../session/session-ports.js";
 
@@ -27,7 +26,7 @@ export function createNodeExchangeTools(engine: ComputeEngine): ExchangeTools {
       return values.findIndex((value) => !Number.isFinite(value));
     },
     hash(values) {
-      return wordsOf(isInMemory(values) ? kernels.hash(values) : hashElsewhere(values));
+      return isInMemory(values) ? kernels.hash(values) : hashElsewhere(values);
     },
   };
   return { ops, pool: createVectorPool() };
@@ -35,9 +34,4 @@ export function createNodeExchangeTools(engine: ComputeEngine): ExchangeTools {
 
 function hashElsewhere(values: Float32Array): string {
   return hash128(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-}
-
-function wordsOf(hash: string): HashWords {
-  const word = (i: number): number => Number(`0x${hash.slice(8 * i, 8 * i + 8)}`);
-  return [word(0), word(1), word(2), word(3)];
 }
