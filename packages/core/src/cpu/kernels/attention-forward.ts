@@ -27,7 +27,7 @@ import { matrixAddress, tensorArgs } from "./attention-layout.js";
 import { packColumns, packRows } from "./gemm-pack.js";
 import { callGemmBlock, tileColumns, tileRows } from "./gemm-tile.js";
 import { clearScratchRow, copyRow } from "./row-loop.js";
-import { softmaxScratchRow } from "./softmax-row.js";
+import { emitSoftmaxRow } from "./softmax-row.js";
 
 const args = {
   heads: "i32",
@@ -51,6 +51,7 @@ type Args = typeof args;
 type Loaded = Readonly<Record<keyof Args, Local>>;
 
 export const attentionForward = defineKernel("causalAttention", args, (kernel) => {
+  kernel.poolConstants();
   const { f, begin, end } = kernel;
   const p = Object.fromEntries(Object.keys(args).map((name) => [name, kernel.arg(name as keyof Args)])) as Loaded;
   const scratch = kernel.scratch();
@@ -91,6 +92,8 @@ function emitHead({ f, context }: KernelBody<Args>, p: Loaded, at: { index: Loca
       .get(p.tokens)
       .call(context.indexOf(clearScratchRow));
   });
+  const scale = f.local("v128");
+  f.get(p.scale).op("f32x4.splat").set(scale);
   const panel: Panel = { row: f.local("i32"), rows: f.local("i32"), columns: f.local("i32"), keys };
   forRange(f, { from: at.from, to: at.to }, (index) => {
     assign(f, panel.row, mul(index, tileRows));
@@ -98,7 +101,7 @@ function emitHead({ f, context }: KernelBody<Args>, p: Loaded, at: { index: Loca
     assign(f, panel.columns, min(panel.columns, p.tokens));
     assign(f, panel.rows, sub(panel.columns, panel.row));
     emitScores(f, context, { p, panel, q });
-    emitSoftmax(f, context, { p, panel, probs });
+    emitSoftmax(f, context, { p, panel, probs, scale });
     emitOutput(f, context, { p, panel, out });
   });
 }
@@ -136,14 +139,18 @@ function emitScores(f: Builder, context: BuildContext, { p, panel, q }: { p: Loa
 }
 
 /** rows = softmax of each row's first t + 1 entries; probs[row..] = rows, with zeros above the diagonal. */
-function emitSoftmax(f: Builder, context: BuildContext, at: { p: Loaded; panel: Panel; probs: Local }): void {
-  const { p, panel, probs } = at;
+function emitSoftmax(
+  f: Builder,
+  context: BuildContext,
+  at: { p: Loaded; panel: Panel; probs: Local; scale: Local },
+): void {
+  const { p, panel, probs, scale } = at;
   const row = define(f, p.rows);
   const to = define(f, add(probs, mul(panel.row, mul(p.tokens, 4))));
+  const count = f.local("i32");
   forRange(f, { from: 0, to: panel.rows }, (r) => {
-    push(f, row);
-    push(f, add(panel.row, r, 1)).get(p.scale);
-    f.call(context.indexOf(softmaxScratchRow));
+    assign(f, count, add(panel.row, r, 1));
+    emitSoftmaxRow(f, context, { row, count, scale });
     for (const value of [row, to, p.tokens]) f.get(value);
     f.call(context.indexOf(copyRow));
     increase(f, row, p.rowBytes);

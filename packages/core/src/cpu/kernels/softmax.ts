@@ -7,12 +7,13 @@
 import type { TensorView } from "../../backend/backend.js";
 import type { KernelTable } from "../../backend/kernel-table.js";
 import { defineKernel, type Kernel, type KernelBody, type KernelHost, type KernelRoom } from "../kernel.js";
-import { rowMax, rowSum } from "../sum-order.js";
+import { rowSum } from "../sum-order.js";
 import { emitExp } from "../vector-math/exp.js";
 import { emitLog } from "../vector-math/log.js";
 import type { Local } from "../wasm/assembler.js";
 import { add, define, forRange, mul, push, storeVector, words } from "../wasm/integer.js";
 import { forVectors, mapRow, scratchRowBytes } from "./row-loop.js";
+import { rowPeak } from "./softmax-row.js";
 
 /** Elements whose exp takes about 20 us. */
 export const expGrain = 12_000;
@@ -35,7 +36,7 @@ export function emitExpRow(
 ): Local {
   const vector = f.local("v128");
   const sum = f.local("f32");
-  f.get(row.x).get(row.length).call(context.indexOf(rowMax)).op("f32x4.splat").set(row.shift);
+  f.get(row.x).get(row.length).call(context.indexOf(rowPeak)).op("f32x4.splat").set(row.shift);
   forVectors(f, row.length, (offset) => {
     pushVector(f, row.x, offset);
     f.get(row.shift).op("f32x4.sub");
