@@ -1,5 +1,3 @@
-/** WebSocket subprotocol of the control channel and of the relay; the server selects it. */
-export const controlSubprotocol = "lockstep.v1";
 /** Path of the control channel below the coordinator's URL. */
 export const controlPath = "/v1/control";
 /** Path of the relay below the coordinator's URL. */
