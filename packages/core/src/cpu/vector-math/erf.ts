@@ -17,7 +17,7 @@ const border = 0.927734375;
 const saturation = 4;
 const signBit = -2147483648;
 
-/** v128 x -> v128 erf x. Maximum error 2 ulp; +-1 at +-inf, -0 stays -0, NaN stays NaN. */
+/** v128 x -> v128 erf x. Maximum error 1.1 ulp; +-1 at +-inf, -0 stays -0, NaN stays NaN. */
 export function emitErf(f: FunctionBuilder): void {
   const [x, t, square, inner] = f.locals("v128", 4) as [Local, Local, Local, Local];
   f.tee(x).op("f32x4.abs").f32x4(saturation).op("f32x4.pmin").tee(t).get(t).op("f32x4.mul").set(square);

@@ -15,7 +15,7 @@ const ln2Low = -2.1219444e-4;
 const sqrtHalfBits = 0x3f3504f3;
 const smallestNormal = 1.1754943508222875e-38;
 
-/** v128 x -> v128 ln x. Maximum error 1 ulp; log 0 = -inf, log inf = inf, NaN below 0; denormals are right too. */
+/** v128 x -> v128 ln x. Maximum error 0.8 ulp; log 0 = -inf, log inf = inf, NaN below 0; denormals are right too. */
 export function emitLog(f: FunctionBuilder): void {
   const [x, scaled, isDenormal, exponent, e, m, square] = f.locals("v128", 7) as Local[] as [
     Local,

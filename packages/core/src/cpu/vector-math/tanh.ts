@@ -10,7 +10,7 @@ import { emitExpParts, emitPowerOfTwo } from "./exp.js";
 const saturation = 20;
 const signBit = -2147483648;
 
-/** v128 x -> v128 tanh x. Maximum error 2 ulp; +-1 at +-inf, -0 stays -0, NaN stays NaN. */
+/** v128 x -> v128 tanh x. Maximum error 2.4 ulp; +-1 at +-inf, -0 stays -0, NaN stays NaN. */
 export function emitTanh(f: FunctionBuilder): void {
   const [x, power, m] = f.locals("v128", 3) as [Local, Local, Local];
   f.tee(x)
