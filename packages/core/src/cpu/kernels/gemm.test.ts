@@ -112,6 +112,7 @@ const cases: Case[] = [
     { m: 1, k: 40, n: 50, ...t },
     { m: 40, k: 50, n: 1, gap: 2, ...t },
     { m: 3, k: 1, n: 3, ...t },
+    { m: 9, k: 1, n: 10, gap: 2, ...t },
   ]),
   { m: 3, k: 0, n: 11 },
   { m: 3, k: 0, n: 11, bias: true },
@@ -216,6 +217,30 @@ describe("matmul", () => {
     const sharedA = { ...a, strides: [0, 5, 1] };
     gemmRoom.rows(host).matmul(sharedA, shared, out, {});
     expectSameBits(host.get(out), Float32Array.from(expected(host, { a: sharedA, b: shared, bias: undefined }, true)));
+  });
+
+  test("takes factors of depth 1, one row or one column, whatever their strides", () => {
+    const host = hosts.strict;
+    host.reset();
+    const whole = host.put(randomFloats(200, 1), [200]);
+    const { matmul } = gemmRoom.rows(host);
+    for (const [m, k, n] of [
+      [9, 1, 10],
+      [1, 9, 10],
+      [9, 10, 1],
+      [1, 7, 1],
+      [1, 1, 9],
+    ] as const) {
+      const a = { ...whole, shape: [m, k], strides: [m === 1 ? 77 : 5, k === 1 ? 77 : m === 1 ? 3 : 1] };
+      const b = { ...whole, shape: [k, n], strides: [k === 1 ? 77 : 6, n === 1 ? 77 : k === 1 ? 3 : 1] };
+      const out = host.put(new Float32Array(m * n), [m, n]);
+      matmul(a, b, out, {});
+      expectSameBits(
+        host.get(out),
+        Float32Array.from(expected(host, { a, b, bias: undefined }, true)),
+        `${m}x${k}x${n}`,
+      );
+    }
   });
 
   test("takes a matrix whose lines are all the same memory", () => {

@@ -7,7 +7,7 @@ import type { TensorView } from "../../backend/backend.js";
 import type { KernelTable, MatmulOptions } from "../../backend/kernel-table.js";
 import type { KernelHost, KernelRoom } from "../kernel.js";
 import { columnBlock, matmulKernel, matmulScratchBytes, packModes } from "./gemm-kernel.js";
-import { tileRows } from "./gemm-tile.js";
+import { tileColumns, tileRows } from "./gemm-tile.js";
 
 interface BatchDim {
   readonly size: number;
@@ -77,15 +77,23 @@ function productOf(a: TensorView, b: TensorView, out: TensorView): Product {
   return folds ? { ...product, rows: product.rows * inner.size, batch: batch.slice(0, -1) } : product;
 }
 
-/** In place where the tile can read the lines as they are and each is read few times or lies close together. */
-function modeOf(lineStride: number, depthStride: number, isShort: boolean): number {
-  if (lineStride === 1) return isShort ? packModes.inPlace : packModes.acrossLines;
-  return depthStride === 1 ? packModes.alongDepth : packModes.acrossLines;
+/** One factor as the packer sees it: lines (rows of a, columns of b) and the depth. Strides in elements. */
+interface Factor {
+  readonly lines: number;
+  readonly line: number;
+  readonly depth: number;
+  readonly step: number;
+  /** How often each line is read. */
+  readonly reuse: number;
 }
 
-/** A block read in place is walked `reuse` times, `depth` lines of memory `stride` elements apart each time. */
-function isShortWalk(depth: number, stride: number, reuse: number): boolean {
-  return stride > 0 && (reuse <= 2 || (depth <= 64 && stride <= 2048));
+/** In place where the tile can read the lines as they are and reads them seldom or close together; else packed. */
+function modeOf({ lines, line, depth, step, reuse }: Factor): number {
+  const adjoin = line === 1 || lines === 1;
+  const isShortWalk = lines === 1 || reuse <= 2 || (depth <= 64 && step <= 2048);
+  // The tile's loop over the depth ends at an address: it must move.
+  if (adjoin && step > 0 && isShortWalk) return packModes.inPlace;
+  return (step === 1 || depth === 1) && !adjoin ? packModes.alongDepth : packModes.acrossLines;
 }
 
 function launchProduct(
@@ -101,7 +109,8 @@ function launchProduct(
   const numItems = numMatrices * columnBlocks * rowPanels;
   if (numItems === 0) return;
   const itemWork = tileRows * Math.min(columns, columnBlock) * (depth + 8);
-  const aShort = rows === 1 || isShortWalk(depth, product.aDepth, columns / 8);
+  const a = { lines: rows, line: product.aRow, depth, step: product.aDepth, reuse: columns / tileColumns };
+  const b = { lines: columns, line: product.bColumn, depth, step: product.bDepth, reuse: rows / tileRows };
   const args = {
     rows,
     columns,
@@ -109,11 +118,11 @@ function launchProduct(
     a: at.a,
     aRow: product.aRow * bytes,
     aDepth: product.aDepth * bytes,
-    aMode: modeOf(rows === 1 ? 1 : product.aRow, product.aDepth, aShort),
+    aMode: modeOf(a),
     b: at.b,
     bDepth: product.bDepth * bytes,
     bColumn: product.bColumn * bytes,
-    bMode: modeOf(product.bColumn, product.bDepth, isShortWalk(depth, product.bDepth, rows / tileRows)),
+    bMode: modeOf(b),
     c: at.c,
     cRow: product.cRow * bytes,
     bias: at.bias,

@@ -3,19 +3,7 @@ import { type BuildContext, defineFunction, type FunctionDefinition } from "../k
 import { emitTailMask, rowSum } from "../sum-order.js";
 import { emitExp } from "../vector-math/exp.js";
 import type { FunctionBuilder, Local } from "../wasm/assembler.js";
-import {
-  add,
-  and,
-  assign,
-  define,
-  forRange,
-  increase,
-  lt,
-  push,
-  storeVector,
-  whileTrue,
-  words,
-} from "../wasm/integer.js";
+import { add, and, define, forRange, increase, lt, push, storeVector, whileTrue, words } from "../wasm/integer.js";
 import { forVectors } from "./row-loop.js";
 
 const numVectors = 4;
