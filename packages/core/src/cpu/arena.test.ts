@@ -19,7 +19,7 @@ describe("arena", () => {
         let peak = 0;
         for (const { isFree, bytes, pick } of list) {
           if (isFree && live.length > 0) {
-            const [{ address }] = live.splice(pick % live.length, 1) as [{ address: number }];
+            const { address } = live.splice(pick % live.length, 1)[0] as (typeof live)[number];
             arena.free(address);
           } else {
             const address = arena.allocate(bytes);

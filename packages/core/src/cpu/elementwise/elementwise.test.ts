@@ -74,7 +74,7 @@ describe("element-wise programs", () => {
       expect({ name: program.name, i, values: Array.from(actual) }).toEqual({
         name: program.name,
         i,
-        values: Array.from(reference[i] ?? [], actual instanceof Int32Array ? (v) => v + 0 : undefined),
+        values: Array.from(reference[i] ?? [], (v) => (actual instanceof Int32Array ? v + 0 : v)),
       });
     }
   };
@@ -198,7 +198,10 @@ describe("element-wise programs", () => {
     );
     const reference = evaluateProgram(program, [valuesOf(backend, view)], [], count);
     for (const [i, actual] of run(program, [view], [count]).entries()) {
-      const worst = actual.reduce((most, value, j) => Math.max(most, Math.abs(value - (reference[i]?.[j] ?? 0))), 0);
+      const worst = Array.from(actual).reduce(
+        (most, value, j) => Math.max(most, Math.abs(value - (reference[i]?.[j] ?? 0))),
+        0,
+      );
       expect(worst).toBeLessThan(1.5e-6);
     }
   });
