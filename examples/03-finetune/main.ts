@@ -21,7 +21,11 @@ export interface Losses {
 }
 
 /** Fine-tunes and returns the held-out losses, before and after. */
-export function finetune(pretrained: string, out: string, flags: readonly string[] = []): { before: Losses; after: Losses } {
+export function finetune(
+  pretrained: string,
+  out: string,
+  flags: readonly string[] = [],
+): { before: Losses; after: Losses } {
   lockstep(["run", here, "--init-from", pretrained, "--out", out, ...flags]);
   return { before: lossesOf(out, ["--init-from", pretrained]), after: lossesOf(out, []) };
 }
@@ -37,7 +41,11 @@ function lossesOf(run: string, flags: readonly string[]): Losses {
 
 function lockstep(args: readonly string[], output: "show" | "capture" = "show"): string {
   const stdout = output === "show" ? "inherit" : "pipe";
-  const result = spawnSync(process.execPath, [bin, ...args], { cwd: root, stdio: ["ignore", stdout, "inherit"], encoding: "utf8" });
+  const result = spawnSync(process.execPath, [bin, ...args], {
+    cwd: root,
+    stdio: ["ignore", stdout, "inherit"],
+    encoding: "utf8",
+  });
   if (result.status !== 0) throw new Error(`lockstep ${args.join(" ")} ended with ${result.status ?? result.signal}`);
   return result.stdout ?? "";
 }
@@ -63,7 +71,8 @@ function main(args: readonly string[]): void {
   const flags = isRun ? rest : args;
   const out = join(mkdtempSync(join(tmpdir(), "lockstep-finetune-")), "run");
   const { before, after } = finetune(pretrained, out, ["--workers", "2", ...flags]);
-  const row = (name: string, losses: Losses) => `${name.padEnd(8)}${losses.sotu.toFixed(3).padStart(20)}${losses.mobyDick.toFixed(3).padStart(12)}`;
+  const row = (name: string, losses: Losses) =>
+    `${name.padEnd(8)}${losses.sotu.toFixed(3).padStart(20)}${losses.mobyDick.toFixed(3).padStart(12)}`;
   console.log("\nheld-out loss, nats a character");
   console.log(`${"".padEnd(8)}${"State of the Union".padStart(20)}${"Moby-Dick".padStart(12)}`);
   console.log(row("before", before));

@@ -112,7 +112,7 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
 
   command("evaluate <run>", "loss of a trained model on its evaluation data")
     .option("--json", "print JSON", false)
-    .option("--init-from <file>", "evaluate the weights of this file, checkpoint or run instead")
+    .option("--init-from <run>", "evaluate the weights of this run or checkpoint instead")
     .option("--set <key=value>", "evaluate with another configuration, for example on another text", collect, [])
     .option("--threads <n>", "threads (default: all cores)", count)
     .action(ending(async () => (await import("./commands/evaluate.js")).evaluate));

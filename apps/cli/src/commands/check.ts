@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkJob } from "@lockstep/worker/node";
+import { checkJob, type JobCheck } from "@lockstep/worker/node";
 import { type ExitStatus, exitStatus } from "../exit-status.js";
 import type { ComputeFlags } from "../flags/common-flags.js";
 import { prepareJob } from "../job/prepare-job.js";
@@ -21,15 +21,29 @@ export async function check(jobPath: string, flags: CheckFlags): Promise<ExitSta
   const runDir = mkdtempSync(join(tmpdir(), "lockstep-check-"));
   try {
     writeRunDirectory(runDir, job, { version, seed: flags.seed, numeric: flags.numeric ?? "strict" });
-    const result = await checkJob({ runDir, resolveRoom, threads: flags.threads ?? availableParallelism() });
-    const rows = result.memoryPlan.map(({ what, bytes }) => [what, formatBytes(bytes)]);
-    const verdict = result.deterministic
-      ? `job "${job.name}" is deterministic: two computations of one micro-batch gave the same bits`
-      : `job "${job.name}" is not deterministic: ${result.firstDifference ?? "the loss"} differs between two computations of one micro-batch; a job must draw randomness from core's generator only, and read no clock`;
-    const memory = `${formatBytes(result.totalBytes)} of ${formatBytes(result.limitBytes)}: ${result.fits ? "it fits" : "it does not fit; lower microBatchSize or the model"}`;
-    process.stdout.write(`${verdict}\n\n${formatTable([["memory", "bytes"], ...rows])}\n${memory}\n`);
+    const result = await checkJob({
+      runDir,
+      resolveRoom,
+      tempDir: join(runDir, "module"),
+      threads: flags.threads ?? availableParallelism(),
+    });
+    process.stdout.write(`${describe(job.name, result)}\n`);
     return result.deterministic && result.fits ? exitStatus.completed : exitStatus.failed;
   } finally {
     rmSync(runDir, { recursive: true, force: true });
   }
+}
+
+function describe(name: string, { deterministic, firstDifference, memoryPlan, fits, message }: JobCheck): string {
+  if (!fits) return `job "${name}" does not fit in memory\n${message ?? ""}`;
+  if (!deterministic) {
+    return `job "${name}" is not deterministic: ${firstDifference ?? "something"} differs between two computations of one micro-batch; a job must draw randomness from core's generator only, and read no clock`;
+  }
+  const lines = [`job "${name}" is deterministic: two computations of one micro-batch gave the same bits`];
+  if (memoryPlan) {
+    const rows = memoryPlan.rows.map(({ what, bytes, why }) => [what, formatBytes(bytes), why]);
+    lines.push("", formatTable([["memory of one worker", "bytes", ""], ...rows]));
+    lines.push(`${formatBytes(memoryPlan.totalBytes)} of ${formatBytes(memoryPlan.maxBytes)}: it fits`);
+  }
+  return lines.join("\n");
 }

@@ -1,11 +1,11 @@
 /** @file `lockstep evaluate RUN`: loss of the last checkpoint on the job's evaluation data. */
-import { availableParallelism } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseOverrides } from "@lockstep/worker";
 import { loadRunForInference } from "@lockstep/worker/node";
 import { type ExitStatus, exitStatus } from "../exit-status.js";
 import { resolveRoom } from "../job/resolve-room.js";
-import { findWeights } from "../plan-run.js";
 import { chooseRun } from "../run-directory.js";
 
 interface EvaluateFlags {
@@ -16,24 +16,29 @@ interface EvaluateFlags {
 }
 
 export async function evaluate(path: string, flags: EvaluateFlags): Promise<ExitStatus> {
-  const { runDir, checkpoint } = chooseRun(resolve(process.cwd(), path), path);
+  const { runDir, checkpoint: own } = chooseRun(resolve(process.cwd(), path), path);
+  const checkpoint =
+    flags.initFrom === undefined ? own : chooseRun(resolve(process.cwd(), flags.initFrom), flags.initFrom).checkpoint;
+  const tempDir = mkdtempSync(join(tmpdir(), "lockstep-evaluate-"));
   const run = await loadRunForInference(runDir, {
     weights:
       flags.initFrom === undefined
         ? join(checkpoint.dir, "model.safetensors")
         : findWeights(flags.initFrom, process.cwd()).path,
     resolveRoom,
+    tempDir,
     threads: flags.threads ?? availableParallelism(),
     set: parseOverrides(flags.set),
   });
   try {
-    const { evalLoss } = await run.evaluate();
+    const { evalLoss } = run.evaluate();
     const text = flags.json
       ? JSON.stringify({ step: checkpoint.step, evalLoss })
       : `held-out loss at step ${checkpoint.step}: ${evalLoss.toFixed(4)}`;
     process.stdout.write(`${text}\n`);
     return exitStatus.completed;
   } finally {
-    await run.dispose();
+    run.dispose();
+    rmSync(tempDir, { recursive: true, force: true });
   }
 }
