@@ -1,18 +1,10 @@
 /**
- * A regression that takes milliseconds. `fault` makes it misbehave on purpose:
- * "random" draws from Math.random, "nan" makes the loss of the samples of step 3 NaN, "huge" asks for more memory than there is.
+ * A regression that takes milliseconds. `fault` makes it misbehave on purpose: "random" draws targets from Math.random, "nan" has a
+ * NaN among its targets, "huge" asks for more memory than there is.
  */
-import { losses, nn, optim, schedules, type Tensor, tensor } from "@lockstep/core";
+import { nn, optim, schedules, type Tensor, tensor } from "@lockstep/core";
 import { defineJob, type SampleRef } from "@lockstep/worker";
 import * as z from "zod";
-
-const config = z.object({
-  hiddenDim: z.int().positive().default(16),
-  learningRate: z.number().positive().default(0.05),
-  fault: z.enum(["none", "random", "nan", "huge"]).default("none"),
-  /** Milliseconds of work a micro-batch takes at least; makes a run long enough to be disturbed. */
-  slowness: z.int().nonnegative().default(0),
-});
 
 const inputDim = 8;
 const trainSize = 64;
@@ -24,43 +16,43 @@ function mixed(a: number, b: number): number {
 }
 
 class Net extends nn.Module {
-  fc1: nn.Linear;
-  fc2: nn.Linear;
+  readonly fc1: nn.Linear;
+  readonly fc2: nn.Linear;
+
   constructor(hiddenDim: number) {
     super();
     this.fc1 = new nn.Linear(inputDim, hiddenDim);
     this.fc2 = new nn.Linear(hiddenDim, 1);
   }
+
   forward(x: Tensor): Tensor {
     return this.fc2.forward(this.fc1.forward(x).tanh()); // [B, 8] -> [B, 1]
   }
 }
 
 function dataset(first: number, size: number, fault: string) {
+  const targetOf = (row: readonly number[], index: number): number => {
+    if (fault === "nan" && index === 5) return Number.NaN;
+    if (fault === "random") return Math.random();
+    return row[0]! * row[1]! + 0.5 * row[2]!;
+  };
   return {
     size,
     batch: (samples: readonly SampleRef[]) => {
       const rows = samples.map(({ index }) => Array.from({ length: inputDim }, (_, i) => mixed(first + index, i)));
-      const targets = rows.map((row, at) => {
-        const index = samples[at]!.index;
-        if (fault === "nan" && index === 5) return [Number.NaN];
-        if (fault === "random") return [Math.random()];
-        return [row[0]! * row[1]! + 0.5 * row[2]!];
-      });
+      const targets = rows.map((row, at) => [targetOf(row, samples[at]!.index)]);
       return { x: tensor(rows), y: tensor(targets), numSamples: samples.length };
     },
   };
 }
 
-function spend(iterations: number): void {
-  let state = 1;
-  for (let i = 0; i < iterations * 1_000_000; i++) state = Math.imul(state, 1_664_525) + 1_013_904_223;
-  if (state === 0) throw new Error("never");
-}
-
 export default defineJob({
   name: "tiny",
-  config,
+  config: z.object({
+    hiddenDim: z.int().positive().default(16),
+    learningRate: z.number().positive().default(0.05),
+    fault: z.enum(["none", "random", "nan", "huge"]).default("none"),
+  }),
   training: { globalBatchSize: 16, microBatchSize: 4, totalSteps: 8, bucketBytes: 256 },
   data: ({ fault }) => ({ train: dataset(0, trainSize, fault), eval: dataset(1_000, 16, "none") }),
   model: ({ hiddenDim, fault }) => new Net(fault === "huge" ? 200_000_000 : hiddenDim),
@@ -68,7 +60,6 @@ export default defineJob({
     const difference = model.forward(x).sub(y);
     return { sum: difference.mul(difference).sum(), weight: numSamples };
   },
-  optimizer: (_config, model) => new optim.AdamW(model.parameters(), { learningRate: 0, weightDecay: 0.01 }),
+  optimizer: (_config, model) => new optim.AdamW(model.parameters(), { weightDecay: 0.01 }),
   schedule: ({ learningRate, totalSteps }) => schedules.cosine({ from: learningRate, steps: totalSteps }),
 });
-export { losses, spend };
