@@ -1,9 +1,7 @@
 export * from "./finite-check.js";
 export * from "./flat-layout.js";
-export { type MicroBatchPlace, microBatchScope, nextRandomKey } from "./micro-batch-scope.js";
 export * from "./node-stack.js";
 export * from "./reduce-gradient.js";
-export { currentGenerator, seedScope } from "./seed-scope.js";
 export * from "./state-hash.js";
 export * from "./tree-accumulator.js";
 export * from "./tree-order.js";
