@@ -93,9 +93,9 @@ export function cast(x: Expr, dtype: DType): Expr {
 }
 
 /** Sums and products that drop zeros and ones: only derivatives are simplified, what an author wrote runs as written. */
-const addSimple = (x: Expr, y: Expr): Expr => (isConst(x, 0) ? y : isConst(y, 0) ? x : add(x, y));
+export const addSimple = (x: Expr, y: Expr): Expr => (isConst(x, 0) ? y : isConst(y, 0) ? x : add(x, y));
 const subSimple = (x: Expr, y: Expr): Expr => (isConst(y, 0) ? x : isConst(x, 0) ? neg(y) : sub(x, y));
-const mulSimple = (x: Expr, y: Expr): Expr =>
+export const mulSimple = (x: Expr, y: Expr): Expr =>
   isConst(x, 0) || isConst(y, 0) ? constant(0) : isConst(x, 1) ? y : isConst(y, 1) ? x : mul(x, y);
 
 const TWO_OVER_SQRT_PI = 1.1283791670955126;

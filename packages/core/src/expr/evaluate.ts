@@ -1,0 +1,129 @@
+/**
+ * @file What an element-wise program means: an interpreter in f64, and the same one rounding every node to f32 (the reference
+ * backend). Works array by array, so that it is slow but not painfully so.
+ */
+import { ValueError } from "../errors.js";
+import type { BinaryOp, CompareOp, Expr, UnaryOp } from "./expr.js";
+import { hostCos, hostErf, hostExp, hostLog, hostSin, hostTanh } from "./host-math.js";
+import { type ElementwiseProgram, linearize } from "./program.js";
+
+export interface EvaluateOptions {
+  /** Rounds every f32 node as f32 arithmetic does. Default false: f64 throughout. */
+  readonly roundToF32?: boolean;
+}
+
+/** Every output of `program` for `count` elements; `inputs[i][j]` is element j of input i. */
+export function evaluateProgram(
+  program: ElementwiseProgram,
+  inputs: readonly ArrayLike<number>[],
+  scalars: readonly number[],
+  count: number,
+  options: EvaluateOptions = {},
+): Float64Array[] {
+  const { nodes, idOf } = linearize(program.outputs);
+  const values: Float64Array[] = [];
+  const valueOf = (e: Expr): Float64Array => values[idOf.get(e)!]!;
+  for (const node of nodes) {
+    const out = new Float64Array(count);
+    evaluateNode(node, { valueOf, inputs, scalars }, out);
+    if (options.roundToF32 && node.dtype === "f32") for (let i = 0; i < count; i++) out[i] = Math.fround(out[i]!);
+    values.push(out);
+  }
+  return program.outputs.map(valueOf);
+}
+
+interface Environment {
+  readonly valueOf: (e: Expr) => Float64Array;
+  readonly inputs: readonly ArrayLike<number>[];
+  readonly scalars: readonly number[];
+}
+
+function evaluateNode(e: Expr, { valueOf, inputs, scalars }: Environment, out: Float64Array): void {
+  const count = out.length;
+  switch (e.kind) {
+    case "const":
+      out.fill(e.value);
+      return;
+    case "scalar":
+      out.fill(scalars[e.index]!);
+      return;
+    case "input": {
+      const source = inputs[e.index]!;
+      for (let i = 0; i < count; i++) out[i] = source[i]!;
+      return;
+    }
+    case "unary": {
+      const f = unaryFunctions[e.op];
+      const x = valueOf(e.x);
+      for (let i = 0; i < count; i++) out[i] = e.dtype === "i32" ? f(x[i]!) | 0 : f(x[i]!);
+      return;
+    }
+    case "binary": {
+      const f = e.dtype === "i32" ? intFunctions[e.op] : binaryFunctions[e.op];
+      const [x, y] = [valueOf(e.x), valueOf(e.y)];
+      for (let i = 0; i < count; i++) out[i] = f(x[i]!, y[i]!);
+      return;
+    }
+    case "compare": {
+      const f = compareFunctions[e.op];
+      const [x, y] = [valueOf(e.x), valueOf(e.y)];
+      for (let i = 0; i < count; i++) out[i] = f(x[i]!, y[i]!) ? 1 : 0;
+      return;
+    }
+    case "select": {
+      const [cond, x, y] = [valueOf(e.cond), valueOf(e.x), valueOf(e.y)];
+      for (let i = 0; i < count; i++) out[i] = cond[i] !== 0 ? x[i]! : y[i]!;
+      return;
+    }
+    case "cast": {
+      const x = valueOf(e.x);
+      for (let i = 0; i < count; i++) out[i] = e.dtype === "i32" ? saturate(x[i]!) : x[i]!;
+      return;
+    }
+    default:
+      e satisfies never;
+  }
+}
+
+function saturate(x: number): number {
+  return Number.isNaN(x) ? 0 : Math.max(-0x80000000, Math.min(0x7fffffff, Math.trunc(x)));
+}
+
+const unaryFunctions: Readonly<Record<UnaryOp, (x: number) => number>> = {
+  neg: (x) => -x,
+  abs: Math.abs,
+  sqrt: Math.sqrt,
+  floor: Math.floor,
+  exp: hostExp,
+  log: hostLog,
+  tanh: hostTanh,
+  erf: hostErf,
+  sin: hostSin,
+  cos: hostCos,
+};
+
+const binaryFunctions: Readonly<Record<BinaryOp, (x: number, y: number) => number>> = {
+  add: (x, y) => x + y,
+  sub: (x, y) => x - y,
+  mul: (x, y) => x * y,
+  div: (x, y) => x / y,
+  min: Math.min,
+  max: Math.max,
+};
+
+const intFunctions: Readonly<Record<BinaryOp, (x: number, y: number) => number>> = {
+  add: (x, y) => (x + y) | 0,
+  sub: (x, y) => (x - y) | 0,
+  mul: Math.imul,
+  div: () => {
+    throw new ValueError("div: i32 operands have no element-wise division; cast to f32 first.", {});
+  },
+  min: Math.min,
+  max: Math.max,
+};
+
+const compareFunctions: Readonly<Record<CompareOp, (x: number, y: number) => boolean>> = {
+  lt: (x, y) => x < y,
+  le: (x, y) => x <= y,
+  eq: (x, y) => x === y,
+};

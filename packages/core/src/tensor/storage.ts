@@ -1,0 +1,32 @@
+/** @file A backend's buffer, counted by the tensors and tape entries that refer to it. */
+import type { Backend, DeviceBuffer } from "../backend/backend.js";
+
+export class Storage {
+  readonly backend: Backend;
+  readonly buffer: DeviceBuffer;
+  /** Raised by every in-place write, so that the tape notices a saved tensor that was overwritten. */
+  version = 0;
+  #numOwners = 1;
+  readonly #isBorrowed: boolean;
+
+  /** Allocates `byteLength` bytes, or refers to a `borrowed` buffer that somebody else frees. */
+  constructor(backend: Backend, byteLength: number, borrowed?: DeviceBuffer) {
+    this.backend = backend;
+    this.#isBorrowed = borrowed !== undefined;
+    this.buffer = borrowed ?? backend.allocate(byteLength);
+  }
+
+  /** True while exactly one tensor refers to the buffer. */
+  get isExclusive(): boolean {
+    return this.#numOwners === 1 && !this.#isBorrowed;
+  }
+
+  retain(): this {
+    this.#numOwners++;
+    return this;
+  }
+
+  release(): void {
+    if (--this.#numOwners === 0 && !this.#isBorrowed) this.backend.free(this.buffer);
+  }
+}
