@@ -25,9 +25,9 @@ import {
 import { type Packers, packColumns, packRows, packSlackBytes } from "./gemm-pack.js";
 import { callGemmBlock, tileColumns, tileRows } from "./gemm-tile.js";
 
-/** Depth, rows and columns of a block: a panel of B (8 KiB) stays in the first cache, the block of A (64 KiB) and of B (256 KiB) in the second. */
-export const depthBlock = 256;
-export const rowBlock = 64;
+/** Depth, rows and columns of a block: a panel of B (16 KiB) stays in the first cache, the blocks of A (64 KiB) and B (512 KiB) in the second. */
+export const depthBlock = 512;
+export const rowBlock = 32;
 export const columnBlock = 256;
 
 const rowsBytes = rowBlock * depthBlock * 4 + packSlackBytes;
