@@ -118,6 +118,8 @@ const cases: Case[] = [
     { m: 3, k: 1, n: 3, ...t },
     { m: 9, k: 1, n: 10, gap: 2, ...t },
   ]),
+  { m: 5, k: 512, n: 9, bias: true },
+  { m: 5, k: 1_025, n: 9, bias: true },
   { m: 3, k: 0, n: 11 },
   { m: 3, k: 0, n: 11, bias: true },
   { m: 0, k: 4, n: 4 },
