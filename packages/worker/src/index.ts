@@ -1,4 +1,9 @@
 /** One rank of a run: what a job is, how it is computed, how a worker takes part. No Node imports: those are in `@lockstep/worker/node`. */
+export type { ComputeEngine, EngineInfo, ExportedState, PreparedEngine } from "./engine/compute-engine.js";
+export { InlineEngine } from "./engine/inline-engine.js";
+export { formatMemoryPlan, type MemoryPlan, type MemoryPlanRow } from "./engine/memory-plan.js";
+export { modelFile, optimizerFile, type TrainerState, trainerFile } from "./engine/state-files.js";
+export { TrainingEngine, type TrainingEngineOptions } from "./engine/training-engine.js";
 export { ConfigError, type ErrorReport, errorFromReport, errorReport, JobError, TrainingError } from "./errors.js";
 export { assertJob } from "./job/assert-job.js";
 export { type BaseConfig, baseConfigKeys, baseConfigSchema } from "./job/base-config.js";
@@ -17,3 +22,5 @@ export {
 } from "./job/define-job.js";
 export { createJobFiles, type JobFile, type JobFileSource, type JobFiles } from "./job/job-files.js";
 export { numMicroBatchesOf, type ParsedConfig, parseJobConfig, parseOverrides } from "./job/parse-config.js";
+export { runWorker, type SessionResult } from "./session/run-worker.js";
+export { defaultSessionTimeouts, type Log, type SessionPorts, type SessionTimeouts } from "./session/session-ports.js";

@@ -36,7 +36,7 @@ export interface EngineSpec {
 }
 
 /** What a WebAssembly memory of 32-bit addresses can hold. */
-const maxWasmBytes = 65_536 * 65_536;
+export const maxWasmBytes = 65_536 * 65_536;
 
 /** Loads the job and builds an engine on a CPU backend in `memory`. */
 export async function createEngineOf(

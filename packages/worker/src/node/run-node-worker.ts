@@ -1,0 +1,129 @@
+/** @file A worker process's part in a run: sockets, disk, compute thread and clock, put together for session/run-worker.ts. */
+import { randomBytes } from "node:crypto";
+import { arch, availableParallelism, hostname, platform, release } from "node:os";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import type { Clock } from "@lockstep/collectives";
+import { type SocketConstructors, WebSocketTransport } from "@lockstep/collectives/node";
+import { numericsVersion } from "@lockstep/core";
+import { type MessageBody, PROTOCOL_VERSION } from "@lockstep/protocol";
+import { errorReport } from "../errors.js";
+import { runWorker, type SessionResult } from "../session/run-worker.js";
+import type { Log, SessionTimeouts } from "../session/session-ports.js";
+import { BlobCache } from "./blob-cache.js";
+import { connectControl } from "./connect-control.js";
+import { sha256 } from "./engine-spec.js";
+import { fetchEngineSpec } from "./fetch-engine-spec.js";
+import { createNodeExchangeTools } from "./node-exchange-tools.js";
+import { NodePeerLinks } from "./node-peer-links.js";
+import { availableNumericClasses } from "./numeric-classes.js";
+import { ThreadEngine } from "./thread-engine.js";
+
+export interface NodeWorkerOptions {
+  /** `ws://host:port` of the coordinator. */
+  readonly url: string;
+  readonly token: string;
+  /** `{ WebSocket, WebSocketServer }` of `ws`. */
+  readonly sockets: SocketConstructors;
+  readonly lockstepVersion: string;
+  /** Address of a room of this installation. */
+  readonly resolveRoom: (specifier: string) => string;
+  /** Folder for blobs that are kept, and for the job's module. */
+  readonly cacheDir: string;
+  /** How people call this worker. Default: the host's name. */
+  readonly name?: string;
+  /** "host:port" to listen on, "none" not to; default a free port of the address by which the coordinator was reached. */
+  readonly listen?: string;
+  /** Threads that compute. Default: what the coordinator says, else all cores. */
+  readonly threads?: number;
+  readonly log: Log;
+  /** Aborting leaves the run: the coordinator is told. */
+  readonly signal?: AbortSignal;
+  readonly timeouts?: Partial<SessionTimeouts>;
+}
+
+/**
+ * Joins a run and works until it ends. Resolves also when the run fails or refuses this worker; every socket and thread is closed then.
+ */
+export async function runNodeWorker(options: NodeWorkerOptions): Promise<SessionResult> {
+  const workerId = `w-${randomBytes(4).toString("hex")}`;
+  const clock = nodeClock();
+  const transport = new WebSocketTransport({
+    workerId,
+    sockets: options.sockets,
+    clock,
+    onRefused: (reason) => options.log("debug", `a dial was refused: ${reason}`),
+  });
+  try {
+    const control = await connectControl(options, {
+      clock,
+      createHello: async (localAddress) => createHello(options, { workerId, transport, localAddress }),
+    });
+    const cache = new BlobCache({ dir: join(options.cacheDir, "blobs") });
+    return await runWorker({
+      control,
+      peers: new NodePeerLinks({
+        transport,
+        openRelay: (ticket) => control.openRelay(ticket),
+        clock,
+        log: options.log,
+      }),
+      createEngine: async (welcome) =>
+        new ThreadEngine({ spec: await fetchEngineSpec(welcome, { ...options, workerId, cache, control }) }),
+      createExchangeTools: createNodeExchangeTools,
+      sha256,
+      clock,
+      log: options.log,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
+    });
+  } catch (error) {
+    await transport.dispose();
+    const { code, message } = errorReport(error);
+    return { status: "disconnected", code, reason: message, step: 0 };
+  }
+}
+
+async function createHello(
+  options: NodeWorkerOptions,
+  own: { readonly workerId: string; readonly transport: WebSocketTransport; readonly localAddress: string },
+): Promise<MessageBody<"hello">> {
+  const listenUrls: string[] = [];
+  if (options.listen !== "none") {
+    const { host, port } = parseListen(options.listen, own.localAddress);
+    const bound = await own.transport.bind({ host, port });
+    const isEverywhere = bound.host === "0.0.0.0" || bound.host === "::";
+    const reachable = isEverywhere ? own.localAddress.replace(/^::ffff:/, "") : bound.host;
+    const address = reachable.includes(":") ? `[${reachable}]` : reachable;
+    listenUrls.push(`ws://${address}:${bound.port}`);
+  }
+  return {
+    protocolVersion: PROTOCOL_VERSION,
+    numericsVersion,
+    lockstepVersion: options.lockstepVersion,
+    workerId: own.workerId,
+    name: options.name ?? hostname(),
+    numericClasses: [...availableNumericClasses()],
+    threads: options.threads ?? availableParallelism(),
+    listenUrls,
+    canDial: true,
+    platform: `${platform()} ${release()} ${arch()} node ${process.versions.node}`,
+  };
+}
+
+/** Host and port of `--listen`; without it a free port of the address by which the coordinator was reached. */
+function parseListen(listen: string | undefined, localAddress: string): { host: string; port: number } {
+  if (listen === undefined) return { host: localAddress.replace(/^::ffff:/, ""), port: 0 };
+  const at = listen.lastIndexOf(":");
+  return { host: listen.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(listen.slice(at + 1)) };
+}
+
+function nodeClock(): Clock {
+  return {
+    nowMs: () => performance.now(),
+    schedule: (delayMs, callback) => {
+      const timer = setTimeout(callback, delayMs);
+      return () => clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { createHash } from "node:crypto";
+import {
+  clipGradNorm,
+  createCpuBackend,
+  microBatchScope,
+  seedScope,
+  treeAccumulator,
+  withBackend,
+} from "@lockstep/core";
+import { createSampler } from "@lockstep/data";
+import { describe, expect, test } from "vitest";
+import { InlineEngine } from "../engine/inline-engine.js";
+import { tinyGptJob, tinyMlpJob } from "../engine/tiny-jobs.testkit.js";
+import type { AnyJob } from "../job/define-job.js";
+import { createJobFiles } from "../job/job-files.js";
+import { numMicroBatchesOf, parseJobConfig } from "../job/parse-config.js";
+import { contiguousShares, type SimulatedRun, type SimulatedRunOptions, simulateRun } from "./simulated-run.testkit.js";
+
+const sha256 = (parts: readonly Uint8Array[]): string => {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex");
+};
+
+const seed = 7;
+
+interface RunOptions {
+  readonly steps?: number;
+  readonly restore?: { step: number; files: ReadonlyMap<string, Uint8Array> };
+  readonly assign?: NonNullable<SimulatedRunOptions["assign"]>;
+  readonly engines?: InlineEngine[];
+}
+
+function run(job: AnyJob, numWorkers: number, options: RunOptions = {}): Promise<SimulatedRun> {
+  const config = parseJobConfig(job);
+  return simulateRun({
+    numWorkers,
+    steps: options.steps ?? config.totalSteps,
+    bucketBytes: config.bucketBytes,
+    sha256,
+    firstStep: options.restore?.step ?? 0,
+    ...(options.assign === undefined ? {} : { assign: options.assign }),
+    createEngine: (workerId) => {
+      const engine = new InlineEngine({
+        job,
+        config,
+        seed,
+        workerId,
+        files: createJobFiles([]),
+        backend: createCpuBackend(),
+        nowMs: () => 0,
+        sha256,
+        maxBytes: 2 ** 32,
+        ...(options.restore === undefined ? {} : { restore: options.restore }),
+      });
+      options.engines?.push(engine);
+      return engine;
+    },
+  });
+}
+
+/** The same training without worker, session or network (L5). */
+function plainLoop(job: AnyJob): string {
+  const config = parseJobConfig(job);
+  const backend = createCpuBackend();
+  return withBackend(backend, () => {
+    const data = job.data(config, createJobFiles([]));
+    const model = seedScope(seed, () => job.model(config, data));
+    const optimizer = job.optimizer(config, model);
+    const schedule = job.schedule(config);
+    const M = numMicroBatchesOf(config);
+    const sampler = createSampler({ seed, size: data.train.size, ...config });
+    for (let step = 0; step < config.totalSteps; step++) {
+      const tree = treeAccumulator(model, M);
+      for (let m = 0; m < M; m++)
+        microBatchScope({ seed, step, m }, () => {
+          const { sum, weight } = job.loss(model, data.train.batch(sampler.microBatch(step, m)));
+          sum.backward();
+          tree.add(weight);
+        });
+      tree.assignGradients();
+      clipGradNorm(model.parameters(), config.maxGradNorm);
+      optimizer.learningRate = schedule(step);
+      optimizer.step();
+      optimizer.zeroGrad();
+    }
+    const tensors = [...model.namedParameters(), ...model.namedBuffers()];
+    return sha256(tensors.map(([, tensor]) => new Uint8Array(tensor.dataSync().buffer)));
+  });
+}
+
+for (const job of [tinyMlpJob, tinyGptJob]) {
+  describe(`a run of ${job.name}`, () => {
+    test("L1 L2 L5 gives the bits of the plain loop with 1, 2, 3 and 4 workers", async () => {
+      const expected = plainLoop(job);
+      const one = await run(job, 1);
+      expect(one.errors).toEqual([]);
+      expect(one.paramsSha256).toBe(expected);
+      for (const numWorkers of [2, 3, 4]) {
+        const several = await run(job, numWorkers);
+        expect(several.errors).toEqual([]);
+        expect(several.paramsSha256, `${numWorkers} workers`).toBe(expected);
+        expect(several.stateHashes).toEqual(one.stateHashes);
+        expect(several.trainLosses).toEqual(one.trainLosses);
+        expect(several.evalLoss).toBe(one.evalLoss);
+      }
+    });
+
+    test("L1 gives the same bits however the nodes are shared out", async () => {
+      const even = await run(job, 2);
+      const lopsided = await run(job, 2, {
+        assign: (numMicroBatches) =>
+          contiguousShares(numMicroBatches, 4).reduce<[...ReturnType<typeof contiguousShares>]>(
+            (shares, nodes, i) => {
+              shares[i === 3 ? 1 : 0]!.push(...nodes);
+              return shares;
+            },
+            [[], []],
+          ),
+      });
+      expect(lopsided.paramsSha256).toBe(even.paramsSha256);
+    });
+
+    test("L4 stopped, saved and resumed on another number of workers gives the same bits", async () => {
+      const whole = await run(job, 2);
+      const config = parseJobConfig(job);
+      const half = await run(job, 3, { steps: 2 });
+      const rest = await run(job, 1, { steps: config.totalSteps - 2, restore: { step: 2, files: half.checkpoint } });
+      expect(rest.errors).toEqual([]);
+      expect(rest.paramsSha256).toBe(whole.paramsSha256);
+      expect([...half.trainLosses, ...rest.trainLosses]).toEqual(whole.trainLosses);
+    });
+  });
+}
