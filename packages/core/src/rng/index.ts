@@ -1,3 +1,4 @@
+export { currentGenerator, manualSeed, seedScope } from "./current-generator.js";
 export { Generator, type GeneratorOptions, type GeneratorState } from "./generator.js";
 export { type KeyedPermutation, keyedPermutation, type PermutationKey } from "./keyed-permutation.js";
 export { type PhiloxCounter, philox4x32 } from "./philox.js";

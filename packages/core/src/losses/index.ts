@@ -1,0 +1,3 @@
+export { type CrossEntropyOptions, crossEntropy } from "./cross-entropy.js";
+export { type LossSum, meanLoss } from "./loss-sum.js";
+export { mseLoss } from "./mse-loss.js";

@@ -1,0 +1,11 @@
+export { Gelu, Relu, Sigmoid, Silu, Tanh } from "./activations.js";
+export { CausalSelfAttention, type CausalSelfAttentionOptions } from "./causal-self-attention.js";
+export { Dropout } from "./dropout.js";
+export { Embedding } from "./embedding.js";
+export * as init from "./init.js";
+export { LayerNorm, type LayerNormModuleOptions } from "./layer-norm.js";
+export { Linear, type LinearOptions } from "./linear.js";
+export { Module } from "./module.js";
+export type { LoadStateDictOptions, StateDictSource } from "./module-state.js";
+export { Parameter } from "./parameter.js";
+export { type Layer, Sequential } from "./sequential.js";
