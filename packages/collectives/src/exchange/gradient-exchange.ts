@@ -48,6 +48,8 @@ export class GradientExchange {
   private readonly blockHashes: Uint32Array;
   private readonly weights: (number | undefined)[];
   private readonly provided = new Set<string>();
+  /** Pool vectors into which node payloads are coming, by their bytes. */
+  private readonly landings = new Map<Uint8Array, Float32Array>();
   private totalWeight: number | undefined;
   private numIncomplete: number;
   private isFinishing = false;
@@ -87,6 +89,7 @@ export class GradientExchange {
       signal: options.signal,
       findDebt: (rank) => this.findDebt(rank),
       onFrame: (rank, frame) => this.receive(rank, frame),
+      findMemory: (rank, header) => this.findMemory(rank, header),
       onEnd: () => this.release(),
     });
     this.done = this.pending.done;
@@ -195,17 +198,37 @@ export class GradientExchange {
     };
   }
 
+  /** The block that a header names, or undefined when it contradicts the plan. */
+  private findBlock(header: BulkHeader): ExchangeBlock | undefined {
+    const block = this.plan.blocks[header.block];
+    const isPlanned =
+      block !== undefined &&
+      block.bucket === header.bucket &&
+      block.shard === header.shard &&
+      block.ownerRank === header.ownerRank &&
+      block.offset === header.elementOffset &&
+      block.length === header.elementCount;
+    return isPlanned ? block : undefined;
+  }
+
+  /** Where a payload that will be accepted shall lie; others get no memory of ours. */
+  private findMemory(rank: number, header: BulkHeader): Uint8Array | undefined {
+    const block = this.findBlock(header);
+    if (block === undefined || this.isComplete[block.index] === 1) return undefined;
+    if (header.kind === "reducedShard") {
+      return rank === this.gatherSource(block) ? bytesOf(this.destinationOf(block)) : undefined;
+    }
+    if (header.kind !== "nodeShard" || this.reductions[block.index] === undefined) return undefined;
+    const vector = this.pool.acquire(block.length);
+    const memory = bytesOf(vector);
+    this.landings.set(memory, vector);
+    return memory;
+  }
+
   private receive(rank: number, frame: BulkFrame): void {
     const { header } = frame;
-    const block = this.plan.blocks[header.block];
-    if (
-      block === undefined ||
-      block.bucket !== header.bucket ||
-      block.shard !== header.shard ||
-      block.ownerRank !== header.ownerRank ||
-      block.offset !== header.elementOffset ||
-      block.length !== header.elementCount
-    ) {
+    const block = this.findBlock(header);
+    if (block === undefined) {
       throw this.refused(
         rank,
         `block ${header.block} with ${header.elementCount} elements of bucket ${header.bucket}, not in the plan`,
@@ -228,7 +251,9 @@ export class GradientExchange {
     this.assertWeight(leaf, header.weight, (what) => {
       throw this.refused(rank, `${name}: ${what}`);
     });
-    this.insert(block, leaf, { vector: this.pool.receive(payload), isReceived: true });
+    const vector = this.landings.get(payload) ?? this.pool.receive(payload);
+    this.landings.delete(payload);
+    this.insert(block, leaf, { vector, isReceived: true });
   }
 
   private insert(block: ExchangeBlock, leaf: number, node: { vector: Float32Array; isReceived: boolean }): void {
@@ -263,7 +288,8 @@ export class GradientExchange {
       throw this.refused(rank, `${name} divided by ${header.weight}; the total weight is ${this.totalWeight}`);
     }
     const destination = this.destinationOf(block);
-    bytesOf(destination).set(payload);
+    const isThere = payload.buffer === destination.buffer && payload.byteOffset === destination.byteOffset;
+    if (!isThere) bytesOf(destination).set(payload);
     const hash = wordsOf(this.options.ops.hash(destination));
     if (hash.some((word, i) => word !== header.payloadHash[i])) {
       throw new CollectiveError(
@@ -392,5 +418,7 @@ export class GradientExchange {
 
   private release(): void {
     for (const reduction of this.reductions) reduction?.release();
+    for (const vector of this.landings.values()) this.pool.release(vector); // no longer written: the exchange is over
+    this.landings.clear();
   }
 }

@@ -8,7 +8,7 @@
  */
 import type { BulkHeader, BulkStream } from "@lockstep/protocol";
 import { CollectiveError } from "../errors.js";
-import type { BulkFrame, Transport } from "../transport/transport.js";
+import type { BulkFrame, Landing, Transport } from "../transport/transport.js";
 
 /** Where in a group's life a frame belongs. */
 export interface FramePlace {
@@ -20,6 +20,8 @@ export interface FramePlace {
 }
 
 export interface PlaceHandler {
+  /** See `TransportListener.place`. */
+  place?(rank: number, header: BulkHeader): Landing | undefined;
   onFrame(rank: number, frame: BulkFrame): void;
   onPeerLost(rank: number, reason: string): void;
 }
@@ -64,6 +66,7 @@ export class FrameRouter {
     this.transport = transport;
     this.options = options;
     transport.listen({
+      place: (peerId, header) => this.findLanding(peerId, header),
       onFrame: (peerId, frame) => this.route(peerId, frame),
       onPeerLost: (peerId, reason) => this.lose(peerId, reason),
     });
@@ -122,6 +125,12 @@ export class FrameRouter {
       queue.isPaused = true;
       this.transport.pause(peerId);
     }
+  }
+
+  private findLanding(peerId: string, header: BulkHeader): Landing | undefined {
+    const rank = this.members.indexOf(peerId);
+    if (header.generation !== this.generation || header.senderRank !== rank || rank < 0) return undefined;
+    return this.open_.get(keyOf(placeOf(header)))?.place?.(rank, header);
   }
 
   /** False when the frame must wait. */

@@ -30,6 +30,8 @@ export interface PendingCollectiveOptions {
   /** What is missing from others, from `rank` if given; undefined when nothing is. */
   readonly findDebt: (rank?: number) => Debt | undefined;
   readonly onFrame: (rank: number, frame: BulkFrame) => void;
+  /** Memory for a payload that is on its way; it is wanted until the collective is over. */
+  readonly findMemory?: (rank: number, header: BulkHeader) => Uint8Array | undefined;
   /** Called once with the outcome, before the promise settles. */
   readonly onEnd?: () => void;
 }
@@ -71,6 +73,10 @@ export class PendingCollective<Result> {
     if (this.isOver) return;
     this.cleanups.push(() => this.group.router.close(this.options.place));
     this.group.router.open(this.options.place, {
+      place: (rank, header) => {
+        const memory = this.isOver ? undefined : this.options.findMemory?.(rank, header);
+        return memory === undefined ? undefined : { memory, isWanted: () => !this.isOver };
+      },
       onFrame: (rank, frame) => this.guard(() => this.options.onFrame(rank, frame)),
       onPeerLost: (rank, reason) => this.lose(rank, reason),
     });

@@ -19,7 +19,7 @@ export interface PeerListenerOptions {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
-  readonly sockets: SocketConstructors;
+  readonly sockets: Pick<SocketConstructors, "WebSocketServer">;
   readonly tickets: TicketBook;
   readonly onPeer: (workerId: string, socket: WsSocket, wire: Duplex) => void;
   readonly onRefused?: ((reason: string) => void) | undefined;

@@ -2,13 +2,13 @@
  * @file Transport over WebSockets between Node workers. The receiver dials: frames from A to B leave A through a socket
  * that B dialled, so that they are never masked. A pair has two sockets, one a direction.
  *
- * A frame is two fragments of one message, header and payload, so that neither side joins or moves the payload: it is
- * written from where it lies, and arrives in memory of its own, aligned. Not here: who dials whom (the worker), relaying.
+ * A frame is two fragments of one message, header and payload: the payload is written from where it lies, and is copied
+ * once, from the socket's buffer to where the listener wants it. Not here: who dials whom (the worker), relaying.
  */
 import type { Duplex } from "node:stream";
 import {
   BULK_HEADER_BYTES,
-  decodeBulkHeader,
+  type BulkHeader,
   emptyBulkHeader,
   encodeBulkHeader,
   type ProtocolLimits,
@@ -22,14 +22,16 @@ import { CollectiveError } from "../errors.js";
 import { CounterTable } from "../transport/link-counters.js";
 import { SendWindow } from "../transport/send-window.js";
 import type { BulkFrame, LinkCounters, SendOptions, Transport, TransportListener } from "../transport/transport.js";
+import { MessageReader } from "./message-reader.js";
 import { listenForPeers, type PeerListener } from "./peer-listener.js";
+import { PeerSocket } from "./peer-socket.js";
 import { sendParts } from "./send-parts.js";
 import type { SocketConstructors, WsSocket } from "./socket-constructors.js";
 import { TicketBook } from "./ticket-book.js";
 
 export interface WebSocketTransportOptions {
   readonly workerId: string;
-  readonly sockets: SocketConstructors;
+  readonly sockets: Pick<SocketConstructors, "WebSocketServer">;
   readonly clock: Clock;
   readonly limits?: ProtocolLimits;
   /** Told of every dial that is refused, for the log. */
@@ -57,7 +59,7 @@ export class WebSocketTransport implements Transport {
   private readonly limits: ProtocolLimits;
   private readonly tickets = new TicketBook();
   private readonly outgoing = new Map<string, OutgoingLink>();
-  private readonly incoming = new Map<string, WsSocket>();
+  private readonly incoming = new Map<string, PeerSocket>();
   private readonly paused = new Set<string>();
   private readonly table = new CounterTable();
   private readonly early: ((listener: TransportListener) => void)[] = [];
@@ -95,13 +97,6 @@ export class WebSocketTransport implements Transport {
    */
   dial(options: DialOptions): Promise<void> {
     const { peerId, url, ticket, deadlineMs } = options;
-    const socket = new this.options.sockets.WebSocket(`${url.replace(/\/$/, "")}${peerPath}`, {
-      perMessageDeflate: false,
-      maxPayload: this.limits.maxFrameBytes,
-      handshakeTimeout: deadlineMs,
-      headers: { [ticketHeader]: ticket, [workerHeader]: this.workerId },
-    });
-    socket.binaryType = "fragments";
     return new Promise((resolve, reject) => {
       const cancelTimer = this.options.clock.schedule(deadlineMs, () => fail(`nothing came within ${deadlineMs} ms`));
       let isLinked = false;
@@ -114,24 +109,28 @@ export class WebSocketTransport implements Transport {
             new CollectiveError("E_LINK", `dial: worker "${peerId}" at ${url}: ${reason}.`, { peerId, url, reason }),
           );
       };
-      socket.on("error", (error: Error) => fail(error.message));
-      socket.on("close", (code: number) => fail(`closed with ${code}`));
-      socket.on("message", (data: Buffer | readonly Buffer[], isBinary: boolean) => {
-        try {
-          const frame = this.decode(data, isBinary);
-          if (isLinked) {
-            this.deliver(peerId, frame);
-          } else if (frame.header.kind !== "ping") {
-            fail(`began with a ${frame.header.kind} frame; it must begin with ping`);
-          } else {
-            cancelTimer();
-            isLinked = true;
-            this.receiveFrom(peerId, socket);
-            resolve();
-          }
-        } catch (error) {
-          fail(error instanceof Error ? error.message : String(error));
+      const begin = (header: BulkHeader): void => {
+        if (header.kind !== "ping") {
+          fail(`it began with a ${header.kind} frame; it must begin with ping`);
+          return;
         }
+        cancelTimer();
+        isLinked = true;
+        this.receiveFrom(peerId, socket);
+        resolve();
+      };
+      const reader = new MessageReader(this.limits, {
+        place: (header) => (isLinked ? this.listener?.place?.(peerId, header) : undefined),
+        onFrame: (header, payload) => (isLinked ? this.deliver(peerId, { header, payload }) : begin(header)),
+        onPing: (payload) => socket.pong(payload),
+        onClose: (code) => fail(`closed with ${code}`),
+      });
+      const headers = { [ticketHeader]: ticket, [workerHeader]: this.workerId };
+      const socket = new PeerSocket({
+        url: new URL(`${url.replace(/\/$/, "")}${peerPath}`),
+        headers,
+        reader,
+        onClose: fail,
       });
     });
   }
@@ -202,7 +201,7 @@ export class WebSocketTransport implements Transport {
     await this.server?.close();
   }
 
-  private receiveFrom(peerId: string, socket: WsSocket): void {
+  private receiveFrom(peerId: string, socket: PeerSocket): void {
     const before = this.incoming.get(peerId);
     this.incoming.set(peerId, socket);
     before?.terminate();
@@ -224,7 +223,7 @@ export class WebSocketTransport implements Transport {
   }
 
   /** Either direction is gone: so is the peer. Sockets that were replaced do not count. */
-  private lose(peerId: string, socket: WsSocket, reason: string): void {
+  private lose(peerId: string, socket: WsSocket | PeerSocket, reason: string): void {
     const link = this.outgoing.get(peerId);
     if (this.isDisposed || (link?.socket !== socket && this.incoming.get(peerId) !== socket)) return;
     this.outgoing.delete(peerId);
@@ -236,21 +235,6 @@ export class WebSocketTransport implements Transport {
     link?.socket.terminate();
     incoming?.terminate();
     this.tell((listener) => listener.onPeerLost(peerId, reason));
-  }
-
-  private decode(data: Buffer | readonly Buffer[], isBinary: boolean): BulkFrame {
-    if (!isBinary) throw new CollectiveError("E_LINK", "receive: a text frame came; only binary frames are read.", {});
-    const parts = Array.isArray(data) ? (data as readonly Buffer[]) : [data as Buffer];
-    const [head, payload] = parts;
-    if (parts.length === 2 && head!.byteLength === BULK_HEADER_BYTES) {
-      const frameBytes = head!.byteLength + payload!.byteLength;
-      return { header: decodeBulkHeader(head!, frameBytes, this.limits), payload: payload! };
-    }
-    const bytes = parts.length === 1 ? head! : Buffer.concat(parts);
-    return {
-      header: decodeBulkHeader(bytes, bytes.byteLength, this.limits),
-      payload: bytes.subarray(BULK_HEADER_BYTES),
-    };
   }
 
   private deliver(peerId: string, frame: BulkFrame): void {

@@ -17,7 +17,20 @@ export interface BulkFrame {
   readonly payload: Uint8Array;
 }
 
+/** Memory that a listener lends for a payload that is on its way. */
+export interface Landing {
+  /** 4 x elementCount bytes. */
+  readonly memory: Uint8Array;
+  /** Asked before every write: once false, the memory is not written again and the frame is not delivered. */
+  isWanted(): boolean;
+}
+
 export interface TransportListener {
+  /**
+   * A frame of this header begins to come: where its payload shall lie, so that it is copied once. A transport need not
+   * ask; one that does delivers that memory as the payload.
+   */
+  place?(peerId: string, header: BulkHeader): Landing | undefined;
   onFrame(peerId: string, frame: BulkFrame): void;
   /** @param reason in words, for the log. */
   onPeerLost(peerId: string, reason: string): void;

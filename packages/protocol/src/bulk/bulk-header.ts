@@ -181,6 +181,12 @@ export function decodeBulkHeader(
   return header;
 }
 
+/** Bytes of the whole frame as its header announces them, before the header is checked. `bytes` must hold 88. */
+export function bulkFrameBytes(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return BULK_HEADER_BYTES + 4 * view.getUint32(64, true);
+}
+
 function assertFrameLength(headerBytes: number, frameBytes: number, limits: ProtocolLimits): void {
   if (frameBytes > limits.maxFrameBytes) {
     throw new ProtocolError(
