@@ -1,8 +1,8 @@
 /**
- * @file Walks the tape backwards: from a scalar to the `.grad` of every leaf it was computed from.
+ * @file The backward pass: walks the tape from a tensor to the leaves, in descending order of recording.
  *
- * Entries are visited in descending order of recording, so each one has all its cotangents when its turn comes, and contributions
- * are added in one fixed order (L1). Cotangents are freed as soon as they have been used.
+ * Invariants: the order of every addition of cotangents is a function of the recorded graph alone; a cotangent is freed as soon as
+ * its entry has used it, a saved tensor as soon as its entry has run.
  */
 import { ShapeError, StateError } from "../errors.js";
 import { contiguousCopy } from "../ops/apply.js";
@@ -11,173 +11,191 @@ import { scope, untracked } from "../tensor/scope.js";
 import { formatShape, shapesEqual } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { withGradMode } from "./grad-mode.js";
-import type { TapeEntry } from "./tape-entry.js";
+import { type Edge, edgeOf, type TapeEntry } from "./tape-entry.js";
 
 export interface BackwardOptions {
-  /** Cotangent of the root, of its shape. Default: 1 for a root of one element. */
+  /** Cotangent of the tensor; default 1, which needs a tensor of one element. Stays the caller's. */
   readonly cotangent?: Tensor;
-  /** Keeps saved tensors, so that backward can run again. Default false. */
+  /** Keeps the tape for another backward. Default false: it is freed on the way. */
   readonly retainGraph?: boolean;
-  /** Records the backward pass itself, for second derivatives; implies retainGraph. Default false. */
+  /** Records the backward pass itself, for gradients of gradients. Implies retainGraph. Fused ops refuse it. */
   readonly createGraph?: boolean;
-  /** Called once for each leaf when all uses recorded in the forward pass have contributed to its `.grad` (absent if none did). */
+  /**
+   * Called once for each leaf when every use of it that was recorded has contributed: `leaf.grad` is final then, and may be taken.
+   * A leaf of two uses (tied weights) is reported after the second.
+   */
   readonly onGradReady?: (leaf: Tensor) => void;
+  /** Leaves to report at the end when nothing reached them; their grad stays as it was. */
+  readonly leaves?: Iterable<Tensor>;
 }
 
 /**
- * Adds the gradient of `root` to the `.grad` of every leaf with `requiresGrad`.
+ * Adds d root / d leaf to `.grad` of every leaf that requires grad.
  *
- * @shape root [] or any shape with a cotangent of that shape
- * @throws {StateError} E_NO_GRAD when nothing that led to root requires a gradient; E_GRAPH_FREED on a second walk.
- * @throws {ShapeError} E_SHAPE when root has several elements and no cotangent, or one of another shape.
- * @source torch.Tensor.backward
+ * @throws {StateError} E_NO_GRAD when nothing was recorded, E_GRAPH_FREED on a second walk; {ShapeError} E_SHAPE for a cotangent of
+ *   another shape, or none for a tensor of several elements.
+ * @source torch.Tensor.backward; onGradReady is ours (torch's AccumulateGrad hooks are the nearest)
  */
 export function backward(root: Tensor, options: BackwardOptions = {}): void {
-  assertRoot(root, options.cotangent);
-  const isRecording = options.createGraph === true;
-  withGradMode(isRecording, () => untracked(() => new BackwardWalk(options).run(root)));
-}
-
-function assertRoot(root: Tensor, cotangent: Tensor | undefined): void {
   if (!root.requiresGrad) {
     throw new StateError(
-      "backward: nothing that this tensor was computed from requires a gradient; at least one leaf must. Set requiresGrad, and compute outside of noGrad.",
-      {},
+      `backward: the tensor ${formatShape(root.shape)} does not depend on anything that requires grad. Was it computed inside noGrad, or detached?`,
+      { shape: root.shape },
       "E_NO_GRAD",
     );
   }
-  if (cotangent === undefined && root.size !== 1) {
-    throw new ShapeError(
-      `backward: the tensor is ${formatShape(root.shape)}; without a cotangent it must have one element. Sum it, or pass { cotangent }.`,
-      { shape: root.shape },
-    );
-  }
-  if (cotangent !== undefined && !shapesEqual(cotangent.shape, root.shape)) {
-    throw new ShapeError(
-      `backward: the cotangent is ${formatShape(cotangent.shape)}, but the tensor is ${formatShape(root.shape)}; both must be equal.`,
-      { cotangent: cotangent.shape, shape: root.shape },
-    );
-  }
+  withGradMode(options.createGraph === true, () => untracked(() => new BackwardPass(root, options).run()));
 }
 
-class BackwardWalk {
+class BackwardPass {
+  readonly #root: Tensor;
   readonly #options: BackwardOptions;
-  readonly #keepsGraph: boolean;
-  /** Handles that this walk owns, by entry and output. */
-  readonly #cotangents = new Map<TapeEntry, (Tensor | undefined)[]>();
+  /** Cotangents of an entry's outputs, summed so far. */
+  readonly #pending = new Map<TapeEntry, (Tensor | undefined)[]>();
+  readonly #leafSums = new Map<Tensor, Tensor>();
+  /** Uses of a leaf that have not contributed yet. */
   readonly #leafUses = new Map<Tensor, number>();
 
-  constructor(options: BackwardOptions) {
+  constructor(root: Tensor, options: BackwardOptions) {
+    this.#root = root;
     this.#options = options;
-    this.#keepsGraph = options.retainGraph === true || options.createGraph === true;
   }
 
-  run(root: Tensor): void {
-    const seed = this.#options.cotangent?.alias() ?? onesLike(root);
-    const entry = root.gradSource as TapeEntry | undefined;
-    if (entry === undefined) {
-      this.#addToLeaf(root, seed);
-      this.#options.onGradReady?.(root);
-      return;
+  run(): void {
+    const edge = edgeOf(this.#root);
+    const entries = this.#reachable(edge);
+    try {
+      this.#deliver(edge, this.#seed());
+      for (const entry of entries) this.#step(entry);
+      for (const leaf of this.#options.leaves ?? []) if (!this.#leafUses.has(leaf)) this.#options.onGradReady?.(leaf);
+    } finally {
+      for (const cotangents of this.#pending.values()) for (const cotangent of cotangents) cotangent?.dispose();
+      for (const sum of this.#leafSums.values()) sum.dispose();
     }
-    const entries = this.#collect(entry);
-    this.#addCotangent(entry, root.outputIndex, seed);
-    for (const next of entries) this.#visit(next);
   }
 
-  /** All entries that lead to `last`, latest first; counts the uses of every leaf. */
-  #collect(last: TapeEntry): TapeEntry[] {
-    const found = new Set<TapeEntry>([last]);
-    // A Set is visited in insertion order, including what is added on the way.
-    for (const entry of found) {
-      for (const edge of entry.edges) {
-        if (edge === undefined) continue;
-        if ("entry" in edge) found.add(edge.entry);
-        else this.#leafUses.set(edge.leaf, (this.#leafUses.get(edge.leaf) ?? 0) + 1);
+  #seed(): Tensor {
+    const { cotangent } = this.#options;
+    const root = this.#root;
+    if (cotangent !== undefined) {
+      if (!shapesEqual(cotangent.shape, root.shape)) {
+        throw new ShapeError(
+          `backward: the cotangent is ${formatShape(cotangent.shape)}, the tensor ${formatShape(root.shape)}; they must be equal.`,
+          { cotangent: cotangent.shape, tensor: root.shape },
+        );
       }
+      return share(cotangent);
     }
-    return [...found].sort((a, b) => b.sequence - a.sequence);
+    if (root.size !== 1) {
+      throw new ShapeError(
+        `backward: the tensor is ${formatShape(root.shape)}; without a cotangent it must have one element. Take sum() or mean(), or pass { cotangent }.`,
+        { tensor: root.shape },
+      );
+    }
+    const ones = Tensor.allocate(root.backend, root.shape, "f32");
+    root.backend.kernels.fill(ones, 1);
+    return ones;
   }
 
-  #visit(entry: TapeEntry): void {
-    const cotangents = this.#cotangents.get(entry);
-    this.#cotangents.delete(entry);
-    const results = cotangents === undefined ? [] : scope(() => [...entry.runBackward(cotangents)]);
-    if (!this.#keepsGraph) entry.freeSaved();
-    const taken = new Set<Tensor | undefined>(cotangents);
-    for (let i = 0; i < entry.edges.length; i++) {
-      const edge = entry.edges[i];
-      const result = results[i];
-      // A cotangent that is passed on unchanged, or to several inputs, gets a handle for each.
-      const own = result !== undefined && taken.has(result) ? result.alias() : result;
-      taken.add(result);
-      if (own !== undefined && this.#options.createGraph && own !== result) shareSource(result!, own);
-      if (edge === undefined) own?.dispose();
-      else if ("entry" in edge) this.#addCotangent(edge.entry, edge.outputIndex, own);
-      else this.#addToLeaf(edge.leaf, own);
-      if (edge !== undefined && "leaf" in edge) this.#countUse(edge.leaf);
-    }
+  /** Entries that lead to the root, latest first, and the number of uses of each leaf. */
+  #reachable(edge: Edge): TapeEntry[] {
+    const seen = new Set<TapeEntry>();
+    const stack: TapeEntry[] = [];
+    const visit = (next: Edge): void => {
+      if (next === undefined) return;
+      if ("leaf" in next) this.#leafUses.set(next.leaf, (this.#leafUses.get(next.leaf) ?? 0) + 1);
+      else if (!seen.has(next.entry)) {
+        seen.add(next.entry);
+        stack.push(next.entry);
+      }
+    };
+    visit(edge);
+    for (let entry = stack.pop(); entry !== undefined; entry = stack.pop()) entry.edges.forEach(visit);
+    return [...seen].sort((a, b) => b.sequence - a.sequence);
+  }
+
+  #step(entry: TapeEntry): void {
+    const cotangents = this.#pending.get(entry);
+    this.#pending.delete(entry);
+    // An entry that nothing reached still counts as a use of its leaves, with zeros.
+    const results =
+      cotangents === undefined
+        ? []
+        : scope(() => entry.runBackward(cotangents).map((result) => result && share(result, true)));
     if (cotangents !== undefined) for (const cotangent of cotangents) cotangent?.dispose();
+    if (!this.#options.retainGraph && !this.#options.createGraph) entry.freeSaved();
+    entry.edges.forEach((edge, i) => {
+      this.#deliver(edge, results[i]);
+    });
   }
 
-  #addCotangent(entry: TapeEntry, outputIndex: number, cotangent: Tensor | undefined): void {
-    if (cotangent === undefined) return;
-    let slots = this.#cotangents.get(entry);
-    if (slots === undefined) {
-      slots = [];
-      this.#cotangents.set(entry, slots);
-    }
-    const present = slots[outputIndex];
-    slots[outputIndex] = present === undefined ? cotangent : this.#sum(present, cotangent);
-  }
-
-  #addToLeaf(leaf: Tensor, contribution: Tensor | undefined): void {
-    if (contribution === undefined) return;
-    if (leaf.grad !== undefined) {
-      leaf.grad = this.#sum(leaf.grad, contribution);
-    } else if (contribution.isContiguous && (contribution.storage.isExclusive || this.#options.createGraph)) {
-      leaf.grad = contribution;
+  /** Adds a cotangent, which this pass owns from here on, to where the edge leads. */
+  #deliver(edge: Edge, cotangent: Tensor | undefined): void {
+    if (edge === undefined) {
+      cotangent?.dispose();
+    } else if ("entry" in edge) {
+      if (cotangent === undefined) return;
+      let slots = this.#pending.get(edge.entry);
+      if (slots === undefined) {
+        slots = [];
+        this.#pending.set(edge.entry, slots);
+      }
+      slots[edge.outputIndex] = this.#accumulate(slots[edge.outputIndex], cotangent);
     } else {
-      leaf.grad = contiguousCopy(contribution);
-      contribution.dispose();
+      this.#deliverToLeaf(edge.leaf, cotangent);
     }
-    leaf.grad.isKept = true;
   }
 
-  #countUse(leaf: Tensor): void {
-    const rest = this.#leafUses.get(leaf)! - 1;
-    this.#leafUses.set(leaf, rest);
-    if (rest === 0) this.#options.onGradReady?.(leaf);
+  #deliverToLeaf(leaf: Tensor, cotangent: Tensor | undefined): void {
+    if (cotangent !== undefined) {
+      if (!shapesEqual(cotangent.shape, leaf.shape)) {
+        throw new ShapeError(
+          `backward: a gradient is ${formatShape(cotangent.shape)}, but its tensor is ${formatShape(leaf.shape)}; a vjp must return the shape of its input.`,
+          { gradient: cotangent.shape, tensor: leaf.shape },
+        );
+      }
+      this.#leafSums.set(leaf, this.#accumulate(this.#leafSums.get(leaf), cotangent));
+    }
+    const usesLeft = this.#leafUses.get(leaf)! - 1;
+    this.#leafUses.set(leaf, usesLeft);
+    if (usesLeft > 0) return;
+    const sum = this.#leafSums.get(leaf);
+    this.#leafSums.delete(leaf);
+    if (sum !== undefined) leaf.grad = this.#own(this.#accumulate(leaf.grad, sum));
+    this.#options.onGradReady?.(leaf);
   }
 
-  /** left + right; takes over both handles. */
-  #sum(left: Tensor, right: Tensor): Tensor {
-    if (left === right)
-      throw new StateError("backward: a cotangent was added to itself; this is a bug in an op's vjp.");
-    if (this.#options.createGraph) return add(left, right);
-    if (left.isContiguous && right.isContiguous && left.storage.isExclusive) {
+  /** left + right; both are given up. Added in place when nobody else sees left. */
+  #accumulate(left: Tensor | undefined, right: Tensor): Tensor {
+    if (left === undefined) return right;
+    if (!this.#options.createGraph && left.isContiguous && left.storage.isExclusive && right.isContiguous) {
       left.backend.kernels.addInto(left, right, left);
-      left.storage.version++;
       right.dispose();
       return left;
     }
-    const out = add(left, right);
+    const sum = add(left, right);
     left.dispose();
     right.dispose();
-    return out;
+    return sum;
+  }
+
+  /** A gradient that nobody else sees and that lies in row-major order. */
+  #own(tensor: Tensor): Tensor {
+    if (this.#options.createGraph || (tensor.isContiguous && tensor.storage.isExclusive)) return tensor;
+    const own = contiguousCopy(tensor);
+    tensor.dispose();
+    return own;
   }
 }
 
-/** Gives an alias made inside a recorded backward the place of its original in the tape. */
-function shareSource(original: Tensor, alias: Tensor): void {
-  if (original.gradSource === undefined) return;
-  original.gradSource.retain();
-  alias.gradSource = original.gradSource;
-  alias.outputIndex = original.outputIndex;
-}
-
-function onesLike(tensor: Tensor): Tensor {
-  const out = Tensor.allocate(tensor.backend, tensor.shape, tensor.dtype);
-  tensor.backend.kernels.fill(out, 1);
+/** Another handle of the same numbers with the same place in the tape; `isTracked` puts it into the current scope. */
+function share(tensor: Tensor, isTracked = false): Tensor {
+  const out = isTracked ? tensor.viewAs(tensor) : tensor.alias();
+  const source = tensor.gradSource;
+  if (source !== undefined) {
+    source.retain();
+    out.gradSource = source;
+    out.outputIndex = tensor.outputIndex;
+  }
   return out;
 }

@@ -1,0 +1,100 @@
+/** @file Comparisons (i32 results, 0 or 1), where, clip and cast. */
+import * as ex from "../expr/expr.js";
+import type { DType } from "../tensor/dtype.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { defineElementwise, type ElementwiseOp, type Operand } from "./elementwise.js";
+import { f32Values, i32Values, integers, normal } from "./samples.js";
+
+const attrs = undefined;
+
+function comparison(
+  name: string,
+  compare: (x: ex.Expr, y: ex.Expr) => ex.Expr,
+  isNegated = false,
+): ElementwiseOp<undefined> {
+  const [yes, no] = isNegated ? [0, 1] : [1, 0];
+  return defineElementwise({
+    name,
+    operands: ["T", "T"],
+    expr: ([x, y]) => ex.select(compare(x!, y!), ex.constant(yes!, "i32"), ex.constant(no!, "i32")),
+    notDifferentiable: "its values are 0 and 1",
+    samples: [
+      { name: "with ties", inputs: [f32Values([1, 2, 3, 0, -1]), f32Values([1, 3, 2, -0, -1])], attrs },
+      { name: "number", inputs: [normal([9]), 0.25], attrs },
+      { name: "integers", inputs: [i32Values([1, 2, 3]), i32Values([3, 2, 1])], attrs },
+    ],
+  });
+}
+
+export const ltOp = comparison("lt", ex.lt);
+export const leOp = comparison("le", ex.le);
+export const gtOp = comparison("gt", (x, y) => ex.lt(y, x));
+export const geOp = comparison("ge", (x, y) => ex.le(y, x));
+export const eqOp = comparison("eq", ex.eq);
+export const neOp = comparison("ne", ex.eq, true);
+
+export const whereOp = defineElementwise({
+  name: "where",
+  operands: ["i32", "T", "T"],
+  expr: ([condition, x, y]) => ex.select(ex.eq(condition!, 0), y!, x!),
+  samples: [
+    { name: "mask broadcast", inputs: [integers([7], 0, 2), normal([3, 7]), normal([3, 7])], attrs },
+    { name: "number", inputs: [integers([9], 0, 2), normal([9]), -1], attrs },
+  ],
+});
+
+export const clipOp = defineElementwise({
+  name: "clip",
+  operands: ["f32", "f32", "f32"],
+  expr: ([x, low, high]) => ex.select(ex.lt(x!, low!), low!, ex.select(ex.lt(high!, x!), high!, x!)),
+  samples: [{ name: "both sides", inputs: [normal([5, 9], 0, 2), -1, 1.5], attrs }],
+});
+
+export const castOp = defineElementwise<{ readonly dtype: DType }>({
+  name: "cast",
+  operands: ["T"],
+  attrsKey: ({ dtype }) => dtype,
+  expr: ([x], { dtype }) => ex.cast(x!, dtype),
+  notDifferentiable: "integers have no gradient",
+  samples: [
+    { name: "f32 to i32 cuts towards zero", inputs: [f32Values([1.9, -1.9, 0, 3e9, -3e9])], attrs: { dtype: "i32" } },
+    { name: "i32 to f32", inputs: [i32Values([1, -2, 7])], attrs: { dtype: "f32" } },
+  ],
+});
+
+/** x < y as 0 or 1. @shape broadcast, i32 @source numpy.less */
+export function lt(x: Operand, y: Operand): Tensor {
+  return ltOp.apply([x, y], undefined);
+}
+/** x <= y as 0 or 1. @shape broadcast, i32 @source numpy.less_equal */
+export function le(x: Operand, y: Operand): Tensor {
+  return leOp.apply([x, y], undefined);
+}
+/** x > y as 0 or 1. @shape broadcast, i32 @source numpy.greater */
+export function gt(x: Operand, y: Operand): Tensor {
+  return gtOp.apply([x, y], undefined);
+}
+/** x >= y as 0 or 1. @shape broadcast, i32 @source numpy.greater_equal */
+export function ge(x: Operand, y: Operand): Tensor {
+  return geOp.apply([x, y], undefined);
+}
+/** x == y as 0 or 1. @shape broadcast, i32 @source numpy.equal */
+export function eq(x: Operand, y: Operand): Tensor {
+  return eqOp.apply([x, y], undefined);
+}
+/** x != y as 0 or 1. @shape broadcast, i32 @source numpy.not_equal */
+export function ne(x: Operand, y: Operand): Tensor {
+  return neOp.apply([x, y], undefined);
+}
+/** Elements of x where condition is not 0, else of y. @shape broadcast; condition i32 @source numpy.where */
+export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
+  return whereOp.apply([condition, x, y], undefined);
+}
+/** x limited to [low, high]; the gradient passes inside and at the limits. @shape any -> same @source torch.clamp */
+export function clip(x: Tensor, low: number, high: number): Tensor {
+  return clipOp.apply([x, low, high], undefined);
+}
+/** x as another dtype: towards zero, saturating, NaN to 0. x itself when it has the dtype. @shape any -> same @source torch.Tensor.to */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  return x.dtype === dtype ? x : castOp.apply([x], { dtype });
+}

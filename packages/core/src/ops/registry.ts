@@ -1,0 +1,33 @@
+/** @file Every op, in one list. The generic suite runs all of them on every backend; an op that is missing here does not exist. */
+import { geluOp, reluOp, sigmoidOp, siluOp } from "./activations.js";
+import { absOp, addOp, divOp, maximumOp, minimumOp, mulOp, negOp, squareOp, subOp } from "./arithmetic.js";
+import { causalAttentionOp, packedCausalAttentionOp } from "./causal-attention.js";
+import { castOp, clipOp, eqOp, geOp, gtOp, leOp, ltOp, neOp, whereOp } from "./compare.js";
+import { concatOp, splitOp } from "./concat.js";
+import type { Op } from "./contract.js";
+import { copyOp } from "./copy.js";
+import { crossEntropyOp } from "./cross-entropy.js";
+import { dropoutOp } from "./dropout.js";
+import { embeddingOp } from "./embedding.js";
+import { expandOp, sumOp } from "./expand-sum.js";
+import { gatherOp, scatterAddOp } from "./gather.js";
+import { layerNormOp } from "./layer-norm.js";
+import { linearOp } from "./linear.js";
+import { cosOp, erfOp, expOp, floorOp, logOp, powOp, sinOp, sqrtOp, tanhOp } from "./math.js";
+import { matmulOp } from "./matmul.js";
+import { permuteOp } from "./permute.js";
+import { argMaxOp, argMinOp, maxOp, minOp } from "./reduce.js";
+import { reshapeOp } from "./reshape.js";
+import { sliceOp, unsliceOp } from "./slice.js";
+import { logSoftmaxOp, softmaxOp } from "./softmax.js";
+
+export const opRegistry: readonly Op[] = [
+  ...[addOp, subOp, mulOp, divOp, maximumOp, minimumOp, negOp, absOp, squareOp],
+  ...[sqrtOp, expOp, logOp, tanhOp, erfOp, sinOp, cosOp, floorOp, powOp],
+  ...[sigmoidOp, siluOp, reluOp, geluOp],
+  ...[ltOp, leOp, gtOp, geOp, eqOp, neOp, whereOp, clipOp, castOp],
+  ...[copyOp, reshapeOp, permuteOp, expandOp, sliceOp, unsliceOp, concatOp, splitOp],
+  ...[sumOp, maxOp, minOp, argMaxOp, argMinOp],
+  ...[matmulOp, linearOp, softmaxOp, logSoftmaxOp, layerNormOp, crossEntropyOp],
+  ...[causalAttentionOp, packedCausalAttentionOp, embeddingOp, gatherOp, scatterAddOp, dropoutOp],
+];

@@ -1,0 +1,112 @@
+/**
+ * @file Ops as methods of Tensor: `x.matmul(w).relu()`. Each is the function of the same name with the tensor as first argument.
+ * Importing this file adds them; core's index does.
+ */
+import { type BackwardOptions, backward } from "../autograd/backward.js";
+import type { DType } from "../tensor/dtype.js";
+import type { Shape } from "../tensor/shape.js";
+import { Tensor } from "../tensor/tensor.js";
+import type { Operand, ReduceOptions, SliceRange, VarianceOptions } from "./index.js";
+import * as ops from "./index.js";
+
+type Axes = number | readonly number[];
+
+export interface TensorMethods {
+  add(y: Operand): Tensor;
+  sub(y: Operand): Tensor;
+  mul(y: Operand): Tensor;
+  div(y: Operand): Tensor;
+  maximum(y: Operand): Tensor;
+  minimum(y: Operand): Tensor;
+  lt(y: Operand): Tensor;
+  le(y: Operand): Tensor;
+  gt(y: Operand): Tensor;
+  ge(y: Operand): Tensor;
+  eq(y: Operand): Tensor;
+  ne(y: Operand): Tensor;
+  neg(): Tensor;
+  abs(): Tensor;
+  square(): Tensor;
+  sqrt(): Tensor;
+  exp(): Tensor;
+  log(): Tensor;
+  tanh(): Tensor;
+  erf(): Tensor;
+  sin(): Tensor;
+  cos(): Tensor;
+  floor(): Tensor;
+  pow(exponent: number): Tensor;
+  sigmoid(): Tensor;
+  silu(): Tensor;
+  relu(): Tensor;
+  gelu(options?: { readonly approximate?: "none" | "tanh" }): Tensor;
+  clip(low: number, high: number): Tensor;
+  cast(dtype: DType): Tensor;
+  matmul(b: Tensor): Tensor;
+  softmax(axis?: number): Tensor;
+  logSoftmax(axis?: number): Tensor;
+  sum(axis?: Axes, options?: ReduceOptions): Tensor;
+  mean(axis?: Axes, options?: ReduceOptions): Tensor;
+  max(axis?: Axes, options?: ReduceOptions): Tensor;
+  min(axis?: Axes, options?: ReduceOptions): Tensor;
+  variance(axis?: Axes, options?: VarianceOptions): Tensor;
+  argMax(axis?: number): Tensor;
+  argMin(axis?: number): Tensor;
+  reshape(shape: Shape): Tensor;
+  flatten(start?: number, end?: number): Tensor;
+  squeeze(axis?: number): Tensor;
+  unsqueeze(axis: number): Tensor;
+  permute(axes: readonly number[]): Tensor;
+  transpose(axis0?: number, axis1?: number): Tensor;
+  expand(shape: Shape): Tensor;
+  broadcastTo(shape: Shape): Tensor;
+  slice(ranges: readonly (SliceRange | null)[]): Tensor;
+  narrow(axis: number, start: number, length: number): Tensor;
+  select(axis: number, index: number): Tensor;
+  split(sizes: Axes, axis?: number): readonly Tensor[];
+  gather(axis: number, index: Tensor): Tensor;
+  scatterAdd(axis: number, where: { readonly index: Tensor; readonly source: Tensor }): Tensor;
+  indexSelect(axis: number, ids: Tensor): Tensor;
+  contiguous(): Tensor;
+  copy(): Tensor;
+  /** Adds d this / d leaf to `.grad` of every leaf that requires grad. See autograd/backward.ts. */
+  backward(options?: BackwardOptions): void;
+}
+
+declare module "../tensor/tensor.js" {
+  interface Tensor extends TensorMethods {}
+}
+
+type Function_ = (x: Tensor, ...rest: never[]) => unknown;
+
+const methods = {
+  ...pick("add", "sub", "mul", "div", "maximum", "minimum", "lt", "le", "gt", "ge", "eq", "ne"),
+  ...pick("neg", "abs", "square", "sqrt", "exp", "log", "tanh", "erf", "sin", "cos", "floor", "pow"),
+  ...pick("sigmoid", "silu", "relu", "gelu", "clip", "cast", "matmul", "softmax", "logSoftmax"),
+  ...pick("sum", "mean", "max", "min", "variance", "argMax", "argMin"),
+  ...pick("reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "expand"),
+  ...pick("slice", "narrow", "select", "split", "gather", "scatterAdd", "indexSelect", "contiguous", "copy"),
+  broadcastTo: ops.expand,
+  backward,
+} satisfies {
+  readonly [Name in keyof TensorMethods]: (
+    x: Tensor,
+    ...rest: Parameters<TensorMethods[Name]>
+  ) => ReturnType<TensorMethods[Name]>;
+};
+
+function pick<Name extends keyof typeof ops>(...names: Name[]): Pick<typeof ops, Name> {
+  return Object.fromEntries(names.map((name) => [name, ops[name]])) as Pick<typeof ops, Name>;
+}
+
+for (const [name, op] of Object.entries(methods) as [string, Function_][]) {
+  Object.defineProperty(Tensor.prototype, name, {
+    configurable: true,
+    writable: true,
+    value: function (this: Tensor, ...rest: never[]) {
+      return op(this, ...rest);
+    },
+  });
+}
+
+export { Tensor };
