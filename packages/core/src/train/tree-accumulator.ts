@@ -97,7 +97,8 @@ export function assignGradientsFrom(
 ): void {
   to.parameters.forEach((parameter, i) => {
     dropGradient(parameter);
-    parameter.grad = pool.gradientIn(vector, to.layout.parameters[i]!);
+    // A frozen parameter has no gradient: an optimizer must leave it alone, weight decay included.
+    if (parameter.requiresGrad) parameter.grad = pool.gradientIn(vector, to.layout.parameters[i]!);
   });
 }
 
