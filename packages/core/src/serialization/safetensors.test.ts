@@ -67,6 +67,14 @@ describe("safetensors", () => {
     expect(tensors.get("h")!.storedDtype).toBe("F16");
   });
 
+  test("reads a Node Buffer, whose slice() is no copy", () => {
+    const file = encodeSafetensors([
+      ["a", { dtype: "i32", shape: [1], data: new Int32Array([3]) }],
+      ["b", { dtype: "i32", shape: [2], data: new Int32Array([7, -8]) }],
+    ]);
+    expect([...decodeSafetensors(Buffer.from(file)).tensors.get("b")!.data]).toEqual([7, -8]);
+  });
+
   test("reads a file that begins at an odd address", () => {
     const file = encodeSafetensors([["w", { dtype: "i32", shape: [2], data: new Int32Array([7, -8]) }]]);
     const odd = new Uint8Array(file.length + 1);

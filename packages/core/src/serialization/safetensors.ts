@@ -51,8 +51,8 @@ export function decodeSafetensors(bytes: Uint8Array, options: DecodeSafetensorsO
 }
 
 function decodeNumbers(bytes: Uint8Array, { dtype }: HeaderEntry): DTypeArray {
-  // A copy is aligned, whatever the header's length.
-  const copy = bytes.slice();
+  // A copy is aligned, whatever the header's length. (Not slice(): a Node Buffer's shares memory.)
+  const copy = new Uint8Array(bytes);
   if (dtype === "F32") return new Float32Array(copy.buffer);
   if (dtype === "I32") return new Int32Array(copy.buffer);
   const widen = dtype === "BF16" ? bfloat16ToFloat32 : float16ToFloat32;
