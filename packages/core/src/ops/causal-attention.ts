@@ -42,7 +42,7 @@ export const causalAttentionOp = defineStructural<AttentionAttrs>({
     backend.kernels.causalAttention({ q: q!, k: k!, v: v! }, scale, { out: out!, probs: probs! }),
   vjp: {
     saves: { inputs: [0, 1, 2], outputs: [1] },
-    pull: ({ inputs: [q, k, v], outputs: [probs], attrs: { scale } }, dOut) => {
+    pull: ({ inputs: [q, k, v], outputs: [, probs], attrs: { scale } }, dOut) => {
       const dy = asContiguous(dOut);
       return runBackwardKernel(
         "causalAttentionBackward",
@@ -95,7 +95,7 @@ export const packedCausalAttentionOp = defineStructural<PackedAttentionAttrs>({
     }),
   vjp: {
     saves: { inputs: [0], outputs: [1] },
-    pull: ({ inputs: [qkv], outputs: [probs], attrs: { numHeads, scale } }, dOut) => {
+    pull: ({ inputs: [qkv], outputs: [, probs], attrs: { numHeads, scale } }, dOut) => {
       const dy = asContiguous(dOut);
       return runBackwardKernel(
         "packedCausalAttentionBackward",
