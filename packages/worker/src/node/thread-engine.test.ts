@@ -1,0 +1,103 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { PreparedEngine, ReadyBucket } from "../engine/compute-engine.js";
+import { tinyMlpJob } from "../engine/tiny-jobs.testkit.js";
+import { parseJobConfig } from "../job/parse-config.js";
+import { createNodeExchangeTools } from "./node-exchange-tools.js";
+import { ThreadEngine } from "./thread-engine.js";
+
+let dir: string;
+let moduleUrl: string;
+let entry: URL;
+const open: ThreadEngine[] = [];
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "lockstep-thread-"));
+  const testkit = new URL("../engine/tiny-jobs.testkit.ts", import.meta.url).href;
+  const path = join(dir, "job.mjs");
+  await writeFile(path, `export { tinyMlpJob as default } from ${JSON.stringify(testkit)};`);
+  moduleUrl = pathToFileURL(path).href;
+  // The test runs from source: the thread compiles what it loads.
+  const thread = new URL("./compute-thread.ts", import.meta.url).href;
+  const tsx = import.meta.resolve("tsx/esm/api");
+  const entryPath = join(dir, "entry.mjs");
+  await writeFile(entryPath, `import { register } from "${tsx}"; register(); await import("${thread}");`);
+  entry = pathToFileURL(entryPath);
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((engine) => engine.dispose()));
+});
+
+const config = parseJobConfig(tinyMlpJob);
+
+function createEngine(threads: number): ThreadEngine {
+  const engine = new ThreadEngine({
+    spec: { moduleUrl, config, seed: 7, workerId: "w0", numeric: "strict", threads, files: [] },
+    entry,
+    execArgv: ["--conditions", "lockstep-source"],
+  });
+  open.push(engine);
+  return engine;
+}
+
+/** Three steps at worldSize 1, reduced on this thread. */
+async function trainThreeSteps(
+  engine: ThreadEngine,
+): Promise<{ prepared: PreparedEngine; stateHash: string; early: number }> {
+  const prepared = await engine.prepare();
+  const { info } = prepared;
+  const { ops } = createNodeExchangeTools(engine);
+  let stateHash = "";
+  let early = 0;
+  for (let step = 1; step <= 3; step++) {
+    const buckets: ReadyBucket[] = [];
+    let isComputed = false;
+    const computing = engine.computeNodes({ step, nodes: [{ lo: 0, hi: info.numMicroBatches }] }, (bucket) => {
+      if (!isComputed) early++;
+      buckets.push(bucket);
+    });
+    await computing;
+    isComputed = true;
+    const { address, weight } = buckets[0]!;
+    const sum = new Float32Array(engine.memory.buffer, address, info.gradientFloats);
+    const reduced = new Float32Array(engine.memory.buffer, info.reducedAddress, info.gradientFloats);
+    ops.divide(reduced, sum, weight);
+    ({ stateHash } = await engine.applyStep(step));
+  }
+  return { prepared, stateHash, early };
+}
+
+test("L1 an engine on a thread of its own gives the same bits with 1 and 2 computing threads", async () => {
+  const one = await trainThreeSteps(createEngine(1));
+  const two = await trainThreeSteps(createEngine(2));
+  expect(two.stateHash).toBe(one.stateHash);
+  expect(two.prepared.probe).toEqual(one.prepared.probe);
+  expect(one.prepared.info.stateHash).not.toBe(one.stateHash);
+});
+
+test("buckets are announced while the call still computes, every one once", async () => {
+  const engine = createEngine(1);
+  const { prepared, early } = await trainThreeSteps(engine);
+  const numBuckets = Math.ceil((4 * prepared.info.gradientFloats) / config.bucketBytes);
+  expect(numBuckets).toBeGreaterThan(2);
+  expect(early).toBe(3 * numBuckets);
+});
+
+test("an error of the job crosses the thread with its code and fields", async () => {
+  const engine = createEngine(1);
+  await engine.prepare();
+  await expect(engine.computeNodes({ step: 3, nodes: [] }, () => {})).rejects.toMatchObject({
+    code: "E_STEP_ORDER",
+    fields: { step: 3, state: 0 },
+  });
+});
+
+test("a call on a disposed engine rejects instead of waiting", async () => {
+  const engine = createEngine(1);
+  await engine.dispose();
+  await expect(engine.prepare()).rejects.toMatchObject({ code: "E_DISPOSED" });
+});
