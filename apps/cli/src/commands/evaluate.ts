@@ -21,10 +21,7 @@ export async function evaluate(path: string, flags: EvaluateFlags): Promise<Exit
     flags.initFrom === undefined ? own : chooseRun(resolve(process.cwd(), flags.initFrom), flags.initFrom).checkpoint;
   const tempDir = mkdtempSync(join(tmpdir(), "lockstep-evaluate-"));
   const run = await loadRunForInference(runDir, {
-    weights:
-      flags.initFrom === undefined
-        ? join(checkpoint.dir, "model.safetensors")
-        : findWeights(flags.initFrom, process.cwd()).path,
+    checkpoint: checkpoint.dir,
     resolveRoom,
     tempDir,
     threads: flags.threads ?? availableParallelism(),

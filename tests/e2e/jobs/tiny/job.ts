@@ -3,7 +3,8 @@
  * NaN among its targets, "huge" asks for more memory than there is.
  */
 import { nn, optim, schedules, type Tensor, tensor } from "@lockstep/core";
-import { defineJob, type SampleRef } from "@lockstep/worker";
+import type { SampleRef } from "@lockstep/data";
+import { defineJob } from "@lockstep/worker";
 import * as z from "zod";
 
 const inputDim = 8;
