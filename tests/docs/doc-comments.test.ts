@@ -1,54 +1,46 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import * as collectives from "@lockstep/collectives";
 import * as core from "@lockstep/core";
+import * as data from "@lockstep/data";
+import * as models from "@lockstep/models";
+import * as worker from "@lockstep/worker";
 import { describe, expect, test } from "vitest";
 import { docCommentsOf, examplesOf, exportedFunctions } from "./doc-comments.js";
 import { documents, fencedBlocks, isSource, listFiles, read, root } from "./repository.js";
 
+/** What an example may use without importing it. */
+const rooms = { core, data, models, collectives, worker };
 const coveredFolders = ["ops", "nn", "losses", "optim", "schedules"].map((folder) => `packages/core/src/${folder}`);
 
 describe("every function that core and collectives export says its shapes or its source", () => {
   const folders = [...coveredFolders, "packages/collectives/src"];
-  const publicNames = new Set([
-    ...namesExportedBy("packages/core/src"),
-    ...namesExportedBy("packages/collectives/src"),
-  ]);
+  const exported = new Set(["core", "collectives"].flatMap((room) => exportsOf(`packages/${room}/src/index.ts`)));
   const files = folders.flatMap((folder) => listFiles(folder, isSource)).filter((path) => !path.includes("/testing/"));
 
   test.each(files)("%s", (file) => {
     const bare = exportedFunctions(read(file))
-      .filter(({ name }) => publicNames.has(name))
+      .filter(({ name }) => exported.has(`${file}#${name}`))
       .filter(({ doc }) => !/@shape|@source/.test(doc))
       .map(({ name }) => name);
     expect(bare).toEqual([]);
   });
 });
 
-/** Names that the index of a package re-exports, `export *` followed. */
-function namesExportedBy(folder: string): string[] {
-  const names: string[] = [];
-  const visit = (path: string): void => {
-    const text = read(path);
-    for (const [, list] of text.matchAll(/export\s+(?:type\s+)?\{([^}]*)\}/g)) {
-      names.push(
-        ...list!.split(",").map(
-          (entry) =>
-            entry
-              .trim()
-              .replace(/^type\s+/, "")
-              .split(/\s+as\s+/)
-              .at(-1)!,
-        ),
-      );
-    }
-    for (const [, name] of text.matchAll(/^export\s+(?:async\s+)?function\*?\s+(\w+)/gm)) names.push(name!);
-    for (const [, target] of text.matchAll(/export\s+\*(?:\s+as\s+\w+)?\s+from\s+"(\.[^"]+)"/g)) {
-      visit(join(path, "..", target!.replace(/\.js$/, ".ts")));
-    }
-  };
-  visit(`${folder}/index.ts`);
-  return names;
+/** `file#name` of everything a module exports, re-exports followed to where they stand. */
+function exportsOf(path: string): string[] {
+  const text = read(path);
+  const targetOf = (specifier: string) => join(path, "..", specifier.replace(/\.js$/, ".ts")).replaceAll("\\", "/");
+  const own = [...text.matchAll(/^export\s+(?:async\s+)?function\*?\s+(\w+)/gm)].map((match) => `${path}#${match[1]}`);
+  const all = [...text.matchAll(/export\s+\*(?:\s+as\s+\w+)?\s+from\s+"(\.[^"]+)"/g)].flatMap((match) =>
+    exportsOf(targetOf(match[1]!)),
+  );
+  const named = [...text.matchAll(/export\s+\{([^}]*)\}\s+from\s+"(\.[^"]+)"/g)].flatMap((match) => {
+    const names = match[1]!.split(",").map((entry) => entry.trim().split(/\s+as\s+/)[0]!);
+    return exportsOf(targetOf(match[2]!)).filter((entry) => names.includes(entry.split("#")[1]!));
+  });
+  return [...own, ...all, ...named];
 }
 
 interface Example {
@@ -86,7 +78,7 @@ describe("every example runs and gives what it says", () => {
   });
 });
 
-/** Makes a module of an example: names of core are in scope, `EXPRESSION; // => VALUE` becomes a claim. */
+/** Makes a module of an example: the rooms' names are in scope, `EXPRESSION; // => VALUE` becomes a claim. */
 async function importExample(code: string, number: number): Promise<unknown> {
   const folder = join(root, ".lockstep", "examples");
   mkdirSync(folder, { recursive: true });
@@ -94,9 +86,12 @@ async function importExample(code: string, number: number): Promise<unknown> {
     match[1]!.split(/[,\s]+/),
   );
   const declared = [...code.matchAll(/\b(?:const|let|class|function)\s+(\w+)/g)].map((match) => match[1]!);
-  const inScope = Object.keys(core).filter(
-    (name) => new RegExp(`\\b${name}\\b`).test(code) && !imported.includes(name) && !declared.includes(name),
-  );
+  const isFree = (name: string) =>
+    new RegExp(`\\b${name}\\b`).test(code) && !imported.includes(name) && !declared.includes(name);
+  const inScope = Object.entries(rooms).flatMap(([room, exports]) => {
+    const names = Object.keys(exports).filter(isFree);
+    return names.length > 0 ? [`import { ${names.join(", ")} } from "@lockstep/${room}";`] : [];
+  });
   const body = code.replace(
     /^(?<expression>[^\n;]*?\S);?[ \t]*\/\/ => (?<value>.*)$/gm,
     (line: string, expression: string, value: string) =>
@@ -104,11 +99,7 @@ async function importExample(code: string, number: number): Promise<unknown> {
         ? line
         : `claims.push({ actual: await (${expression}), expected: ${JSON.stringify(value.trim())} });`,
   );
-  const text = [
-    ...(inScope.length > 0 ? [`import { ${inScope.join(", ")} } from "@lockstep/core";`] : []),
-    "export const claims: { actual: unknown; expected: string }[] = [];",
-    body,
-  ].join("\n");
+  const text = [...inScope, "export const claims: { actual: unknown; expected: string }[] = [];", body].join("\n");
   const path = join(folder, `example-${number}.ts`);
   writeFileSync(path, text);
   return import(/* @vite-ignore */ pathToFileURL(path).href);

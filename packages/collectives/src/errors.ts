@@ -56,6 +56,7 @@ export interface LatePeer {
   readonly deadlineMs: number;
 }
 
+/** A peer did not deliver in time. @source none: ours */
 export function peerTimeoutError(place: CollectivePlace, late: LatePeer): CollectiveError {
   return new CollectiveError(
     "E_PEER_TIMEOUT",
@@ -72,6 +73,7 @@ export interface LostPeer {
   readonly reason: string;
 }
 
+/** A peer is gone. @source none: ours */
 export function peerLostError(place: CollectivePlace, lost: LostPeer): CollectiveError {
   return new CollectiveError(
     "E_PEER_LOST",
@@ -81,6 +83,7 @@ export function peerLostError(place: CollectivePlace, lost: LostPeer): Collectiv
   );
 }
 
+/** The group that a call belongs to is no more. @source none: ours */
 export function generationChangedError(place: CollectivePlace, reason: string): CollectiveError {
   return new CollectiveError(
     "E_GENERATION_CHANGED",
@@ -101,6 +104,7 @@ export interface NotFinite {
   readonly value: number;
 }
 
+/** A sum of gradients is not finite. @source none: ours */
 export function notFiniteError(place: CollectivePlace, what: NotFinite): CollectiveError {
   const source =
     what.node === undefined
@@ -115,6 +119,7 @@ export function notFiniteError(place: CollectivePlace, what: NotFinite): Collect
   );
 }
 
+/** A step had nothing to train on. @source none: ours */
 export function noWeightError(place: CollectivePlace, numMicroBatches: number): CollectiveError {
   return new CollectiveError(
     "E_NO_WEIGHT",

@@ -64,7 +64,7 @@ export interface Transport {
   dispose(): Promise<void>;
 }
 
-/** The payload as f32, viewed where it is aligned, copied where not. */
+/** The payload as f32, viewed where it is aligned, copied where not. @source none: ours */
 export function floatsOf(payload: Uint8Array): Float32Array {
   if (payload.byteOffset % 4 === 0) return new Float32Array(payload.buffer, payload.byteOffset, payload.byteLength / 4);
   const copy = new Float32Array(payload.byteLength / 4); // not payload.slice(): a Buffer's is a view
@@ -72,7 +72,7 @@ export function floatsOf(payload: Uint8Array): Float32Array {
   return copy;
 }
 
-/** The bytes of an array of numbers, without copying. */
+/** The bytes of an array of numbers, without copying. @source none: ours */
 export function bytesOf(values: ArrayBufferView): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -62,6 +62,7 @@ const firstArgOffset = 4;
  * Declares a kernel.
  *
  * @example
+ * // not run: internal to core
  * const negate = defineKernel("negate", { x: "i32", out: "i32" }, ({ f, begin, end, arg }) => {
  *   const x = arg("x"), out = arg("out");
  *   // one item is four elements

@@ -20,6 +20,7 @@ function entriesOf(named: NamedTensors): (readonly [string, Tensor])[] {
  * Reads all tensors and writes them as one safetensors file, in order.
  *
  * @example
+ * const model = new nn.Linear(2, 3);
  * const bytes = await stateDictToSafetensors(model.stateDict(), { metadata: { format: "lockstep" } });
  */
 export async function stateDictToSafetensors(

@@ -48,6 +48,7 @@ const memoryOf = new WeakMap<ParameterOwner, AccumulatorMemory>();
  * @numerics f32 additions in the order of the balanced binary tree over 0..M-1, one f32 division (design section 3, L1).
  * @source none: ours
  * @example
+ * // not run: model, loss, seed and step are the reader's
  * const tree = treeAccumulator(model, 4);
  * for (let m = 0; m < 4; m++) microBatchScope({ seed, step, m }, () => {
  *   const { sum, weight } = loss(m);

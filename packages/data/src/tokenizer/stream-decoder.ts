@@ -7,8 +7,8 @@ const maxPending = 4;
  * Decodes token by token: text comes out as soon as its last character is whole. For printing while generating.
  *
  * @example
- * const stream = createStreamDecoder(tokenizer);
- * process.stdout.write(stream.push(id));
+ * const tokenizer = charTokenizer("ab");
+ * createStreamDecoder(tokenizer).push(1); // => "b"
  */
 export function createStreamDecoder(tokenizer: Tokenizer): { push(id: number): string; flush(): string } {
   let pending: number[] = [];
