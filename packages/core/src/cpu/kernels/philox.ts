@@ -1,5 +1,5 @@
 /**
- * @file Philox 4x32-10: four blocks of 128 random bits at a time.
+ * @file Philox 4x32-10: blocks of 128 random bits. Scalar: V8's products of 32-bit lanes need six shuffles a round and are slower.
  *
  * Key = (seedLo, seedHi), counter = (block, use, m, step); element 4 i + j of the output is the top 24 bits of word j of block i,
  * times 2^-24.
@@ -18,19 +18,17 @@ const numRounds = 10;
 const itemElements = 1_024;
 const grainElements = 16_384;
 
-type Four = [Local, Local, Local, Local];
+type Four = readonly [Local, Local, Local, Local];
 
 /** One item is 1,024 elements. */
 const philoxKernel = defineKernel(
   "philoxUniform",
   { out: "i32", count: "i32", seedLo: "i32", seedHi: "i32", step: "i32", m: "i32", use: "i32" },
-  ({ f, begin, end, arg, poolConstants }) => {
-    poolConstants();
+  ({ f, begin, end, arg }) => {
     const [out, count, seedLo, seedHi] = [arg("out"), arg("count"), arg("seedLo"), arg("seedHi")];
     const [step, m, use] = [arg("step"), arg("m"), arg("use")];
-    const [i, last, address, left] = f.locals("i32", 4) as Four;
-    const counter = f.locals("v128", 4) as Four;
-    const words = f.locals("v128", 4) as Four;
+    const [i, last, address] = f.locals("i32", 3) as [Local, Local, Local];
+    const block = f.locals("i64", 4) as unknown as Four;
     f.get(begin).i32(itemElements).op("i32.mul").set(i);
     f.get(end)
       .i32(itemElements)
@@ -44,87 +42,64 @@ const philoxKernel = defineKernel(
     f.forUp(
       i,
       () => f.get(last),
-      16,
+      4,
       () => {
-        f.get(i).i32(2).op("i32.shr_u", "i32x4.splat").v128([0, 1, 2, 3]).op("i32x4.add").set(counter[0]);
-        for (const [place, value] of [use, m, step].entries())
+        f.get(i).i32(2).op("i32.shr_u", "i64.extend_i32_u").set(block[0]);
+        for (const [place, value] of [use, m, step].entries()) {
           f.get(value)
-            .op("i32x4.splat")
-            .set(counter[place + 1] as Local);
-        emitRounds(f, counter, seedLo, seedHi);
-        emitUniform(f, counter, words);
-        for (const [block, word] of words.entries()) {
-          f.get(out).get(i).i32(2).op("i32.shl", "i32.add").set(address);
-          f.get(last)
-            .get(i)
-            .op("i32.sub")
-            .i32(4 * block)
-            .op("i32.sub")
-            .tee(left)
-            .i32(4)
-            .op("i32.ge_s")
-            .if(
-              () =>
-                f
-                  .get(address)
-                  .get(word)
-                  .mem("v128.store", 16 * block),
-              () => {
-                for (let lane = 0; lane < 3; lane++) {
-                  f.get(left)
-                    .i32(lane)
-                    .op("i32.gt_s")
-                    .if(() => {
-                      f.get(address)
-                        .get(word)
-                        .storeLane32(lane, 16 * block + 4 * lane);
-                    });
-                }
-              },
-            );
+            .op("i64.extend_i32_u")
+            .set(block[place + 1] as Local);
         }
+        emitRounds(f, block, seedLo, seedHi);
+        f.get(out).get(i).i32(2).op("i32.shl", "i32.add").set(address);
+        const store = (j: number) => {
+          f.get(address)
+            .get(block[j] as Local)
+            .op("i32.wrap_i64")
+            .i32(8)
+            .op("i32.shr_u", "f32.convert_i32_s");
+          f.f32(1 / 16_777_216)
+            .op("f32.mul")
+            .mem("f32.store", 4 * j);
+        };
+        f.get(last)
+          .get(i)
+          .op("i32.sub")
+          .i32(4)
+          .op("i32.ge_s")
+          .if(
+            () => [0, 1, 2, 3].forEach(store),
+            () => {
+              for (const j of [0, 1, 2])
+                f.get(last)
+                  .get(i)
+                  .op("i32.sub")
+                  .i32(j)
+                  .op("i32.gt_s")
+                  .if(() => store(j));
+            },
+          );
       },
     );
   },
 );
 
-function emitRounds(f: FunctionBuilder, counter: Four, seedLo: Local, seedHi: Local): void {
-  const [low0, high0, low1, high1] = f.locals("v128", 4) as Four;
-  const [c0, c1, c2, c3] = counter;
-  /** The 64-bit products of four lanes with a constant, as low and high words. */
-  const multiply = (x: Local, by: number, low: Local, high: Local) => {
-    f.get(x).i32x4(by).op("i64x2.extmul_low_i32x4_u").set(low);
-    f.get(x).i32x4(by).op("i64x2.extmul_high_i32x4_u").set(high);
-    f.get(low).get(high).shuffle32([0, 2, 4, 6]).get(low).get(high).shuffle32([1, 3, 5, 7]).set(high).set(low);
-  };
+/** Ten rounds on a block. Words are i64 with a high half of zeros. */
+function emitRounds(f: FunctionBuilder, [c0, c1, c2, c3]: Four, seedLo: Local, seedHi: Local): void {
+  const [product0, product1] = f.locals("i64", 2) as [Local, Local];
+  const pushKey = (seed: Local, weyl: number, round: number) =>
+    f.get(seed).i32(Math.imul(weyl, round)).op("i32.add", "i64.extend_i32_u");
+  const pushHigh = (product: Local) => f.get(product).i32(32).op("i64.extend_i32_u", "i64.shr_u");
   for (let round = 0; round < numRounds; round++) {
-    multiply(c0, multiplier0, low0, high0);
-    multiply(c2, multiplier1, low1, high1);
-    const key = (seed: Local, weyl: number) => f.get(seed).i32(Math.imul(weyl, round)).op("i32.add", "i32x4.splat");
-    f.get(high1).get(c1).op("v128.xor");
-    key(seedLo, weyl0).op("v128.xor").set(c0);
-    f.get(high0).get(c3).op("v128.xor");
-    key(seedHi, weyl1).op("v128.xor").set(c2);
-    f.get(low1).set(c1).get(low0).set(c3);
+    f.get(c0).i32(multiplier0).op("i64.extend_i32_u", "i64.mul").set(product0);
+    f.get(c2).i32(multiplier1).op("i64.extend_i32_u", "i64.mul").set(product1);
+    pushKey(seedLo, weyl0, round).get(c1).op("i64.xor");
+    pushHigh(product1).op("i64.xor").set(c0);
+    pushKey(seedHi, weyl1, round).get(c3).op("i64.xor");
+    pushHigh(product0).op("i64.xor").set(c2);
+    f.get(product1).op("i32.wrap_i64", "i64.extend_i32_u").set(c1);
+    f.get(product0).op("i32.wrap_i64", "i64.extend_i32_u").set(c3);
   }
-}
-
-/** Words to uniforms, lanes of one word of four blocks to the four words of one block. */
-function emitUniform(f: FunctionBuilder, counter: Four, words: Four): void {
-  const [p, q, s, t] = f.locals("v128", 4) as Four;
-  for (const c of counter) {
-    f.get(c)
-      .i32(8)
-      .op("i32x4.shr_u", "f32x4.convert_i32x4_s")
-      .f32x4(1 / 16_777_216)
-      .op("f32x4.mul")
-      .set(c);
-  }
-  const [a, b, c, d] = counter;
-  f.get(a).get(b).shuffle32([0, 4, 1, 5]).set(p).get(c).get(d).shuffle32([0, 4, 1, 5]).set(q);
-  f.get(a).get(b).shuffle32([2, 6, 3, 7]).set(s).get(c).get(d).shuffle32([2, 6, 3, 7]).set(t);
-  f.get(p).get(q).shuffle32([0, 1, 4, 5]).set(words[0]).get(p).get(q).shuffle32([2, 3, 6, 7]).set(words[1]);
-  f.get(s).get(t).shuffle32([0, 1, 4, 5]).set(words[2]).get(s).get(t).shuffle32([2, 3, 6, 7]).set(words[3]);
 }
 
 export const philoxRoom: KernelRoom<Pick<KernelTable, "philoxUniform">> = {
