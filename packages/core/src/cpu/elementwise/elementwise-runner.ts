@@ -25,8 +25,8 @@ interface CompiledProgram {
   readonly program: ElementwiseProgram;
   /** Fewest elements worth a thread. */
   readonly grainElements: number;
-  /** By the bits of isSplat. */
-  readonly kernels: Map<string, PublishedKernel>;
+  /** By the bits of the splat mask. */
+  readonly kernels: Map<number, PublishedKernel>;
 }
 
 interface Walk {
@@ -58,11 +58,7 @@ export class ElementwiseRunner {
     const output = outputs[0];
     if (!output || numElements(output.shape) === 0) return;
     const compiled = this.#compiled(program);
-    const flat = flatWalk(inputs, outputs, output.shape);
-    if (flat) {
-      this.#launchWalk(compiled, flat, [...inputs, ...outputs], scalars);
-      return;
-    }
+    if (this.#runFlat(compiled, inputs, scalars, outputs)) return;
     const temporaries: DeviceBuffer[] = [];
     const straight = this.#straighten(inputs, output.shape, temporaries);
     const operands = [...straight, ...outputs];
@@ -83,17 +79,43 @@ export class ElementwiseRunner {
     return compiled;
   }
 
-  #kernel(compiled: CompiledProgram, isSplat: readonly boolean[]): PublishedKernel {
-    const pattern = isSplat.map(Number).join("");
-    let kernel = compiled.kernels.get(pattern);
+  /** Bit i of `splatMask`: input i has stride 0 within a row. */
+  #kernel(compiled: CompiledProgram, splatMask: number): PublishedKernel {
+    let kernel = compiled.kernels.get(splatMask);
     if (!kernel) {
+      const isSplat = compiled.program.inputs.map((_, i) => (splatMask & (1 << i)) !== 0);
       const definition = programKernel(compiled.program, isSplat);
       const { host, launcher, memoryLimits } = this.#options;
       const published = launcher.publish(buildModule([definition], host.numericClass, memoryLimits));
       kernel = published.get(programKernelName) as PublishedKernel;
-      compiled.kernels.set(pattern, kernel);
+      compiled.kernels.set(splatMask, kernel);
     }
     return kernel;
+  }
+
+  /** Everything as one row, when each input is contiguous or a single value; false when one is not. The way of nearly all launches. */
+  #runFlat(
+    compiled: CompiledProgram,
+    inputs: readonly TensorView[],
+    scalars: readonly number[],
+    outputs: readonly TensorView[],
+  ): boolean {
+    const { host, launcher } = this.#options;
+    const size = numElements((outputs[0] as TensorView).shape);
+    const numItems = Math.ceil(size / itemElements);
+    const words = [size, numItems];
+    let splatMask = 0;
+    for (const [i, view] of inputs.entries()) {
+      if (!isContiguous(view)) {
+        if (!isSingleValue(view)) return false;
+        splatMask |= 1 << i;
+      }
+      words.push(host.addressOf(view), 0);
+    }
+    for (const view of outputs) words.push(host.addressOf(view), 0);
+    const grain = Math.ceil(compiled.grainElements / itemElements);
+    launcher.launchWords(this.#kernel(compiled, splatMask), words, scalars, { numItems, grain });
+    return true;
   }
 
   /** Copies inputs whose inner stride is neither 0 nor 1 after collapsing, or all odd ones if too many launches would remain. */
@@ -129,10 +151,9 @@ export class ElementwiseRunner {
     const dims = walk.shape.length;
     const rowLength = walk.shape[dims - 1] ?? 1;
     const rows = dims > 1 ? (walk.shape[dims - 2] ?? 1) : 1;
-    const kernel = this.#kernel(
-      compiled,
-      walk.strides.slice(0, numInputs).map((s) => s[dims - 1] === 0),
-    );
+    let splatMask = 0;
+    for (let i = 0; i < numInputs; i++) if (walk.strides[i]?.[dims - 1] === 0) splatMask |= 1 << i;
+    const kernel = this.#kernel(compiled, splatMask);
     const itemsPerRow = Math.ceil(rowLength / itemElements);
     const grain = Math.ceil(compiled.grainElements / Math.min(rowLength, itemElements));
     const addresses = operands.map((view) => host.addressOf(view));
@@ -160,22 +181,6 @@ export class ElementwiseRunner {
     };
     visit(0);
   }
-}
-
-/** One row of everything, when each input is contiguous or a single value. */
-function flatWalk(
-  inputs: readonly TensorView[],
-  outputs: readonly TensorView[],
-  shape: readonly number[],
-): Walk | undefined {
-  const strides: (readonly number[])[] = [];
-  for (const view of inputs) {
-    if (isContiguous(view)) strides.push([1]);
-    else if (isSingleValue(view)) strides.push([0]);
-    else return undefined;
-  }
-  for (const _ of outputs) strides.push([1]);
-  return { shape: [numElements(shape)], strides };
 }
 
 function isSingleValue(view: TensorView): boolean {
