@@ -51,6 +51,7 @@ function opOf<A>(
     call: call as Op["call"],
     reference: contract.reference as Op["reference"],
     notDifferentiable: isDifferentiable(contract.vjp) ? undefined : contract.vjp.notDifferentiable,
+    composite: contract.composite as Op["composite"],
     samples: contract.samples,
     reductionLength: (contract.reductionLength ?? (() => 1)) as Op["reductionLength"],
   };

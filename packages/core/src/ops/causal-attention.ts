@@ -11,13 +11,26 @@ import type { AttentionInputs } from "../backend/kernel-table.js";
 import { DTypeError, ShapeError, ValueError } from "../errors.js";
 import { hostExp } from "../expr/host-math.js";
 import { formatShape } from "../tensor/shape.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { Tensor } from "../tensor/tensor.js";
 import { defineStructural } from "./apply.js";
+import { mul } from "./arithmetic.js";
 import { asContiguous, runBackwardKernel } from "./backward-kernel.js";
+import { le, where } from "./compare.js";
+import { split } from "./concat.js";
 import type { ReferenceArray, TensorSpec } from "./contract.js";
+import { matmul } from "./matmul.js";
+import { transpose } from "./permute.js";
 import { referenceFrom } from "./reference-arrays.js";
+import { reshape } from "./reshape.js";
 import { normal } from "./samples.js";
+import { softmax } from "./softmax.js";
 
+/** Each [B, H, T, D]. */
+export interface QueryKeyValue {
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+}
 export interface AttentionAttrs {
   readonly scale: number;
 }
@@ -57,6 +70,7 @@ export const causalAttentionOp = defineStructural<AttentionAttrs>({
     },
   },
   reductionLength: ([q]) => Math.max(q![2]!, q![3]!),
+  composite: ([q, k, v], { scale }) => [attentionComposite({ q: q!, k: k!, v: v! }, scale)],
   samples: [
     {
       name: "odd sizes",
@@ -109,6 +123,12 @@ export const packedCausalAttentionOp = defineStructural<PackedAttentionAttrs>({
     },
   },
   reductionLength: ([qkv]) => Math.max(qkv![1]!, qkv![2]!),
+  composite: ([qkv], { numHeads, scale }) => {
+    const [B, T, width] = qkv!.shape as [number, number, number];
+    const parts = split(qkv!, width / 3, 2).map((part) => transpose(reshape(part, [B, T, numHeads, -1]), 1, 2));
+    const out = attentionComposite({ q: parts[0]!, k: parts[1]!, v: parts[2]! }, scale); // [B, H, T, D]
+    return [reshape(transpose(out, 1, 2), [B, T, width / 3])];
+  },
   samples: [
     { name: "two heads of odd width", inputs: [normal([2, 5, 18])], attrs: { numHeads: 2, scale: 0.6 } },
     { name: "one head", inputs: [normal([1, 9, 12])], attrs: { numHeads: 1, scale: 0.5 } },
@@ -165,6 +185,25 @@ function checkHeads(q: TensorSpec, k: TensorSpec, v: TensorSpec): void {
   }
 }
 
+/** The specification of both ops in simple ones. */
+function attentionComposite({ q, k, v }: QueryKeyValue, scale: number): Tensor {
+  const scores = mul(matmul(q, transpose(k)), scale); // [B, H, T, T]
+  const positions = positionsOf(q);
+  const isPast = le(reshape(positions, [1, -1]), reshape(positions, [-1, 1])); // [T, T]
+  return matmul(softmax(where(isPast, scores, -1e30)), v);
+}
+
+/** 0..T-1 as i32. */
+function positionsOf(q: Tensor): Tensor {
+  const out = Tensor.allocate(q.backend, [q.shape[2]!], "i32");
+  q.backend.write(
+    out.buffer,
+    0,
+    Int32Array.from({ length: q.shape[2]! }, (_, t) => t),
+  );
+  return out;
+}
+
 function attentionReference(
   q: ReferenceArray,
   k: ReferenceArray,
@@ -218,10 +257,7 @@ function packedReference(qkv: ReferenceArray, { numHeads: H, scale }: PackedAtte
  * @throws {ShapeError} E_SHAPE, {DTypeError} E_DTYPE
  * @source torch.nn.functional.scaled_dot_product_attention(is_causal=True); scale defaults to 1 / sqrt(D)
  */
-export function causalAttention(
-  { q, k, v }: { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor },
-  options: { readonly scale?: number } = {},
-): Tensor {
+export function causalAttention({ q, k, v }: QueryKeyValue, options: { readonly scale?: number } = {}): Tensor {
   const scale = options.scale ?? 1 / Math.sqrt(q.shape[3] ?? 1);
   return causalAttentionOp.apply([q, k, v], { scale })[0]!;
 }

@@ -55,6 +55,8 @@ interface ContractBase<A> {
   readonly samples: readonly Sample<A>[];
   /** Values other than the sampled inputs that decide numbers (a reduction's length): the tolerance table uses it. Default 1. */
   readonly reductionLength?: (inputs: readonly Shape[], attrs: A) => number;
+  /** A fused op's specification in simple ops: the suite compares values and gradients. */
+  readonly composite?: (inputs: readonly Tensor[], attrs: A) => readonly Tensor[];
 }
 
 /** An op with a kernel on each backend. */
@@ -101,6 +103,7 @@ export interface Op {
   readonly call: (inputs: readonly (Tensor | number)[], attrs: unknown) => readonly Tensor[];
   readonly reference: (inputs: readonly (ReferenceArray | number)[], attrs: unknown) => readonly ReferenceArray[];
   readonly notDifferentiable: string | undefined;
+  readonly composite?: ((inputs: readonly Tensor[], attrs: unknown) => readonly Tensor[]) | undefined;
   readonly samples: readonly Sample<unknown>[];
   readonly reductionLength: (inputs: readonly Shape[], attrs: unknown) => number;
 }

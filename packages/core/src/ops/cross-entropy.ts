@@ -4,11 +4,15 @@ import { hostExp, hostLog } from "../expr/host-math.js";
 import { formatShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { defineStructural } from "./apply.js";
+import { neg } from "./arithmetic.js";
 import { asContiguous, runBackwardKernel } from "./backward-kernel.js";
+import { ne, where } from "./compare.js";
 import type { ReferenceArray, TensorSpec } from "./contract.js";
+import { gather } from "./gather.js";
 import { checkIndices } from "./index-range.js";
 import { reshape } from "./reshape.js";
 import { i32Values, integers, normal } from "./samples.js";
+import { logSoftmax } from "./softmax.js";
 
 export interface CrossEntropyAttrs {
   readonly ignoreIndex: number;
@@ -44,6 +48,12 @@ export const crossEntropyOp = defineStructural<CrossEntropyAttrs>({
     },
   },
   reductionLength: ([shape]) => shape![1]!,
+  composite: ([logits, targets], { ignoreIndex }) => {
+    const isKept = ne(targets!, ignoreIndex); // [N]
+    const column = reshape(where(isKept, targets!, 0), [-1, 1]);
+    const picked = reshape(gather(logSoftmax(logits!), 1, column), [-1]);
+    return [where(isKept, neg(picked), 0)];
+  },
   samples: [
     { name: "odd number of classes", inputs: [normal([5, 7]), integers([5], 0, 7)], attrs: { ignoreIndex: -100 } },
     { name: "ignored rows", inputs: [normal([4, 9]), i32Values([3, -100, 8, -100])], attrs: { ignoreIndex: -100 } },

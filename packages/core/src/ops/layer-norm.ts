@@ -3,8 +3,11 @@ import { DTypeError, ShapeError } from "../errors.js";
 import { formatShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { defineStructural } from "./apply.js";
+import { add, div, mul, square, sub } from "./arithmetic.js";
 import { asContiguous, runBackwardKernel } from "./backward-kernel.js";
 import type { ReferenceArray, TensorSpec } from "./contract.js";
+import { sqrt } from "./math.js";
+import { mean } from "./reduce.js";
 import { asFlat, asRows } from "./rows.js";
 import { normal } from "./samples.js";
 
@@ -43,6 +46,11 @@ export const layerNormOp = defineStructural<LayerNormAttrs>({
     },
   },
   reductionLength: ([shape]) => shape![shape!.length - 1]!,
+  composite: ([x, weight, bias], { eps }) => {
+    const centred = sub(x!, mean(x!, -1, { keepDims: true }));
+    const rstd = div(1, sqrt(add(mean(square(centred), -1, { keepDims: true }), eps)));
+    return [add(mul(mul(centred, rstd), weight!), bias!)];
+  },
   samples: [
     { name: "odd width", inputs: [normal([5, 7]), normal([7], 1, 0.2), normal([7])], attrs: { eps: 1e-5 } },
     { name: "three dims", inputs: [normal([2, 3, 33]), normal([33], 1, 0.2), normal([33])], attrs: { eps: 1e-5 } },

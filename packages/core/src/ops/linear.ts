@@ -3,6 +3,7 @@ import { DTypeError, ShapeError } from "../errors.js";
 import { formatShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { defineStructural } from "./apply.js";
+import { add } from "./arithmetic.js";
 import type { ReferenceArray, TensorSpec } from "./contract.js";
 import { sum } from "./expand-sum.js";
 import { matmul } from "./matmul.js";
@@ -35,6 +36,10 @@ export const linearOp = defineStructural<undefined>({
       ].slice(0, needs.length),
   },
   reductionLength: ([x]) => x![1]!,
+  composite: ([x, weight, bias]) => {
+    const product = matmul(x!, transpose(weight!));
+    return [bias === undefined ? product : add(product, bias)];
+  },
   samples: [
     { name: "with bias, odd sizes", inputs: [normal([7, 5]), normal([3, 5]), normal([3])], attrs: undefined },
     { name: "without bias", inputs: [normal([4, 9]), normal([17, 9])], attrs: undefined },

@@ -3,10 +3,11 @@ import { ShapeError } from "../errors.js";
 import { normalizeAxis, reshapeStrides, resolveReshape, type Shape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { defineView } from "./apply.js";
+import type { Op } from "./contract.js";
 import { contiguous } from "./copy.js";
 import { normal } from "./samples.js";
 
-export const reshapeOp = defineView<{ readonly shape: Shape }>({
+const reshapeView = defineView<{ readonly shape: Shape }>({
   name: "reshape",
   layoutRule: ({ offset, shape, strides }, attrs) => {
     const view = reshapeStrides(shape, strides, attrs.shape);
@@ -24,11 +25,17 @@ export const reshapeOp = defineView<{ readonly shape: Shape }>({
   ],
 });
 
+/** As the suite calls it: with a copy where strides allow no view. */
+export const reshapeOp: Op = {
+  ...reshapeView,
+  call: ([x], attrs) => [reshape(x as Tensor, (attrs as { readonly shape: Shape }).shape)],
+};
+
 /** Same elements in row-major order under another shape; one size may be -1. @shape [...] -> shape @source torch.reshape */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const resolved = resolveReshape("reshape", x.shape, shape);
   const source = reshapeStrides(x.shape, x.strides, resolved) === undefined ? contiguous(x) : x;
-  return reshapeOp.apply(source, { shape: resolved })[0]!;
+  return reshapeView.apply(source, { shape: resolved })[0]!;
 }
 
 /** Merges dims `start` to `end` (inclusive). @shape [a, b, c] -> [a, b * c] @source torch.flatten */

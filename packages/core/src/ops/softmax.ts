@@ -4,9 +4,13 @@ import { hostExp, hostLog } from "../expr/host-math.js";
 import { normalizeAxis } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { defineStructural, type StructuralOp } from "./apply.js";
+import { div, sub } from "./arithmetic.js";
 import { asContiguous, runBackwardKernel } from "./backward-kernel.js";
 import type { ReferenceArray, Sample, TensorSpec } from "./contract.js";
+import { sum } from "./expand-sum.js";
+import { exp, log } from "./math.js";
 import { transpose } from "./permute.js";
+import { max } from "./reduce.js";
 import { asRows } from "./rows.js";
 import { normal } from "./samples.js";
 
@@ -19,10 +23,13 @@ const samples: readonly Sample<undefined>[] = [
   { name: "no rows", inputs: [normal([0, 5])], attrs: undefined },
 ];
 
-function define(
-  name: "softmax" | "logSoftmax",
-  row: (x: number, logSumExp: number) => number,
-): StructuralOp<undefined> {
+interface Definition {
+  readonly row: (x: number, logSumExp: number) => number;
+  /** From the differences to the row's maximum. */
+  readonly composite: (centred: Tensor) => Tensor;
+}
+
+function define(name: "softmax" | "logSoftmax", { row, composite }: Definition): StructuralOp<undefined> {
   return defineStructural<undefined>({
     name,
     shapeRule: ([x]) => rowRule(name, x!),
@@ -38,12 +45,22 @@ function define(
       },
     },
     reductionLength: ([shape]) => shape![shape!.length - 1]!,
+    composite: ([x]) => [composite(sub(x!, max(x!, -1, { keepDims: true })))],
     samples,
   });
 }
 
-export const softmaxOp = define("softmax", (x, logSumExp) => hostExp(x - logSumExp));
-export const logSoftmaxOp = define("logSoftmax", (x, logSumExp) => x - logSumExp);
+export const softmaxOp = define("softmax", {
+  row: (x, logSumExp) => hostExp(x - logSumExp),
+  composite: (centred) => {
+    const e = exp(centred);
+    return div(e, sum(e, -1, { keepDims: true }));
+  },
+});
+export const logSoftmaxOp = define("logSoftmax", {
+  row: (x, logSumExp) => x - logSumExp,
+  composite: (centred) => sub(centred, log(sum(exp(centred), -1, { keepDims: true }))),
+});
 
 function rowRule(where: string, x: TensorSpec): readonly TensorSpec[] {
   if (x.dtype !== "f32")
