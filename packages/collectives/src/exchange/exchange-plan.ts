@@ -5,6 +5,7 @@
  * Cuts lie at multiples of 16 elements from the bucket's begin. A bucket of no elements keeps one empty block, so that
  * its weight still travels.
  */
+import type { BulkHeader } from "@lockstep/protocol";
 import { CollectiveError } from "../errors.js";
 
 /** Cache lines are 64 bytes: cuts inside one would share it between two kernels. */
@@ -87,4 +88,17 @@ export function bucketsOf(length: number, bucketElements: number): FlatBucket[] 
     buckets.push({ offset, length: Math.min(bucketElements, length - offset) });
   }
   return buckets.length === 0 ? [{ offset: 0, length: 0 }] : buckets;
+}
+
+/** The block that a header names, or undefined when it contradicts the plan. @source none: ours */
+export function findBlock(plan: ExchangePlan, header: BulkHeader): ExchangeBlock | undefined {
+  const block = plan.blocks[header.block];
+  const isPlanned =
+    block !== undefined &&
+    block.bucket === header.bucket &&
+    block.shard === header.shard &&
+    block.ownerRank === header.ownerRank &&
+    block.offset === header.elementOffset &&
+    block.length === header.elementCount;
+  return isPlanned ? block : undefined;
 }

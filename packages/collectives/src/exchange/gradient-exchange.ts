@@ -27,7 +27,8 @@ import {
   type GradientExchangeOptions,
   type ProvidedNode,
 } from "./exchange-options.js";
-import { type ExchangeBlock, type ExchangePlan, planExchange } from "./exchange-plan.js";
+import { type ExchangeBlock, type ExchangePlan, findBlock, planExchange } from "./exchange-plan.js";
+import { type GatherRoute, gatherRoute } from "./gather-route.js";
 import { hexOf, wordsOf } from "./hash-hex.js";
 import { createVectorPool, type VectorPool } from "./vector-ops.js";
 
@@ -41,7 +42,7 @@ export class GradientExchange {
   private readonly plan: ExchangePlan;
   private readonly merge: MergePlan;
   private readonly pool: VectorPool;
-  private readonly isRing: boolean;
+  private readonly route: GatherRoute;
   /** Of owned blocks. */
   private readonly reductions: (BlockReduction | undefined)[];
   private readonly isComplete: Uint8Array;
@@ -68,7 +69,7 @@ export class GradientExchange {
     this.plan = planExchange(options.buckets, { worldSize: group.worldSize, maxBlockElements });
     assertDestination(options, group.worldSize);
     this.pool = options.pool ?? createVectorPool();
-    this.isRing = group.worldSize > (options.ringAbove ?? DEFAULT_RING_ABOVE);
+    this.route = gatherRoute(group, { gathers: phases.gathers, ringAbove: options.ringAbove ?? DEFAULT_RING_ABOVE });
     const numBlocks = this.plan.blocks.length;
     this.isComplete = new Uint8Array(numBlocks);
     this.blockHashes = new Uint32Array(4 * numBlocks);
@@ -198,25 +199,12 @@ export class GradientExchange {
     };
   }
 
-  /** The block that a header names, or undefined when it contradicts the plan. */
-  private findBlock(header: BulkHeader): ExchangeBlock | undefined {
-    const block = this.plan.blocks[header.block];
-    const isPlanned =
-      block !== undefined &&
-      block.bucket === header.bucket &&
-      block.shard === header.shard &&
-      block.ownerRank === header.ownerRank &&
-      block.offset === header.elementOffset &&
-      block.length === header.elementCount;
-    return isPlanned ? block : undefined;
-  }
-
   /** Where a payload that will be accepted shall lie; others get no memory of ours. */
   private findMemory(rank: number, header: BulkHeader): Uint8Array | undefined {
-    const block = this.findBlock(header);
+    const block = findBlock(this.plan, header);
     if (block === undefined || this.isComplete[block.index] === 1) return undefined;
     if (header.kind === "reducedShard") {
-      return rank === this.gatherSource(block) ? bytesOf(this.destinationOf(block)) : undefined;
+      return rank === this.route.source(block.ownerRank) ? bytesOf(this.destinationOf(block)) : undefined;
     }
     if (header.kind !== "nodeShard" || this.reductions[block.index] === undefined) return undefined;
     const vector = this.pool.acquire(block.length);
@@ -227,7 +215,7 @@ export class GradientExchange {
 
   private receive(rank: number, frame: BulkFrame): void {
     const { header } = frame;
-    const block = this.findBlock(header);
+    const block = findBlock(this.plan, header);
     if (block === undefined) {
       throw this.refused(
         rank,
@@ -274,14 +262,15 @@ export class GradientExchange {
     const payloadHash = wordsOf(ops.hash(destination));
     reduction.release();
     const header: BulkHeader = { ...this.headerOf(block, "reducedShard"), weight: this.totalWeight, payloadHash };
-    for (const rank of this.gatherTargets(block)) this.pending.send(rank, { header, payload: bytesOf(destination) });
+    for (const rank of this.route.targets(block.ownerRank))
+      this.pending.send(rank, { header, payload: bytesOf(destination) });
     this.complete(block, payloadHash);
   }
 
   private receiveReduced(rank: number, block: ExchangeBlock, { header, payload }: BulkFrame): void {
     const name = `the reduced shard ${block.shard} of bucket ${block.bucket}`;
-    if (rank !== this.gatherSource(block))
-      throw this.refused(rank, `${name}, which rank ${this.gatherSource(block)} must send`);
+    if (rank !== this.route.source(block.ownerRank))
+      throw this.refused(rank, `${name}, which rank ${this.route.source(block.ownerRank)} must send`);
     if (this.isComplete[block.index] === 1) throw this.refused(rank, `${name} twice`);
     this.totalWeight ??= header.weight;
     if (header.weight !== this.totalWeight) {
@@ -300,25 +289,9 @@ export class GradientExchange {
       );
     }
     const forwarded = { ...header, senderRank: this.group.rank };
-    if (this.isRing) {
-      for (const next of this.gatherTargets(block))
-        this.pending.send(next, { header: forwarded, payload: bytesOf(destination) });
-    }
+    for (const next of this.route.targets(block.ownerRank))
+      this.pending.send(next, { header: forwarded, payload: bytesOf(destination) });
     this.complete(block, hash);
-  }
-
-  /** To whom this rank passes a reduced block: everyone from its owner, or the next of the ring until the owner. */
-  private gatherTargets(block: ExchangeBlock): number[] {
-    const { rank, worldSize } = this.group;
-    if (!this.phases.gathers) return [];
-    if (!this.isRing) return Array.from({ length: worldSize - 1 }, (_, i) => (rank + 1 + i) % worldSize);
-    const next = (rank + 1) % worldSize;
-    return next === block.ownerRank ? [] : [next];
-  }
-
-  private gatherSource(block: ExchangeBlock): number {
-    if (block.ownerRank === this.group.rank) return -1;
-    return this.isRing ? (this.group.rank + this.group.worldSize - 1) % this.group.worldSize : block.ownerRank;
   }
 
   private complete(block: ExchangeBlock, hash: HashWords): void {
@@ -372,7 +345,7 @@ export class GradientExchange {
     const own = rank === undefined ? this.findOwnDebt(numBuckets) : undefined;
     if (own !== undefined) return own;
     for (const block of open) {
-      const source = this.gatherSource(block);
+      const source = this.route.source(block.ownerRank);
       if (source >= 0 && (rank === undefined || source === rank))
         return { rank: source, bucket: block.bucket, numBuckets };
     }
