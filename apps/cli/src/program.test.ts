@@ -65,5 +65,16 @@ test("has the commands and flags that other programs rely on", () => {
         .join(" "),
     ]),
   );
-  expect(flagsOf).toMatchInlineSnapshot();
+  expect(flagsOf).toMatchInlineSnapshot(`
+    {
+      "check": "backend numeric seed set threads",
+      "coordinator": "host init-from join-timeout log-format max-workers min-workers numeric out port quiet resume seed set steps token token-file",
+      "doctor": "json",
+      "evaluate": "init-from json set threads",
+      "generate": "max-tokens prompt seed temperature threads top-k top-p",
+      "inspect": "json",
+      "run": "backend init-from log-format numeric out quiet resume seed set steps threads workers",
+      "worker": "backend cache listen log-format name numeric quiet threads token token-file",
+    }
+  `);
 });

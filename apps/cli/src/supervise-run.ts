@@ -48,7 +48,7 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     maxWorkers: options.maxWorkers,
     joinTimeoutMs: options.joinTimeoutMs,
     onMetrics: (metrics) => {
-      curve.train.push({ step: metrics.step, loss: metrics.loss });
+      if (metrics.loss !== null) curve.train.push({ step: metrics.step, loss: metrics.loss });
       view.step(metrics);
     },
     onEvent: (event) => {

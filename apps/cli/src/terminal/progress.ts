@@ -11,7 +11,8 @@ import { formatCount, formatDuration } from "./format.js";
 /** A line of metrics.jsonl, as far as a view reads it. */
 export interface StepMetrics {
   readonly step: number;
-  readonly loss: number;
+  /** null when a lost worker took its part along. */
+  readonly loss: number | null;
   readonly tokensPerSec?: number | undefined;
   readonly samplesPerSec?: number | undefined;
   readonly stepMs: number;
@@ -54,7 +55,7 @@ export function describeStep(metrics: StepMetrics, lastStep: number, msPerStep: 
   const workers = `${metrics.worldSize} worker${metrics.worldSize === 1 ? "" : "s"}`;
   return [
     `step ${String(metrics.step).padStart(String(lastStep).length)}/${lastStep}`,
-    `loss ${metrics.loss.toFixed(4)}`,
+    `loss ${metrics.loss === null ? "unknown" : metrics.loss.toFixed(4)}`,
     rate,
     `ETA ${eta}`,
     workers,
