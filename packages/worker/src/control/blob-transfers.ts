@@ -153,7 +153,7 @@ export class BlobTransfers {
     put.sent += chunk.byteLength;
     this.#options.send({
       name: "blobPut",
-      body: { sha256, offset: sent, byteLength: bytes.byteLength, bytes: chunk },
+      body: { sha256, offset: sent, byteLength: bytes.byteLength, bytes: chunk as Uint8Array<ArrayBuffer> },
     });
   }
 

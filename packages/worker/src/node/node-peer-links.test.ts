@@ -3,7 +3,7 @@ import { WebSocketTransport } from "@lockstep/collectives/node";
 import { plainVectorOps, realClock } from "@lockstep/collectives/testing";
 import type { FrameChannel, MessageBody } from "@lockstep/protocol";
 import { afterEach, expect, test } from "vitest";
-import { WebSocket, WebSocketServer } from "ws";
+import { WebSocketServer } from "ws";
 import { NodePeerLinks } from "./node-peer-links.js";
 
 const open: NodePeerLinks[] = [];
@@ -16,7 +16,7 @@ const ticketOf = (rank: number): string => String(rank).repeat(32);
 async function createMember(rank: number, options: { listens: boolean; relay?: FrameChannel }) {
   const transport = new WebSocketTransport({
     workerId: `w${rank}`,
-    sockets: { WebSocket, WebSocketServer },
+    sockets: { WebSocketServer },
     clock: realClock,
   });
   const listenUrls: string[] = [];
