@@ -44,8 +44,7 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
     .exitOverride()
     .showSuggestionAfterError(true)
     .showHelpAfterError("(run with --help for all flags)")
-    .helpCommand(false)
-    .action(() => program.help());
+    .helpCommand(false);
 
   const command = (usage: string, description: string) =>
     program
