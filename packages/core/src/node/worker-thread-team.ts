@@ -19,6 +19,8 @@ export interface WorkerThreadTeamOptions {
 
 /** Longest sleep of the caller before it looks again: no wake-up can be lost for longer. */
 const waitMs = 50;
+/** A piece of a launch takes milliseconds; a helper that is still at it after this many sleeps (a minute) is gone. */
+const maxWaits = 1_200;
 
 export class WorkerThreadTeam implements ThreadTeam {
   readonly numThreads: number;
@@ -110,12 +112,23 @@ export class WorkerThreadTeam implements ThreadTeam {
       if (Atomics.load(control, controlWords.numActive) === 0) return;
     }
     Atomics.store(control, controlWords.isCallerWaiting, 1);
-    for (;;) {
+    for (let waits = 0; ; ) {
       const numActive = Atomics.load(control, controlWords.numActive);
       if (numActive === 0) break;
-      Atomics.wait(control, controlWords.numActive, numActive, waitMs);
+      if (Atomics.wait(control, controlWords.numActive, numActive, waitMs) === "timed-out") waits += 1;
+      if (waits > maxWaits) throw this.#lost(numActive);
     }
     Atomics.store(control, controlWords.isCallerWaiting, 0);
+  }
+
+  #lost(numActive: number): BackendError {
+    this.dispose();
+    const waitedMs = maxWaits * waitMs;
+    return new BackendError(
+      `launch: ${numActive} of ${this.numThreads} threads did not finish within ${waitedMs} ms; helper threads must not be stopped ` +
+        "from outside. The result is not complete: start this process again.",
+      { numActive, numThreads: this.numThreads, waitedMs },
+    );
   }
 
   #assertNoFailure(): void {

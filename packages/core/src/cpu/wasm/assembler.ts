@@ -230,11 +230,10 @@ export class FunctionBuilder {
   }
 
   /** Locals and body as the code section wants them. */
-  encodeBody(): number[] {
+  encodeBody(): Uint8Array<ArrayBuffer> {
     const prologue = this.#prologue();
     const locals = this.#locals.flatMap((type) => [1, typeCode[type]]);
-    const body = [...leb(this.#locals.length), ...locals, ...prologue, ...this.#body, 0x0b];
-    return [...leb(body.length), ...body];
+    return sized(concatenate([leb(this.#locals.length), locals, prologue, this.#body, [0x0b]]));
   }
   encodeType(): number[] {
     return [
@@ -253,10 +252,21 @@ export interface MemoryLimits {
   readonly shared: boolean;
 }
 
-function section(id: number, content: readonly number[]): number[] {
-  const bytes = [id, ...leb(content.length)];
-  for (const byte of content) bytes.push(byte);
+/** Spreading and flattening arrays of this size would take longer than all the rest of making a module. */
+function concatenate(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
   return bytes;
+}
+function sized(content: Uint8Array): Uint8Array<ArrayBuffer> {
+  return concatenate([leb(content.length), content]);
+}
+function section(id: number, parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
+  return concatenate([[id], sized(concatenate(parts))]);
 }
 function text(value: string): number[] {
   return [...leb(value.length), ...Array.from(value, (c) => c.charCodeAt(0))];
@@ -264,22 +274,14 @@ function text(value: string): number[] {
 
 /** A module of the functions, each exported by its name, indices in the given order, on the imported memory `env.memory`. */
 export function assembleModule(functions: readonly FunctionBuilder[], limits: MemoryLimits): Uint8Array<ArrayBuffer> {
-  const flags = limits.shared ? 3 : 1;
-  const parts = [
+  const count = leb(functions.length);
+  const memory = [limits.shared ? 3 : 1, ...leb(limits.initialPages), ...leb(limits.maximumPages)];
+  return concatenate([
     [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    section(1, [...leb(functions.length), ...functions.flatMap((f) => f.encodeType())]),
-    section(2, [
-      1,
-      ...text("env"),
-      ...text("memory"),
-      2,
-      flags,
-      ...leb(limits.initialPages),
-      ...leb(limits.maximumPages),
-    ]),
-    section(3, [...leb(functions.length), ...functions.flatMap((_, index) => leb(index))]),
-    section(7, [...leb(functions.length), ...functions.flatMap((f, index) => [...text(f.name), 0, ...leb(index)])]),
-    section(10, [...leb(functions.length), ...functions.flatMap((f) => f.encodeBody())]),
-  ];
-  return new Uint8Array(parts.flat());
+    section(1, [count, ...functions.map((f) => f.encodeType())]),
+    section(2, [[1], text("env"), text("memory"), [2], memory]),
+    section(3, [count, ...functions.map((_, index) => leb(index))]),
+    section(7, [count, ...functions.map((f, index) => [...text(f.name), 0, ...leb(index)])]),
+    section(10, [count, ...functions.map((f) => f.encodeBody())]),
+  ]);
 }
