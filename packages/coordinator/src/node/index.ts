@@ -1,1 +1,17 @@
-export {};
+export type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
+export {
+  type CheckpointManifest,
+  checkpointName,
+  sha256OfFile,
+  verifyCheckpoint,
+  writeCheckpoint,
+} from "./checkpoint-folder.js";
+export { CoordinatorError } from "./coordinator-error.js";
+export {
+  type Coordinator,
+  type CoordinatorJob,
+  type CoordinatorLimits,
+  type CoordinatorOptions,
+  createCoordinator,
+} from "./create-coordinator.js";
+export type { Clock, ServerSocketConstructors } from "./server-sockets.js";

@@ -1,0 +1,165 @@
+/**
+ * @file Opaque blobs by sha256, on disk: what the job reads goes out in chunks, checkpoints come in. It never looks inside.
+ *
+ * Bounded: a blob has at most `maxBlobBytes`, what is coming in at most `maxIncomingBytes` together. An incoming blob is a `.part`
+ * file until its last chunk came and its sha256 was checked.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { MessageBody } from "@lockstep/protocol";
+import { CoordinatorError } from "./coordinator-error.js";
+
+type Handle = Awaited<ReturnType<typeof open>>;
+
+export interface BlobStoreOptions {
+  /** Folder for incoming blobs. */
+  readonly incomingDir: string;
+  /** Default 16 GiB. */
+  readonly maxBlobBytes?: number;
+  /** Default 64 GiB. */
+  readonly maxIncomingBytes?: number;
+}
+
+interface Stored {
+  readonly path: string;
+  readonly byteLength: number;
+}
+
+interface Incoming {
+  readonly path: string;
+  readonly byteLength: number;
+  readonly file: Handle;
+  readonly hash: Hash;
+  offset: number;
+}
+
+export class BlobStore {
+  readonly #incomingDir: string;
+  readonly #maxBlobBytes: number;
+  readonly #maxIncomingBytes: number;
+  readonly #stored = new Map<string, Stored>();
+  readonly #incoming = new Map<string, Incoming>();
+  readonly #readers = new Map<string, Promise<Handle>>();
+  #incomingBytes = 0;
+
+  constructor({ incomingDir, maxBlobBytes = 2 ** 34, maxIncomingBytes = 2 ** 36 }: BlobStoreOptions) {
+    this.#incomingDir = incomingDir;
+    this.#maxBlobBytes = maxBlobBytes;
+    this.#maxIncomingBytes = maxIncomingBytes;
+  }
+
+  /** Offers a file that lies on disk already. */
+  addFile(sha256: string, path: string, byteLength: number): void {
+    this.#stored.set(sha256, { path, byteLength });
+  }
+
+  /** Path of a complete blob. */
+  findPath(sha256: string): string | undefined {
+    return this.#stored.get(sha256)?.path;
+  }
+
+  /** @throws {CoordinatorError} E_BLOB_MISSING, E_BLOB_RANGE. */
+  async read({ sha256, offset, maxBytes }: MessageBody<"blobGet">): Promise<MessageBody<"blobChunk">> {
+    const blob = this.#stored.get(sha256);
+    if (blob === undefined) {
+      const text = `blob: ${sha256} is not here; it must be one that the welcome names.`;
+      throw new CoordinatorError("E_BLOB_MISSING", text, { sha256 });
+    }
+    if (offset > blob.byteLength) {
+      const text = `blob: ${sha256} was asked for at offset ${offset}; it has ${blob.byteLength} bytes.`;
+      throw new CoordinatorError("E_BLOB_RANGE", text, { sha256, offset, byteLength: blob.byteLength });
+    }
+    const bytes = new Uint8Array(Math.min(maxBytes, blob.byteLength - offset));
+    const file = await this.#reader(sha256, blob.path);
+    const { bytesRead } = await file.read(bytes, 0, bytes.byteLength, offset);
+    if (bytesRead !== bytes.byteLength) {
+      const text = `blob: ${blob.path} has ${offset + bytesRead} bytes now; it had ${blob.byteLength} when the run began. Start the run again.`;
+      throw new CoordinatorError("E_BLOB_CHANGED", text, { sha256, path: blob.path });
+    }
+    return { sha256, offset, byteLength: blob.byteLength, bytes };
+  }
+
+  /** @throws {CoordinatorError} E_BLOB_TOO_LARGE, E_BLOB_CHUNK, E_BLOB_HASH. */
+  async put(put: MessageBody<"blobPut">): Promise<MessageBody<"blobAck">> {
+    const { sha256, offset, byteLength, bytes } = put;
+    if (this.#stored.has(sha256)) return { sha256, nextOffset: byteLength, isComplete: true };
+    const blob = this.#incoming.get(sha256) ?? (await this.#begin(put));
+    // A writer that begins anew learns where to go on.
+    if (offset === 0 && blob.offset > 0) return { sha256, nextOffset: blob.offset, isComplete: false };
+    if (offset !== blob.offset || byteLength !== blob.byteLength || offset + bytes.byteLength > byteLength) {
+      const text = `blob: ${sha256} came with ${bytes.byteLength} bytes at offset ${offset} of ${byteLength}; next must be offset ${blob.offset} of ${blob.byteLength}.`;
+      throw new CoordinatorError("E_BLOB_CHUNK", text, { sha256, offset, expected: blob.offset });
+    }
+    blob.offset += bytes.byteLength;
+    blob.hash.update(bytes);
+    await blob.file.write(bytes, 0, bytes.byteLength, offset);
+    if (blob.offset < byteLength) return { sha256, nextOffset: blob.offset, isComplete: false };
+    await this.#complete(sha256, blob);
+    return { sha256, nextOffset: byteLength, isComplete: true };
+  }
+
+  /** Removes blobs that came in and are kept elsewhere now. What was offered by `addFile` stays. */
+  async release(sha256s: readonly string[]): Promise<void> {
+    for (const sha256 of sha256s) {
+      const blob = this.#stored.get(sha256);
+      if (blob?.path !== join(this.#incomingDir, sha256)) continue;
+      this.#stored.delete(sha256);
+      this.#incomingBytes -= blob.byteLength;
+      await rm(blob.path, { force: true });
+    }
+  }
+
+  async dispose(): Promise<void> {
+    for (const { file } of this.#incoming.values()) await file.close();
+    for (const reader of this.#readers.values()) await (await reader).close();
+    this.#incoming.clear();
+    this.#readers.clear();
+    await rm(this.#incomingDir, { recursive: true, force: true });
+  }
+
+  async #begin({ sha256, offset, byteLength }: MessageBody<"blobPut">): Promise<Incoming> {
+    const total = this.#incomingBytes + byteLength;
+    if (byteLength > this.#maxBlobBytes || total > this.#maxIncomingBytes) {
+      const text = `blob: ${sha256} has ${byteLength} bytes; one may have ${this.#maxBlobBytes} (maxBlobBytes), all that came in ${this.#maxIncomingBytes} (maxIncomingBytes).`;
+      throw new CoordinatorError("E_BLOB_TOO_LARGE", text, { sha256, byteLength });
+    }
+    if (offset !== 0) {
+      const text = `blob: ${sha256} begins at offset ${offset}; a new blob must begin at 0.`;
+      throw new CoordinatorError("E_BLOB_CHUNK", text, { sha256, offset, expected: 0 });
+    }
+    this.#incomingBytes = total;
+    await mkdir(this.#incomingDir, { recursive: true });
+    const path = join(this.#incomingDir, `${sha256}.part`);
+    const file = await open(path, "w");
+    const blob: Incoming = { path, byteLength, file, hash: createHash("sha256"), offset: 0 };
+    this.#incoming.set(sha256, blob);
+    return blob;
+  }
+
+  async #complete(sha256: string, blob: Incoming): Promise<void> {
+    this.#incoming.delete(sha256);
+    const found = blob.hash.digest("hex");
+    if (found !== sha256) {
+      await blob.file.close();
+      await rm(blob.path, { force: true });
+      this.#incomingBytes -= blob.byteLength;
+      const text = `blob: ${blob.byteLength} bytes came with sha256 ${found}; they must have ${sha256}. Send them again.`;
+      throw new CoordinatorError("E_BLOB_HASH", text, { expected: sha256, found });
+    }
+    await blob.file.sync();
+    await blob.file.close();
+    const path = join(this.#incomingDir, sha256);
+    await rename(blob.path, path);
+    this.#stored.set(sha256, { path, byteLength: blob.byteLength });
+  }
+
+  #reader(sha256: string, path: string): Promise<Handle> {
+    let reader = this.#readers.get(sha256);
+    if (reader === undefined) {
+      reader = open(path, "r");
+      this.#readers.set(sha256, reader);
+    }
+    return reader;
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * @file Executes what `decide` decides: sockets, files, timers. One event at a time; nothing is decided here.
+ */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { decide } from "../decide/decide.js";
+import type { CoordinatorEffect, CoordinatorEvent } from "../state/coordinator-events.js";
+import { type CoordinatorState, initialCoordinatorState, type StoredCheckpoint } from "../state/coordinator-state.js";
+import type { RunPlan } from "../state/run-plan.js";
+import type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
+import { BlobStore } from "./blob-store.js";
+import { writeCheckpoint } from "./checkpoint-folder.js";
+import { RelaySwitch } from "./relay-switch.js";
+import type { RunDirectory } from "./run-directory.js";
+import type { Clock, ServerSocketConstructors } from "./server-sockets.js";
+import { SocketServer } from "./socket-server.js";
+import { WorkerSocket } from "./worker-socket.js";
+
+/** After the last word: workers say goodbye and close. */
+const farewellMs = 1_500;
+const maxTimerMs = 2_000_000_000;
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+export interface ShellOptions {
+  readonly plan: RunPlan;
+  readonly directory: RunDirectory;
+  readonly host: string;
+  readonly port: number;
+  readonly token: string | undefined;
+  readonly sockets: ServerSocketConstructors;
+  readonly clock: Clock;
+  /** For the `time` of events. */
+  readonly wallClock: () => Date;
+  readonly helloTimeoutMs: number;
+  readonly onMetrics: (line: MetricsLine) => void;
+  readonly onEvent: (line: EventLine) => void;
+  readonly log: (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
+}
+
+export class CoordinatorShell {
+  readonly blobs: BlobStore;
+  readonly finished: Promise<RunSummary>;
+  readonly #options: ShellOptions;
+  readonly #server: SocketServer;
+  readonly #relay: RelaySwitch;
+  readonly #peers = new Map<string, WorkerSocket>();
+  readonly #queue: CoordinatorEvent[] = [];
+  #state: CoordinatorState;
+  #isDispatching = false;
+  #cancelTimer: () => void = () => {};
+  #resolveFinished: (summary: RunSummary) => void = () => {};
+  #onPeersGone: () => void = () => {};
+  #closed: Promise<void> | undefined;
+
+  constructor(options: ShellOptions) {
+    this.#options = options;
+    this.#state = initialCoordinatorState(options.plan, options.clock.nowMs());
+    this.finished = new Promise((resolve) => {
+      this.#resolveFinished = resolve;
+    });
+    this.blobs = new BlobStore({ incomingDir: join(options.directory.checkpointsDir, ".incoming") });
+    this.#relay = new RelaySwitch({
+      onViolation: (workerId, what) => options.log("warn", `relay: worker ${workerId} ${what}`),
+    });
+    this.#server = new SocketServer({
+      host: options.host,
+      port: options.port,
+      token: options.token,
+      sockets: options.sockets,
+      onControl: (socket, address) => this.#accept(socket, address),
+      acceptRelay: (isSame) => {
+        const member = this.#relay.findMember(isSame);
+        return member && ((socket) => this.#relay.attach(member, socket));
+      },
+      onRefused: (address, why) => options.log("warn", `${address} was refused: ${why}`),
+    });
+  }
+
+  async listen(): Promise<{ readonly url: string; readonly port: number }> {
+    const bound = await this.#server.listen();
+    this.#armTimer();
+    return bound;
+  }
+
+  dispatch(event: CoordinatorEvent): void {
+    this.#queue.push(event);
+    if (this.#isDispatching) return;
+    this.#isDispatching = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        const { state, effects } = decide(this.#state, next, this.#options.clock.nowMs());
+        this.#state = state;
+        for (const effect of effects) this.#execute(effect);
+      }
+    } finally {
+      this.#isDispatching = false;
+    }
+    this.#armTimer();
+  }
+
+  /** Ends everything, the run first if it still goes on. */
+  dispose(): Promise<void> {
+    if (this.#state.phase !== "stopped") this.dispatch({ kind: "abort", reason: "the coordinator was closed" });
+    return this.#close();
+  }
+
+  #accept(socket: ConstructorParameters<typeof WorkerSocket>[0]["socket"], address: string): void {
+    const { clock, plan, helloTimeoutMs, log } = this.#options;
+    new WorkerSocket({
+      socket,
+      address,
+      blobs: this.blobs,
+      clock,
+      helloTimeoutMs,
+      heartbeatTimeoutMs: plan.welcome.heartbeatTimeoutMs,
+      onHello: (peer, hello) => {
+        const { workerId } = hello;
+        if (this.#state.phase === "stopped") return "join: the run is over.";
+        if (this.#peers.has(workerId))
+          return `join: a worker with the id "${workerId}" is here already; an id must be unique. Start this one again.`;
+        this.#peers.set(workerId, peer);
+        this.dispatch({ kind: "joined", workerId, hello, ticket: randomBytes(16).toString("hex") });
+        return undefined;
+      },
+      onMessage: (workerId, message) => this.dispatch({ kind: "message", workerId, message }),
+      onClose: (workerId, reason) => {
+        this.#peers.delete(workerId);
+        this.dispatch({ kind: "left", workerId, reason });
+        if (this.#peers.size === 0) this.#onPeersGone();
+      },
+      onStranger: (from, why) => log("warn", `${from} never joined: ${why}`),
+    });
+  }
+
+  #execute(effect: CoordinatorEffect): void {
+    const { directory, onEvent, onMetrics, wallClock } = this.#options;
+    switch (effect.kind) {
+      case "send":
+        this.#peers.get(effect.to)?.send(effect.message);
+        return;
+      case "close":
+        this.#peers.get(effect.workerId)?.close(effect.reason);
+        return;
+      case "enterGeneration":
+        this.#relay.enterGeneration(effect.generation, effect.members);
+        return;
+      case "event": {
+        const line = { time: wallClock().toISOString(), ...effect.line };
+        this.#guard(() => directory.append("events.jsonl", line));
+        onEvent(line);
+        return;
+      }
+      case "metrics":
+        this.#guard(() => directory.append("metrics.jsonl", effect.line));
+        onMetrics(effect.line);
+        return;
+      case "writeCheckpoint":
+        void this.#writeCheckpoint(effect.checkpoint);
+        return;
+      case "finish":
+        void this.#finish(effect.summary);
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  /** A full disk must not end the run in the middle of a decision; it is told. */
+  #guard(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.#options.log("error", `run directory: a line could not be written: ${textOf(error)}`);
+    }
+  }
+
+  async #writeCheckpoint({ step, files, paramsSha256 }: StoredCheckpoint): Promise<void> {
+    try {
+      const sources = files.map((file) => {
+        const path = this.blobs.findPath(file.sha256);
+        if (path === undefined) throw new Error(`"${file.name}" (${file.sha256}) was announced and never sent`);
+        return { ...file, path };
+      });
+      await writeCheckpoint(this.#options.directory.checkpointsDir, { step, paramsSha256, files: sources });
+      await this.blobs.release(files.map(({ sha256 }) => sha256));
+      this.dispatch({ kind: "checkpointWritten", step });
+    } catch (error) {
+      this.dispatch({ kind: "checkpointWriteFailed", step, message: textOf(error) });
+    }
+  }
+
+  async #finish(summary: RunSummary): Promise<void> {
+    this.#guard(() => this.#options.directory.writeSummary(summary));
+    if (this.#peers.size > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#options.clock.schedule(farewellMs, resolve);
+        this.#onPeersGone = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    await this.#close();
+    this.#resolveFinished(summary);
+  }
+
+  #close(): Promise<void> {
+    this.#closed ??= (async () => {
+      this.#cancelTimer();
+      this.#relay.close();
+      for (const peer of this.#peers.values()) peer.terminate();
+      await this.#server.close();
+      await this.blobs.dispose();
+      this.#options.directory.dispose();
+    })();
+    return this.#closed;
+  }
+
+  #armTimer(): void {
+    this.#cancelTimer();
+    const { deadlineMs, phase } = this.#state;
+    if (phase === "stopped" || !Number.isFinite(deadlineMs)) return;
+    const delayMs = Math.min(maxTimerMs, Math.max(0, deadlineMs - this.#options.clock.nowMs()));
+    this.#cancelTimer = this.#options.clock.schedule(Math.ceil(delayMs), () => this.dispatch({ kind: "tick" }));
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,226 @@
+/** @file Makes a coordinator of a run directory that the command has prepared: job.mjs, files/, and maybe a checkpoint to resume. */
+import { randomBytes } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type JobFile, type MessageBody, maxBlobChunkBytes, type NamedBlob } from "@lockstep/protocol";
+import * as z from "zod";
+import { type CoordinatorTimeouts, defaultTimeouts, type RunPlan } from "../state/run-plan.js";
+import type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
+import type { BlobStore } from "./blob-store.js";
+import { removeUnfinished, verifyCheckpoint } from "./checkpoint-folder.js";
+import { CoordinatorError } from "./coordinator-error.js";
+import { CoordinatorShell, type LogLevel } from "./coordinator-shell.js";
+import { RunDirectory } from "./run-directory.js";
+import type { Clock, ServerSocketConstructors } from "./server-sockets.js";
+
+export interface CoordinatorJob {
+  readonly name: string;
+  /** The whole config; globalBatchSize, evalIntervalSteps and checkpointIntervalSteps are read here, the rest by workers. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  readonly numMicroBatches: number;
+  /** Of `<runDir>/job.mjs`. */
+  readonly jobSha256: string;
+  /** Each is `<runDir>/files/<sha256>`. */
+  readonly files: readonly {
+    readonly name: string;
+    readonly path: string;
+    readonly sha256: string;
+    readonly bytes: number;
+  }[];
+}
+
+export interface CoordinatorLimits {
+  /** Between a socket and its hello. Default 10 s. */
+  readonly helloTimeoutMs: number;
+  /** Default 1 s. */
+  readonly heartbeatIntervalMs: number;
+  /** Silence after which a worker is lost. Default 20 s. */
+  readonly heartbeatTimeoutMs: number;
+}
+
+export interface CoordinatorOptions {
+  readonly runDir: string;
+  readonly job: CoordinatorJob;
+  /** CPU class of the run. Default "strict". */
+  readonly numeric?: "strict" | "fused" | undefined;
+  /** Threads of each worker; without it each decides. */
+  readonly threads?: number;
+  readonly initFrom?: { readonly path: string; readonly sha256: string };
+  readonly resume?: { readonly checkpointDir: string; readonly step: number };
+  /** This invocation ends after committing this step. */
+  readonly stopAtStep: number;
+  readonly host: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  /** Required unless the host is loopback. */
+  readonly token?: string;
+  readonly minWorkers: number;
+  readonly maxWorkers: number;
+  readonly joinTimeoutMs: number;
+  /** A worker that cannot join ends the run ("fail", the default) or is sent away ("refuse"). */
+  readonly joinFailure?: "fail" | "refuse";
+  readonly versions: { readonly lockstep: string; readonly numerics: number };
+  readonly sockets: ServerSocketConstructors;
+  readonly clock: Clock;
+  readonly wallClock: () => Date;
+  readonly timeouts?: Partial<CoordinatorTimeouts>;
+  readonly limits?: Partial<CoordinatorLimits>;
+  readonly onMetrics?: (line: MetricsLine) => void;
+  readonly onEvent?: (line: EventLine) => void;
+  readonly log?: (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface Coordinator {
+  /** ws://host:port, without the token. */
+  readonly url: string;
+  readonly port: number;
+  /** Settles when the summary is written and every socket closed; never rejects. */
+  readonly finished: Promise<RunSummary>;
+  /** Finishes the current step, writes a checkpoint, stops. */
+  stop(reason: string): void;
+  /** Stops now. */
+  abort(reason: string): void;
+  dispose(): Promise<void>;
+}
+
+const configSchema = z.object({
+  globalBatchSize: z.int().min(1),
+  evalIntervalSteps: z.int().min(0).default(0),
+  checkpointIntervalSteps: z.int().min(0).default(0),
+});
+
+const defaultLimits: CoordinatorLimits = {
+  helloTimeoutMs: 10_000,
+  heartbeatIntervalMs: 1_000,
+  heartbeatTimeoutMs: 20_000,
+};
+
+/**
+ * Takes the run directory and listens. Nothing is trained before enough workers have joined.
+ *
+ * @throws {CoordinatorError} E_PORT_IN_USE, E_LISTEN, E_TOKEN_REQUIRED, E_RUN_IN_USE, E_CHECKPOINT, E_TOO_MANY_WORKERS.
+ */
+export async function createCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
+  const { runDir, job, minWorkers } = options;
+  if (minWorkers > job.numMicroBatches) {
+    const text = `coordinator: ${minWorkers} workers must join, and a step has ${job.numMicroBatches} micro-batches; each worker must have one. Lower --min-workers or microBatchSize.`;
+    throw new CoordinatorError("E_TOO_MANY_WORKERS", text, { minWorkers, numMicroBatches: job.numMicroBatches });
+  }
+  const limits = { ...defaultLimits, ...options.limits };
+  const resume = await readResume(options);
+  const jobBytes = (await stat(join(runDir, "job.mjs"))).size;
+  const initFrom = options.initFrom && {
+    sha256: options.initFrom.sha256,
+    byteLength: (await stat(options.initFrom.path)).size,
+  };
+  const plan = planOf(options, limits, { jobBytes, initFrom: initFrom ?? null, resume });
+  const directory = new RunDirectory({
+    dir: runDir,
+    resumeStep: options.resume?.step,
+    processId: process.pid,
+    isAlive: isProcessAlive,
+  });
+  try {
+    await removeUnfinished(directory.checkpointsDir);
+    const shell = new CoordinatorShell({
+      plan,
+      directory,
+      host: options.host,
+      port: options.port,
+      token: options.token,
+      sockets: options.sockets,
+      clock: options.clock,
+      wallClock: options.wallClock,
+      helloTimeoutMs: limits.helloTimeoutMs,
+      onMetrics: options.onMetrics ?? (() => {}),
+      onEvent: options.onEvent ?? (() => {}),
+      log: options.log ?? (() => {}),
+    });
+    offerBlobs(shell.blobs, options, plan.welcome);
+    const { url, port } = await shell.listen();
+    return {
+      url,
+      port,
+      finished: shell.finished,
+      stop: (reason) => shell.dispatch({ kind: "stop", reason }),
+      abort: (reason) => shell.dispatch({ kind: "abort", reason }),
+      dispose: () => shell.dispose(),
+    };
+  } catch (error) {
+    directory.dispose();
+    throw error;
+  }
+}
+
+type Welcome = RunPlan["welcome"];
+
+async function readResume({ resume }: CoordinatorOptions): Promise<MessageBody<"welcome">["resume"]> {
+  if (resume === undefined) return null;
+  const manifest = await verifyCheckpoint(resume.checkpointDir);
+  if (manifest.step !== resume.step) {
+    const text = `checkpoint: ${resume.checkpointDir} holds step ${manifest.step}; it must hold step ${resume.step}. Do not rename checkpoints.`;
+    throw new CoordinatorError("E_CHECKPOINT", text, { step: manifest.step, expected: resume.step });
+  }
+  return { step: manifest.step, files: manifest.files satisfies NamedBlob[] };
+}
+
+function planOf(
+  options: CoordinatorOptions,
+  limits: CoordinatorLimits,
+  blobs: { readonly jobBytes: number; readonly initFrom: Welcome["initFrom"]; readonly resume: Welcome["resume"] },
+): RunPlan {
+  const { job } = options;
+  const config = configSchema.parse(job.config);
+  const files = job.files.map(
+    ({ name, path, sha256, bytes }): JobFile => ({ logicalName: name, path, sha256, byteLength: bytes }),
+  );
+  return {
+    lockstepVersion: options.versions.lockstep,
+    numericsVersion: options.versions.numerics,
+    numMicroBatches: job.numMicroBatches,
+    samplesPerStep: config.globalBatchSize,
+    startStep: options.resume?.step ?? 0,
+    stopStep: options.stopAtStep,
+    evalIntervalSteps: config.evalIntervalSteps,
+    checkpointIntervalSteps: config.checkpointIntervalSteps,
+    minWorkers: options.minWorkers,
+    maxWorkers: options.maxWorkers,
+    joinFailure: options.joinFailure ?? "fail",
+    timeouts: { ...defaultTimeouts, ...options.timeouts, joinMs: options.joinTimeoutMs },
+    welcome: {
+      runId: randomBytes(8).toString("hex"),
+      jobName: job.name,
+      jobBundle: { sha256: job.jobSha256, byteLength: blobs.jobBytes },
+      configJson: JSON.stringify(job.config),
+      files,
+      seed: job.seed,
+      numeric: options.numeric ?? "strict",
+      threads: options.threads ?? null,
+      initFrom: blobs.initFrom,
+      resume: blobs.resume,
+      stopStep: options.stopAtStep,
+      heartbeatIntervalMs: limits.heartbeatIntervalMs,
+      heartbeatTimeoutMs: limits.heartbeatTimeoutMs,
+      maxChunkBytes: maxBlobChunkBytes,
+    },
+  };
+}
+
+function offerBlobs(blobs: BlobStore, { runDir, resume, initFrom }: CoordinatorOptions, welcome: Welcome): void {
+  blobs.addFile(welcome.jobBundle.sha256, join(runDir, "job.mjs"), welcome.jobBundle.byteLength);
+  for (const { sha256, byteLength } of welcome.files) blobs.addFile(sha256, join(runDir, "files", sha256), byteLength);
+  if (initFrom !== undefined && welcome.initFrom !== null)
+    blobs.addFile(initFrom.sha256, initFrom.path, welcome.initFrom.byteLength);
+  for (const { name, sha256, byteLength } of welcome.resume?.files ?? [])
+    blobs.addFile(sha256, join(resume!.checkpointDir, name), byteLength);
+}
+
+function isProcessAlive(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}

@@ -1,0 +1,42 @@
+/** @file What can happen to the coordinator, and what it can want done. The shell in src/node turns sockets and files into these. */
+import type { CoordinatorMessage, Member, MessageBody, WorkerMessage } from "@lockstep/protocol";
+import type { CoordinatorState, StoredCheckpoint } from "./coordinator-state.js";
+import type { EventLine, MetricsLine, RunSummary } from "./run-summary.js";
+
+export type CoordinatorEvent =
+  /** An authenticated worker said hello. The ticket is fresh randomness. */
+  | {
+      readonly kind: "joined";
+      readonly workerId: string;
+      readonly hello: MessageBody<"hello">;
+      readonly ticket: string;
+    }
+  | { readonly kind: "message"; readonly workerId: string; readonly message: WorkerMessage }
+  /** Its socket is gone. */
+  | { readonly kind: "left"; readonly workerId: string; readonly reason: string }
+  | { readonly kind: "checkpointWritten"; readonly step: number }
+  | { readonly kind: "checkpointWriteFailed"; readonly step: number; readonly message: string }
+  /** Stop after the current step. */
+  | { readonly kind: "stop"; readonly reason: string }
+  /** Stop now. */
+  | { readonly kind: "abort"; readonly reason: string }
+  /** The deadline may have passed. */
+  | { readonly kind: "tick" };
+
+export type CoordinatorEffect =
+  | { readonly kind: "send"; readonly to: string; readonly message: CoordinatorMessage }
+  /** Close its socket after what was sent. */
+  | { readonly kind: "close"; readonly workerId: string; readonly reason: string }
+  /** Whom the relay may forward for. */
+  | { readonly kind: "enterGeneration"; readonly generation: number; readonly members: readonly Member[] }
+  | { readonly kind: "event"; readonly line: EventLine }
+  | { readonly kind: "metrics"; readonly line: MetricsLine }
+  | { readonly kind: "writeCheckpoint"; readonly checkpoint: StoredCheckpoint }
+  | { readonly kind: "finish"; readonly summary: RunSummary };
+
+export interface CoordinatorDecision {
+  readonly state: CoordinatorState;
+  readonly effects: readonly CoordinatorEffect[];
+  /** Why, in words; "" when nothing was decided. */
+  readonly reason: string;
+}
