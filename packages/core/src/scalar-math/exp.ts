@@ -10,7 +10,9 @@ const overflow = 709.782712893384;
 const underflow = -745.1332191019411;
 export const ln2High = 0.6931471803691238;
 export const ln2Low = 1.9082149292705877e-10;
+// biome-ignore lint/suspicious/noApproximativeNumericConstant: the standard gives the host's constants only approximately
 const inverseLn2 = 1.4426950408889634;
+// biome-ignore lint/suspicious/noApproximativeNumericConstant: the standard gives the host's constants only approximately
 const e = 2.718281828459045;
 const halfLn2 = 0.34657359027997264;
 

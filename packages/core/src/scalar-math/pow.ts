@@ -18,6 +18,7 @@ const p2 = -0.0027777777777015593;
 const p3 = 0.00006613756321437934;
 const p4 = -0.0000016533902205465252;
 const p5 = 4.1381367970572385e-8;
+// biome-ignore lint/suspicious/noApproximativeNumericConstant: the standard gives the host's constants only approximately
 const ln2 = 0.6931471805599453;
 const ln2High = 0.6931471824645996;
 const ln2Low = -1.904654299957768e-9;

@@ -1,6 +1,7 @@
 import { cos } from "../scalar-math/trig.js";
 import { assertRate, assertSteps, progress, type Ramp, type Schedule } from "./schedule.js";
 
+// biome-ignore lint/suspicious/noApproximativeNumericConstant: the standard gives the host's constants only approximately
 const pi = 3.141592653589793;
 
 /**
