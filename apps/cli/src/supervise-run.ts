@@ -3,13 +3,17 @@
  * Ctrl-C into a stop, prints the end.
  */
 import { createCoordinator, type RunSummary } from "@lockstep/coordinator/node";
+import { numericsVersion } from "@lockstep/core";
+import { WebSocketServer } from "ws";
 import { type ExitStatus, exitStatus } from "./exit-status.js";
 import type { LogFlags } from "./flags/common-flags.js";
 import { onInterrupt } from "./interrupt.js";
 import type { PlannedRun } from "./plan-run.js";
+import { systemClock } from "./system-clock.js";
 import { formatBytes, formatCount, formatDuration } from "./terminal/format.js";
 import { type CurvePoint, drawLossCurve } from "./terminal/loss-curve.js";
 import { createProgressView, type ProgressView } from "./terminal/progress.js";
+import { version } from "./version.js";
 
 export interface SuperviseOptions extends LogFlags {
   readonly host: string;
@@ -18,6 +22,8 @@ export interface SuperviseOptions extends LogFlags {
   readonly minWorkers: number;
   readonly maxWorkers: number;
   readonly joinTimeoutMs: number;
+  /** A worker that cannot join ends the run, or is sent away. */
+  readonly joinFailure: "fail" | "refuse";
   /** Called when the coordinator listens; what it returns is stopped at the end. */
   readonly onListening: (
     url: string,
@@ -47,6 +53,11 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     minWorkers: options.minWorkers,
     maxWorkers: options.maxWorkers,
     joinTimeoutMs: options.joinTimeoutMs,
+    joinFailure: options.joinFailure,
+    versions: { lockstep: version, numerics: numericsVersion },
+    sockets: { WebSocketServer },
+    clock: systemClock,
+    wallClock: () => new Date(),
     onMetrics: (metrics) => {
       if (metrics.loss !== null) curve.train.push({ step: metrics.step, loss: metrics.loss });
       view.step(metrics);

@@ -42,6 +42,7 @@ export async function coordinator(jobPath: string, flags: CoordinatorFlags): Pro
     token,
     maxWorkers,
     joinTimeoutMs: flags.joinTimeout * 1000,
+    joinFailure: "refuse",
     onListening: async (url, view) => {
       announce(url, {
         token,

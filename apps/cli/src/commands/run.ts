@@ -39,6 +39,7 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
     minWorkers: workers,
     maxWorkers: workers,
     joinTimeoutMs: localJoinTimeoutMs,
+    joinFailure: "fail",
     onListening: async (url, view) =>
       startLocalWorkers({
         url,
