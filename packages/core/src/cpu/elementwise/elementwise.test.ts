@@ -205,4 +205,24 @@ describe("element-wise programs", () => {
       expect(worst).toBeLessThan(1.5e-6);
     }
   });
+
+  test("refuses a program with more inputs than a kernel takes, by name", () => {
+    const inputs = Array.from({ length: 31 }, (_, i) => E.input(i));
+    const program = elementwiseProgram(
+      "wide",
+      inputs.map(() => "f32" as const),
+      [inputs.reduce((sum, e) => E.add(sum, e))],
+    );
+    const view = viewOf(backend, [4]);
+    expect(() =>
+      backend.elementwise(
+        program,
+        inputs.map(() => view),
+        [],
+        [view],
+      ),
+    ).toThrowError(
+      expect.objectContaining({ code: "E_BACKEND", fields: { program: "wide", numInputs: 31, numWords: 67 } }),
+    );
+  });
 });

@@ -5,6 +5,7 @@
  * input. Stores never pass the end of a row.
  * Args: rowLength, itemsPerRow, then address and row stride in bytes of each input and output; then the scalars, f32.
  */
+import { BackendError } from "../../errors.js";
 import type { Expr } from "../../expr/expr.js";
 import { type ElementwiseProgram, linearize } from "../../expr/program.js";
 import type { FunctionDefinition } from "../kernel.js";
@@ -14,6 +15,9 @@ import { costOf, emitNode } from "./lane-code.js";
 
 export const itemElements = 4_096;
 
+/** Which inputs are single values is kept in the bits of a mask. */
+const maxInputs = 30;
+
 export const programKernelName = "elementwise";
 
 /** Work of an element, in units of one addition. */
@@ -21,8 +25,20 @@ export function costOfProgram(program: ElementwiseProgram): number {
   return linearize(program.outputs).nodes.reduce((sum, e) => sum + costOf(e), 0);
 }
 
-/** `isSplat[i]`: input i has stride 0 within a row. */
+/**
+ * `isSplat[i]`: input i has stride 0 within a row.
+ *
+ * @throws {BackendError} E_BACKEND when inputs, outputs and scalars do not fit the args block.
+ */
 export function programKernel(program: ElementwiseProgram, isSplat: readonly boolean[]): FunctionDefinition {
+  const numWords = 3 + 2 * (program.inputs.length + program.outputs.length) + program.numScalars;
+  if (4 * numWords > argsBytes || program.inputs.length > maxInputs) {
+    throw new BackendError(
+      `elementwise: program "${program.name}" has ${program.inputs.length} inputs and ${numWords} words of arguments; at most ` +
+        `${maxInputs} and ${argsBytes / 4} fit. Split it in two.`,
+      { program: program.name, numInputs: program.inputs.length, numWords },
+    );
+  }
   return {
     name: programKernelName,
     build() {
