@@ -8,6 +8,7 @@ import type { TreeRange } from "../tree/tree-shape.js";
 import type { GradientExchangeOptions } from "./exchange-options.js";
 import { bucketsOf } from "./exchange-plan.js";
 import { GradientExchange } from "./gradient-exchange.js";
+import { createVectorPool } from "./vector-ops.js";
 
 const LENGTH = 1_000;
 const NODES: readonly (readonly TreeRange[])[] = [[{ lo: 0, hi: 2 }], [{ lo: 2, hi: 3 }], [{ lo: 3, hi: 4 }]];
@@ -180,6 +181,30 @@ describe("a gradient exchange among others", () => {
     await network.clock.runUntil(Promise.all(second.map(({ done }) => done)));
     for (const destination of destinations) expect(new Set(destination)).toEqual(new Set([1])); // (1 + (2 + 3)) / 6
     await network.clock.runTo(network.clock.nowMs() + 100);
+  });
+
+  test("an attempt given up at any moment writes nothing into the memory of the next one", async () => {
+    let numStale = 0;
+    for (let seed = 0; seed < 200; seed++) {
+      const { network, groups } = simulate({ seed });
+      const destinations = groups.map(() => new Float32Array(LENGTH));
+      const pools = groups.map(() => createVectorPool()); // as a worker has one
+      const run = (attempt: number, value?: number) =>
+        groups.map((group, rank) => {
+          const exchange = begin(group, { attempt, destination: destinations[rank]!, pool: pools[rank]! });
+          provideAll(exchange, rank, value === undefined ? {} : { value });
+          return exchange;
+        });
+      const first = run(1, 1e9);
+      await network.clock.runTo(seed / 40);
+      for (const exchange of first) exchange.abort("a new attempt");
+      const second = run(2);
+      await network.clock.runUntil(Promise.all(second.map(({ done }) => done)));
+      await network.clock.runTo(network.clock.nowMs() + 50);
+      for (const destination of destinations) expect(new Set(destination)).toEqual(new Set([1]));
+      for (const { router } of groups) numStale += router.counters().numStale;
+    }
+    expect(numStale).toBeGreaterThan(200); // frames of the first attempts did arrive late
   });
 
   test("frames of a generation that is over are dropped and counted", async () => {

@@ -14,6 +14,8 @@ interface MutableCounters {
 interface SimPeer {
   readonly out: SimLink;
   readonly counters: MutableCounters;
+  /** Frames that arrived and are not delivered whole. */
+  readonly landing: Uint8Array[];
   /** The other side's link to this one: what `pause` holds back. */
   incoming: SimLink | undefined;
   isPaused: boolean;
@@ -42,7 +44,7 @@ export class SimTransport implements Transport {
     });
     const counters = { bytesSent: 0, bytesReceived: 0, framesSent: 0, framesReceived: 0 };
     const back = other.links.get(this.workerId);
-    this.links.set(other.workerId, { out, counters, incoming: back?.out, isPaused: false });
+    this.links.set(other.workerId, { out, counters, landing: [], incoming: back?.out, isPaused: false });
     if (back !== undefined) back.incoming = out;
   }
 
@@ -115,13 +117,42 @@ export class SimTransport implements Transport {
   }
 
   private receive(peerId: string, bytes: Uint8Array): void {
-    if (this.isDisposed) return;
-    const counters = this.links.get(peerId)?.counters;
-    if (counters === undefined) return;
-    counters.framesReceived++;
-    counters.bytesReceived += bytes.byteLength;
-    const frame = { header: decodeBulkHeader(bytes), payload: bytes.subarray(BULK_HEADER_BYTES) };
-    this.tell((listener) => listener.onFrame(peerId, frame));
+    const peer = this.links.get(peerId);
+    if (this.isDisposed || peer === undefined) return;
+    peer.landing.push(bytes);
+    if (peer.landing.length === 1) this.land(peerId, peer);
+  }
+
+  /**
+   * Begins the first frame that has arrived. Half of the payloads come in two parts, as from a socket: the memory that
+   * the listener lends is written now and a little later, if it is still wanted then.
+   */
+  private land(peerId: string, peer: SimPeer): void {
+    const bytes = peer.landing[0];
+    if (bytes === undefined || this.links.get(peerId) !== peer) return;
+    const header = decodeBulkHeader(bytes);
+    const payload = bytes.subarray(BULK_HEADER_BYTES);
+    const isSlow = payload.length > 0 && this.network.random.next() < 0.5;
+    const landing = isSlow ? this.listener?.place?.(peerId, header) : undefined;
+    const finish = (frame: BulkFrame | undefined): void => {
+      if (this.links.get(peerId) !== peer) return;
+      peer.landing.shift();
+      peer.counters.framesReceived++;
+      peer.counters.bytesReceived += bytes.byteLength;
+      if (frame !== undefined) this.tell((listener) => listener.onFrame(peerId, frame));
+      this.land(peerId, peer);
+    };
+    if (landing === undefined) {
+      finish({ header, payload });
+      return;
+    }
+    const half = payload.length >> 1;
+    landing.memory.set(payload.subarray(0, half));
+    this.network.clock.schedule(this.network.random.next() * this.network.options.delayMs[1], () => {
+      const isWanted = landing.isWanted();
+      if (isWanted) landing.memory.set(payload.subarray(half), half);
+      finish(isWanted ? { header, payload: landing.memory } : undefined);
+    });
   }
 
   private tell(what: (listener: TransportListener) => void): void {
