@@ -34,6 +34,8 @@ export interface NodeWorkerOptions {
   readonly name?: string;
   /** "host:port" to listen on, "none" not to; default a free port of the address by which the coordinator was reached. */
   readonly listen?: string;
+  /** The only class to offer; default every one that this machine can compute in. */
+  readonly numeric?: "strict" | "fused";
   /** Threads that compute. Default: what the coordinator says, else all cores. */
   readonly threads?: number;
   readonly log: Log;
@@ -103,7 +105,9 @@ async function createHello(
     lockstepVersion: options.lockstepVersion,
     workerId: own.workerId,
     name: options.name ?? hostname(),
-    numericClasses: [...availableNumericClasses()],
+    numericClasses: availableNumericClasses().filter(
+      (name) => options.numeric === undefined || name === options.numeric,
+    ),
     threads: options.threads ?? availableParallelism(),
     listenUrls,
     canDial: true,
