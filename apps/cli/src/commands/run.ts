@@ -1,5 +1,6 @@
 /** @file `lockstep run JOB`: everything on this machine, a coordinator on loopback and N worker processes. */
-import { availableParallelism, networkInterfaces } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ExitStatus, UsageError } from "../exit-status.js";
 import type { ComputeFlags, JobFlags, LogFlags } from "../flags/common-flags.js";
@@ -31,28 +32,33 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
     );
   }
   const token = createToken();
-  return superviseRun(plan, {
-    ...flags,
-    host: "127.0.0.1",
-    port: 0,
-    token,
-    minWorkers: workers,
-    maxWorkers: workers,
-    joinTimeoutMs: localJoinTimeoutMs,
-    joinFailure: "fail",
-    onListening: async (url, view) =>
-      startLocalWorkers({
-        url,
-        token,
-        workers,
-        threads: flags.threads ?? Math.max(1, Math.floor(availableParallelism() / workers)),
-        numeric: plan.numeric,
-        cacheDir: join(plan.runDir, "files"),
-        onCrash: (name, status, stderr) =>
-          view.warn(`worker "${name}" ended with ${status}${stderr === "" ? "" : `: ${stderr}`}`),
-      }),
-    farewell: () => joinAdvice(jobPath),
-  });
+  const cacheDir = mkdtempSync(join(tmpdir(), "lockstep-run-"));
+  try {
+    return await superviseRun(plan, {
+      ...flags,
+      host: "127.0.0.1",
+      port: 0,
+      token,
+      minWorkers: workers,
+      maxWorkers: workers,
+      joinTimeoutMs: localJoinTimeoutMs,
+      joinFailure: "fail",
+      onListening: async (url, view) =>
+        startLocalWorkers({
+          url,
+          token,
+          workers,
+          threads: flags.threads ?? Math.max(1, Math.floor(availableParallelism() / workers)),
+          numeric: plan.numeric,
+          cacheDir,
+          onCrash: (name, status, stderr) =>
+            view.warn(`worker "${name}" ended with ${status}${stderr === "" ? "" : `: ${stderr}`}`),
+        }),
+      farewell: () => joinAdvice(jobPath),
+    });
+  } finally {
+    rmSync(cacheDir, { recursive: true, force: true });
+  }
 }
 
 /** How the same job would have been trained with another machine. */
