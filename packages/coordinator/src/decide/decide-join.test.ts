@@ -1,0 +1,156 @@
+import { expect, test } from "vitest";
+import { hashB, ScriptedRun } from "./scripted-run.testkit.js";
+
+test("the run begins when everyone who joined is ready and there are enough", () => {
+  const run = new ScriptedRun({ minWorkers: 2, maxWorkers: 4 });
+  run.join("w0");
+  run.ready("w0");
+  expect(run.state.phase).toBe("rendezvous");
+  expect(run.last("w0", "notice")!.message).toBe("1 of at least 2 workers ready; waiting for 1 more to join");
+  run.join("w1");
+  run.join("w2");
+  run.ready("w1");
+  expect(run.state.phase).toBe("rendezvous");
+  run.ready("w2");
+  expect(run.state.members).toEqual(["w0", "w1", "w2"]);
+});
+
+test("workers beyond the limit wait as spares, and move up when one before them leaves", () => {
+  const run = new ScriptedRun({ minWorkers: 2, maxWorkers: 2, joinFailure: "refuse" });
+  run.join("w0");
+  run.join("w1");
+  run.join("w2");
+  expect(run.last("w2", "welcome")).toBeUndefined();
+  expect(run.last("w2", "notice")!.code).toBe("SPARE");
+  run.leave("w0");
+  expect(run.last("w2", "welcome")!.workerId).toBe("w2");
+  run.ready("w1");
+  run.ready("w2");
+  expect(run.state.members).toEqual(["w1", "w2"]);
+});
+
+test("there are never more members than micro-batches", () => {
+  const run = new ScriptedRun({ numMicroBatches: 2, minWorkers: 1, maxWorkers: 8 });
+  for (const id of ["w0", "w1", "w2"]) run.join(id);
+  run.ready("w0");
+  run.ready("w1");
+  expect(run.state.members).toEqual(["w0", "w1"]);
+  expect(run.state.workers.get("w2")!.status).toBe("spare");
+});
+
+test("too few workers within the join timeout end the run with its own code", () => {
+  const run = new ScriptedRun();
+  run.join("w0");
+  run.tick(299_999);
+  expect(run.summary).toBeUndefined();
+  run.tick(300_000);
+  expect(run.summary).toMatchObject({ status: "failed", steps: 0, error: { code: "E_JOIN_TIMEOUT" } });
+  expect(run.summary!.error!.message).toContain("1 of 2 workers joined within 300000 ms");
+});
+
+test("at the join deadline those who are ready begin, if they are enough", () => {
+  const run = new ScriptedRun({ minWorkers: 1, maxWorkers: 3, joinFailure: "refuse" });
+  run.join("w0");
+  run.join("w1");
+  run.ready("w0");
+  expect(run.state.phase).toBe("rendezvous");
+  run.tick(300_000);
+  expect(run.state.members).toEqual(["w0"]);
+  expect(run.state.workers.get("w1")!.status).toBe("spare");
+});
+
+test("workers that joined in time may take longer than the join timeout to prepare, but not for ever", () => {
+  const run = new ScriptedRun();
+  run.join("w0");
+  run.join("w1");
+  run.ready("w0");
+  run.tick(300_000);
+  expect(run.summary).toBeUndefined();
+  run.tick(600_000);
+  expect(run.summary!.error!.code).toBe("E_PREPARE_TIMEOUT");
+  expect(run.summary!.error!.message).toContain('worker "w1"');
+});
+
+test.each([
+  [{ protocolVersion: 2 }, "E_PROTOCOL_VERSION"],
+  [{ numericsVersion: 2 }, "E_NUMERICS_VERSION"],
+  [{ lockstepVersion: "0.0.9" }, "E_LOCKSTEP_VERSION"],
+  [{ numericClasses: ["fused"] }, "E_NUMERIC_CLASS"],
+])("a hello with %o is refused with %s", (change, code) => {
+  const run = new ScriptedRun({ joinFailure: "refuse" });
+  run.join("w0", change);
+  expect(run.last("w0", "refused")!.code).toBe(code);
+  expect(run.closed).toEqual(["w0"]);
+  expect(run.state.workers.size).toBe(0);
+  expect(run.summary).toBeUndefined();
+});
+
+test("where all workers are needed, a refused one ends the run with the same words", () => {
+  const run = new ScriptedRun({ joinFailure: "fail" });
+  run.join("w0", { protocolVersion: 2 });
+  expect(run.summary!.error!.code).toBe("E_PROTOCOL_VERSION");
+});
+
+test("another probe hash in one class refuses the worker and names the first tensor that differs", () => {
+  const run = new ScriptedRun({ joinFailure: "refuse", minWorkers: 2 });
+  run.join("w0");
+  run.join("w1");
+  run.ready("w0");
+  run.ready("w1", {
+    probe: {
+      hash: hashB,
+      tensors: [
+        { name: "w", hash: "a".repeat(32) },
+        { name: "b", hash: hashB },
+      ],
+    },
+  });
+  expect(run.last("w1", "refused")).toMatchObject({ code: "E_PROBE" });
+  expect(run.last("w1", "refused")!.message).toContain('the first tensor that differs is "b"');
+});
+
+test.each([
+  [{ layout: { hash: hashB, gradientFloats: 11, numTensors: 2 } }, "E_LAYOUT"],
+  [{ grid: { numMicroBatches: 4, numEvalMicroBatches: 9, samplesPerStep: 32 } }, "E_GRID"],
+  [{ grid: { numMicroBatches: 8, numEvalMicroBatches: 3, samplesPerStep: 32 } }, "E_GRID"],
+  [{ state: { step: 0, stateHash: hashB } }, "E_INITIAL_STATE"],
+  [{ numericClass: "fused" }, "E_NUMERIC_CLASS"],
+])("a worker that is ready with %o is refused with %s", (change, code) => {
+  const run = new ScriptedRun({ joinFailure: "refuse" });
+  run.join("w0");
+  run.join("w1");
+  run.ready("w0");
+  run.ready("w1", change);
+  expect(run.last("w1", "refused")!.code).toBe(code);
+  expect(run.state.phase).toBe("rendezvous");
+});
+
+test("a job that fails to load ends a run that needs this worker, and only refuses it elsewhere", () => {
+  const body = {
+    phase: "load",
+    code: "E_JOB",
+    message: "job: data() threw",
+    step: null,
+    tensor: null,
+    isStateIntact: false,
+  } as const;
+  const strict = new ScriptedRun({ joinFailure: "fail" });
+  strict.join("w0");
+  strict.say("w0", { name: "workerError", body });
+  expect(strict.summary!.error).toMatchObject({ code: "E_JOB" });
+  const open = new ScriptedRun({ joinFailure: "refuse" });
+  open.join("w0");
+  open.say("w0", { name: "workerError", body });
+  expect(open.summary).toBeUndefined();
+  expect(open.last("w0", "refused")!.message).toContain("data() threw");
+});
+
+test("one that comes after the start waits as a spare and is stopped with the others", () => {
+  const run = new ScriptedRun({ stopStep: 1 });
+  run.start("w0", "w1");
+  run.join("late");
+  expect(run.last("late", "notice")!.message).toContain("the run has begun");
+  run.step();
+  run.follow();
+  expect(run.last("late", "stop")!.status).toBe("completed");
+});

@@ -1,0 +1,234 @@
+/** @file A run by hand for tests of `decide`: says what workers say, keeps what the coordinator wants, on a clock that tests move. */
+import { type CoordinatorMessage, type MessageBody, PROTOCOL_VERSION, type WorkerMessage } from "@lockstep/protocol";
+import type { CoordinatorEffect, CoordinatorEvent } from "../state/coordinator-events.js";
+import { type CoordinatorState, initialCoordinatorState } from "../state/coordinator-state.js";
+import { defaultTimeouts, type RunPlan } from "../state/run-plan.js";
+import type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
+import { decide } from "./decide.js";
+
+export const hashA = "a".repeat(32);
+export const hashB = "b".repeat(32);
+const sha = "c".repeat(64);
+
+export function planWith(change: Partial<RunPlan> = {}): RunPlan {
+  return {
+    lockstepVersion: "0.1.0",
+    numericsVersion: 1,
+    numMicroBatches: 4,
+    samplesPerStep: 32,
+    startStep: 0,
+    stopStep: 3,
+    evalIntervalSteps: 0,
+    checkpointIntervalSteps: 0,
+    minWorkers: 2,
+    maxWorkers: 2,
+    joinFailure: "fail",
+    timeouts: defaultTimeouts,
+    welcome: {
+      runId: "run",
+      jobName: "job",
+      jobBundle: { sha256: sha, byteLength: 1 },
+      configJson: "{}",
+      files: [],
+      seed: 7,
+      numeric: "strict",
+      threads: null,
+      initFrom: null,
+      resume: null,
+      stopStep: 3,
+      heartbeatIntervalMs: 1_000,
+      heartbeatTimeoutMs: 20_000,
+      maxChunkBytes: 1_048_576,
+    },
+    ...change,
+  };
+}
+
+export class ScriptedRun {
+  state: CoordinatorState;
+  nowMs = 0;
+  readonly sent: { readonly to: string; readonly message: CoordinatorMessage }[] = [];
+  readonly events: EventLine[] = [];
+  readonly metrics: MetricsLine[] = [];
+  readonly writes: number[] = [];
+  readonly closed: string[] = [];
+  summary: RunSummary | undefined;
+  #tickets = 0;
+
+  constructor(plan: Partial<RunPlan> = {}) {
+    this.state = initialCoordinatorState(planWith(plan), 0);
+  }
+
+  event(event: CoordinatorEvent): void {
+    const { state, effects } = decide(this.state, event, this.nowMs);
+    this.state = state;
+    for (const effect of effects) this.#keep(effect);
+  }
+
+  say(workerId: string, message: WorkerMessage): void {
+    this.event({ kind: "message", workerId, message });
+  }
+
+  tick(toMs: number): void {
+    this.nowMs = toMs;
+    this.event({ kind: "tick" });
+  }
+
+  join(workerId: string, change: Partial<MessageBody<"hello">> = {}): void {
+    const hello: MessageBody<"hello"> = {
+      protocolVersion: PROTOCOL_VERSION,
+      numericsVersion: 1,
+      lockstepVersion: "0.1.0",
+      workerId,
+      name: workerId,
+      numericClasses: ["strict", "fused"],
+      threads: 1,
+      listenUrls: ["ws://127.0.0.1:1"],
+      canDial: true,
+      platform: "test",
+      ...change,
+    };
+    const ticket = String(this.#tickets++).padStart(32, "0");
+    this.event({ kind: "joined", workerId, hello, ticket });
+  }
+
+  ready(workerId: string, change: Partial<MessageBody<"ready">> = {}): void {
+    const body: MessageBody<"ready"> = {
+      numericClass: "strict",
+      layout: { hash: hashA, gradientFloats: 10, numTensors: 2 },
+      probe: {
+        hash: hashA,
+        tensors: [
+          { name: "w", hash: hashA },
+          { name: "b", hash: hashA },
+        ],
+      },
+      state: { step: this.state.plan.startStep, stateHash: hashA },
+      grid: { numMicroBatches: this.state.plan.numMicroBatches, numEvalMicroBatches: 3, samplesPerStep: 32 },
+      prepareMs: 5,
+      ...change,
+    };
+    this.say(workerId, { name: "ready", body });
+  }
+
+  /** Brings the workers to their first assignment. */
+  start(...workerIds: string[]): void {
+    for (const id of workerIds) this.join(id);
+    for (const id of workerIds) this.ready(id);
+    for (const id of this.state.members) this.links(id);
+  }
+
+  links(workerId: string, change: { readonly blocked?: readonly number[] } = {}): void {
+    const own = this.state.members.indexOf(workerId);
+    const links = this.state.members.flatMap((_, rank) => {
+      if (rank === own) return [];
+      const isDirect = !(change.blocked ?? []).includes(rank);
+      return [{ rank, isDirect, reason: isDirect ? null : "connection refused" }];
+    });
+    this.say(workerId, { name: "linkReport", body: { generation: this.state.generation, links } });
+  }
+
+  report(workerId: string, change: Partial<MessageBody<"stepReport">> = {}): void {
+    const { assignment } = this.state.step!;
+    const nodes = assignment.nodesByRank[this.state.members.indexOf(workerId)]!;
+    const losses = nodes.flatMap(([lo, hi]) =>
+      Array.from({ length: hi - lo }, (_, i): [number, number, number] => [lo + i, (lo + i + 1) * 2, 2]),
+    );
+    const body: MessageBody<"stepReport"> = {
+      step: assignment.step,
+      generation: assignment.generation,
+      attempt: assignment.attempt,
+      gradientHash: hashA,
+      previous: { stateHash: hashA, gradNorm: assignment.step === 1 ? null : 0.5, learningRate: 0.01 },
+      losses,
+      numTokens: null,
+      computeMs: 10,
+      commMs: 1,
+      bytesSent: 40,
+      ...change,
+    };
+    this.say(workerId, { name: "stepReport", body });
+  }
+
+  step(): void {
+    this.nowMs += 100;
+    for (const id of this.state.members) this.report(id);
+  }
+
+  applied(workerId: string, stateHash = hashA): void {
+    const { committedStep: step, generation } = this.state;
+    this.say(workerId, { name: "applied", body: { step, generation, stateHash, gradNorm: 0.25, learningRate: 0.02 } });
+  }
+
+  evaluated(workerId: string): void {
+    const commit = this.last(workerId, "commit")!;
+    const range = commit.evaluate?.[this.state.members.indexOf(workerId)];
+    if (range === undefined || range === null) return;
+    const losses = Array.from({ length: range[1] - range[0] }, (_, i): [number, number, number] => [
+      range[0] + i,
+      6,
+      3,
+    ]);
+    const { committedStep: step, generation } = this.state;
+    this.say(workerId, { name: "evaluated", body: { step, generation, losses, evalMs: 3 } });
+  }
+
+  checkpointDone(workerId: string, stateHash = hashA): void {
+    const { committedStep: step, generation } = this.state;
+    const files = [{ name: "model.safetensors", sha256: sha, byteLength: 40 }];
+    this.say(workerId, { name: "checkpointDone", body: { step, generation, stateHash, files, paramsSha256: sha } });
+  }
+
+  written(): void {
+    this.event({ kind: "checkpointWritten", step: this.writes.at(-1)! });
+  }
+
+  leave(workerId: string, reason = "its connection closed (1006)"): void {
+    this.event({ kind: "left", workerId, reason });
+  }
+
+  /** What follows the last commit, by everyone. */
+  follow(): void {
+    for (const id of this.state.members) this.applied(id);
+    for (const id of this.state.members) this.evaluated(id);
+    if (this.state.checkpointWriter !== undefined) this.checkpointDone(this.state.checkpointWriter);
+    if (this.state.writing !== undefined) this.written();
+  }
+
+  /** The last message of a kind that this worker was sent. */
+  last<Name extends CoordinatorMessage["name"]>(to: string, name: Name): MessageBody<Name> | undefined {
+    const found = this.sent.findLast((entry) => entry.to === to && entry.message.name === name);
+    return found?.message.body as MessageBody<Name> | undefined;
+  }
+
+  types(): string[] {
+    return this.events.map(({ type }) => type);
+  }
+
+  #keep(effect: CoordinatorEffect): void {
+    switch (effect.kind) {
+      case "send":
+        this.sent.push(effect);
+        return;
+      case "event":
+        this.events.push(effect.line);
+        return;
+      case "metrics":
+        this.metrics.push(effect.line);
+        return;
+      case "writeCheckpoint":
+        this.writes.push(effect.checkpoint.step);
+        return;
+      case "close":
+        this.closed.push(effect.workerId);
+        return;
+      case "finish":
+        this.summary = effect.summary;
+        return;
+      case "enterGeneration":
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+}
