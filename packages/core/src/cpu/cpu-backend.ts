@@ -29,6 +29,8 @@ export interface CpuBackendOptions {
   readonly memory?: WebAssembly.Memory;
   /** Most bytes the memory may grow to; default 4 GiB. */
   readonly maxBytes?: number;
+  /** Splits launches into pieces of at most so many items, which changes no bit: for tests. Default: as is fastest. */
+  readonly maxGrain?: number;
 }
 
 interface Words {
@@ -78,7 +80,7 @@ export class CpuBackend implements Backend {
     this.#words = wordsOf(options.memory);
     this.#words.f64.set(piTable(), tablesAddress / 8);
     this.#team = team;
-    this.#launcher = new Launcher(this.#arena, team);
+    this.#launcher = new Launcher(this.#arena, team, options.maxGrain);
     this.#structural = this.#launcher.publish(buildModule(structuralKernels(), this.numericClass, this.memoryLimits));
     const host = this.#host();
     this.kernels = createKernelTable(host);

@@ -118,7 +118,7 @@ export function defineFunction(
 
 export interface LaunchOptions {
   readonly numItems: number;
-  /** Fewest items worth a thread of their own: about 20 us of work. At or below it the launch stays on the calling thread. */
+  /** Fewest items worth a thread of their own: about 20 us of work. At or below it the launch stays on the calling thread. Infinite: it always does. */
   readonly grain: number;
   /** Bytes of scratch memory each thread needs. */
   readonly scratchBytes?: number;

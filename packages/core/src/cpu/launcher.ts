@@ -33,15 +33,18 @@ export class Launcher {
   readonly numThreads: number;
   readonly #arena: Arena;
   readonly #team: ThreadTeam | undefined;
+  readonly #maxGrain: number;
   #numModules = 0;
   #scratchAddress = 0;
   #scratchBytes = 0;
   #i32: Int32Array;
   #f32: Float32Array;
 
-  constructor(arena: Arena, team: ThreadTeam | undefined) {
+  /** @param maxGrain  where finite, launches are split down to it, however little work that is: for tests of the splitting. */
+  constructor(arena: Arena, team: ThreadTeam | undefined, maxGrain: number = Number.POSITIVE_INFINITY) {
     this.#arena = arena;
     this.#team = team;
+    this.#maxGrain = maxGrain;
     this.numThreads = team?.numThreads ?? 1;
     this.#i32 = new Int32Array(arena.memory.buffer, 0, directoryAddress / 4 + 2 * maxModules);
     this.#f32 = new Float32Array(arena.memory.buffer, 0, directoryAddress / 4);
@@ -104,8 +107,9 @@ export class Launcher {
   }
 
   #start(kernel: PublishedKernel, endWord: number, options: LaunchOptions): void {
-    const { numItems, grain } = options;
+    const { numItems } = options;
     if (numItems <= 0) return;
+    const grain = Number.isFinite(options.grain) ? Math.min(options.grain, this.#maxGrain) : options.grain;
     const first = argsAddress / 4;
     this.#i32[first] = this.#scratchAddress;
     if (!this.#team || numItems <= grain) {

@@ -15,6 +15,8 @@ export interface NodeCpuBackendOptions {
   readonly threads?: number;
   /** Most bytes the memory may grow to; default 4 GiB. */
   readonly maxBytes?: number;
+  /** Splits launches into pieces of at most so many items, which changes no bit: for tests. Default: as is fastest. */
+  readonly maxGrain?: number;
   /** Shared memory to live in, made by `createCpuMemory`, so that another thread can see it; taken over as a whole. */
   readonly memory?: WebAssembly.Memory;
 }
@@ -59,8 +61,8 @@ export function createNodeCpuBackend(options: NodeCpuBackendOptions = {}): NodeC
           v8Flag: needsFlag && hasRelaxedSimd() ? relaxedSimdFlag : undefined,
         });
   try {
-    const { numeric, maxBytes } = options;
-    const own = { ...(numeric ? { numeric } : {}), ...(maxBytes === undefined ? {} : { maxBytes }), memory };
+    const { threads: _, ...rest } = options;
+    const own = { ...rest, memory };
     return Object.assign(new CpuBackend(own, team), { team });
   } catch (error) {
     team?.dispose();

@@ -136,7 +136,8 @@ function recordIfNeeded<A>(
         attrs,
         needs,
       };
-      const full = cotangents.map((cotangent, i) => cotangent ?? zerosLike(visibleSpecs[i]!));
+      // Not cotangents.map: the list ends with the last output that was reached, and has holes.
+      const full = visibleSpecs.map((spec, i) => cotangents[i] ?? zerosLike(spec));
       return vjp.pull(context, ...full);
     },
   });

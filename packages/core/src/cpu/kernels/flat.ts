@@ -108,7 +108,7 @@ const sumSquaresKernel = defineKernel("sumSquares", { blocks: "i32", out: "i32" 
   );
 });
 
-/** Launched over numStripes items that must run in order: its grain keeps it on one thread. */
+/** Launched over numStripes items that must run in order: an infinite grain keeps it on one thread. */
 const hashKernel = defineKernel("hash", { address: "i32", lanes: "i32" }, ({ f, begin, end, arg, context }) => {
   f.get(arg("address")).get(begin).i32(stripeBytes).op("i32.mul", "i32.add").get(end).get(begin).op("i32.sub");
   f.get(arg("lanes")).call(context.indexOf(hashStripes));
@@ -224,7 +224,7 @@ function hash(host: KernelHost, tensors: readonly TensorView[]): string {
     const { i32 } = host.words();
     i32.set(initialLanes(), lanes / 4);
     const mix = (address: number, numItems: number) =>
-      host.launch(hashKernel, { address, lanes }, { numItems, grain: numItems });
+      host.launch(hashKernel, { address, lanes }, { numItems, grain: Number.POSITIVE_INFINITY });
     const numWords = cutFlat(host, tensors, {
       pieceElements: stripeWords,
       assemblyAt: () => lanes + stripeBytes,

@@ -1,0 +1,125 @@
+/** @file One op on one sample on one backend: outputs and gradients as host arrays, for the checks to compare. */
+import type { Backend } from "../backend/backend.js";
+import { withBackend } from "../backend/current-backend.js";
+import { hash128 } from "../hash/index.js";
+import type { Op, ReferenceArray, Sample } from "../ops/contract.js";
+import { Tensor } from "../ops/tensor-methods.js";
+import { Generator } from "../rng/generator.js";
+import type { DTypeArray } from "../tensor/dtype.js";
+import { scope } from "../tensor/scope.js";
+import type { Shape } from "../tensor/shape.js";
+import { expectSameBits } from "./expect-close.js";
+import { expandedValues, referenceArray, type SampleLayout, sampleTensor, sampleValues } from "./sample-inputs.js";
+
+/** A sample with its numbers. */
+export interface PreparedSample {
+  readonly op: Op;
+  readonly sample: Sample<unknown>;
+  /** A number for a scalar operand. */
+  readonly values: readonly (DTypeArray | number)[];
+}
+
+export interface RunOptions {
+  /** How inputs lie in memory. Default "contiguous". */
+  readonly layout?: SampleLayout;
+  /** How cotangents do. Default "contiguous". */
+  readonly cotangentLayout?: SampleLayout;
+  /** Default: the op itself. */
+  readonly call?: ((inputs: readonly Tensor[], attrs: unknown) => readonly Tensor[]) | undefined;
+}
+
+/** What an op answered. Host copies. */
+export interface SampleRun {
+  readonly shapes: readonly Shape[];
+  readonly outputs: readonly DTypeArray[];
+  readonly requiresGrad: readonly boolean[];
+  /** By input: undefined where there is none (numbers, integers, nothing recorded). */
+  readonly gradients: readonly (DTypeArray | undefined)[];
+  /** One for each visible output, as given to backward. */
+  readonly cotangents: readonly Float32Array[];
+}
+
+const inputSeed = 20_260_101;
+const cotangentSeed = 7;
+
+export function prepareSample(op: Op, sample: Sample<unknown>): PreparedSample {
+  const generator = new Generator(inputSeed);
+  const values = sample.inputs.map((input) => (typeof input === "number" ? input : sampleValues(input, generator)));
+  return { op, sample, values };
+}
+
+/** The same sample with equal places along each input's expanded dim. */
+export function withExpandedValues({ op, sample, values }: PreparedSample): PreparedSample {
+  const repeated = sample.inputs.map((input, i) =>
+    typeof input === "number" ? input : expandedValues(input.shape, values[i] as DTypeArray),
+  );
+  return { op, sample, values: repeated };
+}
+
+/** Inputs of the f64 reference; numbers as the f32 that the kernel sees. */
+export function referencesOf({ sample, values }: PreparedSample): (ReferenceArray | number)[] {
+  return sample.inputs.map((input, i) =>
+    typeof input === "number" ? Math.fround(input) : referenceArray(input, values[i] as DTypeArray),
+  );
+}
+
+/** Forward, and backward from every output that is in the tape. Nothing stays on the backend. */
+export function runSample(backend: Backend, prepared: PreparedSample, options: RunOptions = {}): SampleRun {
+  return withBackend(backend, () => scope(() => runInScope(prepared, options)));
+}
+
+function runInScope({ op, sample, values }: PreparedSample, options: RunOptions): SampleRun {
+  const inputs = sample.inputs.map((input, i) => {
+    if (typeof input === "number") return input;
+    const made = sampleTensor(input.shape, values[i] as DTypeArray, options.layout);
+    if (made.dtype === "f32") made.requiresGrad = true;
+    return made;
+  });
+  const outputs = options.call ? options.call(inputs as Tensor[], sample.attrs) : op.call(inputs, sample.attrs);
+  const read = outputs.map((output) => output.dataSync().slice());
+  expectInputsUnchanged(op.name, inputs, { values, when: "the call" });
+  const cotangents = cotangentsOf(read);
+  const requiresGrad = outputs.map((output) => output.requiresGrad);
+  outputs.forEach((output, i) => {
+    if (!output.requiresGrad) return;
+    const cotangent = sampleTensor(output.shape, cotangents[i]!, options.cotangentLayout);
+    output.backward({ cotangent, retainGraph: true });
+    expectSameBits(cotangent.dataSync(), cotangents[i]!, `${op.name}, cotangent ${i} after backward`);
+  });
+  expectInputsUnchanged(op.name, inputs, { values, when: "backward" });
+  outputs.forEach((output, i) => {
+    expectSameBits(output.dataSync(), read[i]!, `${op.name}, output ${i} after backward`);
+  });
+  const gradients = inputs.map((input) => (input instanceof Tensor ? input.grad?.dataSync().slice() : undefined));
+  return { shapes: outputs.map((output) => output.shape), outputs: read, requiresGrad, gradients, cotangents };
+}
+
+function cotangentsOf(outputs: readonly DTypeArray[]): Float32Array[] {
+  const generator = new Generator(cotangentSeed);
+  return outputs.map(({ length }) => {
+    const cotangent = new Float32Array(length);
+    generator.fillNormal(cotangent);
+    return cotangent;
+  });
+}
+
+function expectInputsUnchanged(
+  name: string,
+  inputs: readonly (Tensor | number)[],
+  { values, when }: { readonly values: readonly (DTypeArray | number)[]; readonly when: string },
+): void {
+  inputs.forEach((input, i) => {
+    if (typeof input === "number") return;
+    expectSameBits(input.dataSync(), values[i] as DTypeArray, `${name}, input ${i} after ${when}`);
+  });
+}
+
+/** 32 hex digits over outputs and gradients. Every NaN counts as the same one: which one is made differs between machines. */
+export function hashRun({ outputs, gradients }: SampleRun): string {
+  const parts = [...outputs, ...gradients.filter((gradient) => gradient !== undefined)];
+  return hash128(...parts.map((part) => new Uint8Array(canonical(part).buffer)));
+}
+
+function canonical(values: DTypeArray): DTypeArray {
+  return values.map((value) => (Number.isNaN(value) ? Number.NaN : value));
+}
