@@ -88,6 +88,34 @@ describe("a gradient exchange that cannot complete", () => {
     );
   });
 
+  test("a frozen worker is named at the deadline; frozen for less, it costs only time", async () => {
+    for (const thawsAtMs of [300, 3_000]) {
+      const { network, groups } = simulate({ deadlineMs: 1_000 });
+      const exchanges = groups.map((group) => begin(group));
+      network.freeze("w2");
+      for (const [rank, exchange] of exchanges.entries()) provideAll(exchange, rank);
+      network.at(thawsAtMs, () => network.thaw("w2"));
+      const [first] = await network.clock.runUntil(Promise.allSettled(exchanges.map(({ done }) => done)));
+      if (thawsAtMs < 1_000) expect(first).toMatchObject({ status: "fulfilled" });
+      else expect(first).toMatchObject({ reason: { code: "E_PEER_TIMEOUT", fields: { rank: 2, workerId: "w2" } } });
+      expect(network.fired()).toContain("freeze w2");
+    }
+  });
+
+  test("a severed link between two living workers is a loss for both", async () => {
+    const { network, groups } = simulate();
+    const exchanges = groups.map((group) => begin(group));
+    network.at(1, () => network.sever("w0", "w1"));
+    const [first, second] = await network.clock.runUntil(
+      Promise.allSettled(exchanges.slice(0, 2).map(({ done }) => done)),
+    );
+    expect(first).toMatchObject({
+      reason: { code: "E_PEER_LOST", fields: { workerId: "w1", reason: "link severed" } },
+    });
+    expect(second).toMatchObject({ reason: { code: "E_PEER_LOST", fields: { workerId: "w0" } } });
+    expect(network.fired()).toEqual(["sever w0 w1"]);
+  });
+
   test("names rank, worker, node, bucket and element of a value that is not finite", async () => {
     const { network, groups } = simulate();
     const exchanges = groups.map((group) => begin(group, { deadlineMs: 100 }));
