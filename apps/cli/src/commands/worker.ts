@@ -39,7 +39,10 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
       cacheDir: flags.cache ?? join(tmpdir(), "lockstep-cache"),
       resolveRoom,
       lockstepVersion: version,
-      log: (level, message, fields) => (level === "info" ? view.note(message, fields) : view.warn(message, fields)),
+      log: (level, message, fields) => {
+        if (level === "info") view.note(message, fields);
+        else if (level !== "debug") view.warn(message, fields);
+      },
       signal: controller.signal,
       ...(flags.numeric === undefined ? {} : { numeric: flags.numeric }),
       ...(flags.name === undefined ? {} : { name: flags.name }),
