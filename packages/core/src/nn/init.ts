@@ -9,7 +9,7 @@ import { numElements, type Shape } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Parameter } from "./parameter.js";
 
-/** A parameter with given numbers on the current backend. @shape values of shape -> shape */
+/** A parameter with given numbers on the current backend. @shape values of shape -> shape @source none: ours */
 export function parameterOf(values: Float32Array, shape: Shape): Parameter {
   const backend = currentBackend();
   const tensor = Tensor.allocate(backend, shape, "f32");
@@ -47,21 +47,21 @@ export function zeros(tensor: Tensor): void {
   constant(tensor, 0);
 }
 
-/** A parameter of uniform numbers in [-bound, bound). @shape -> shape */
+/** A parameter of uniform numbers in [-bound, bound). @shape -> shape @source none: ours */
 export function uniformParameter(shape: Shape, bound: number): Parameter {
   const values = new Float32Array(numElements(shape));
   currentGenerator().fillUniform(values, -bound, bound);
   return parameterOf(values, shape);
 }
 
-/** A parameter of normal numbers. @shape -> shape */
+/** A parameter of normal numbers with mean 0. @shape -> shape @source none: ours */
 export function normalParameter(shape: Shape, std: number): Parameter {
   const values = new Float32Array(numElements(shape));
   currentGenerator().fillNormal(values, 0, std);
   return parameterOf(values, shape);
 }
 
-/** A parameter of equal numbers. @shape -> shape */
+/** A parameter of equal numbers. @shape -> shape @source none: ours */
 export function filledParameter(shape: Shape, value: number): Parameter {
   return parameterOf(new Float32Array(numElements(shape)).fill(value), shape);
 }

@@ -11,6 +11,15 @@ import type { Tensor } from "../tensor/tensor.js";
 import { type LoadStateDictOptions, loadStateDict, type StateDictSource } from "./module-state.js";
 import { Parameter } from "./parameter.js";
 
+/**
+ * Base class of everything with parameters. Subclasses add fields and a `forward`.
+ *
+ * @shape that of the subclass
+ * @source torch.nn.Module. Deviations: fields register by being there; own parameters and submodules stand in field order, not
+ *   parameters first; no hooks.
+ * @example
+ * new nn.Linear(2, 3).namedParameters().map(([name]) => name); // => ["weight", "bias"]
+ */
 export class Module {
   /** Whether dropout and the like are active. `train` and `eval` set it everywhere below. */
   training = true;

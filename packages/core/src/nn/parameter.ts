@@ -3,6 +3,9 @@ import { Tensor } from "../tensor/tensor.js";
 /**
  * A tensor that a module trains: kept out of scopes, `requiresGrad` set. Setting `requiresGrad` to false freezes it; it stays in the
  * state dict.
+ *
+ * @shape that of the tensor
+ * @source torch.nn.Parameter
  */
 export class Parameter extends Tensor {
   /** Takes `value` over: it is disposed and must not be used any more. @param value contiguous, f32 */

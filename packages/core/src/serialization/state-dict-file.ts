@@ -21,7 +21,8 @@ function entriesOf(named: NamedTensors): (readonly [string, Tensor])[] {
  *
  * @example
  * const model = new nn.Linear(2, 3);
- * const bytes = await stateDictToSafetensors(model.stateDict(), { metadata: { format: "lockstep" } });
+ * const bytes = await stateDictToSafetensors(new nn.Linear(1, 1).stateDict(), { metadata: { format: "lockstep" } });
+ * [...decodeSafetensors(bytes).tensors.keys()]; // => ["weight", "bias"]
  */
 export async function stateDictToSafetensors(
   stateDict: NamedTensors,

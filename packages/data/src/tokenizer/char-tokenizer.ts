@@ -17,7 +17,7 @@ export interface CharTokenizer extends Tokenizer {
  *
  * @throws {ValueError} E_TEXT_EMPTY for an empty text; E_UNKNOWN_CHARACTER when `unknown` is not in it.
  * @example
- * charTokenizer("banana").encode("nab"); // => Int32Array [2, 0, 1]
+ * [...charTokenizer("banana").encode("nab")]; // => [2, 0, 1]
  */
 export function charTokenizer(text: string, options: CharTokenizerOptions = {}): CharTokenizer {
   if (text.length === 0) {
