@@ -118,15 +118,21 @@ class BackwardPass {
     const cotangents = this.#pending.get(entry);
     this.#pending.delete(entry);
     // An entry that nothing reached still counts as a use of its leaves, with zeros.
-    const results =
-      cotangents === undefined
-        ? []
-        : scope(() => entry.runBackward(cotangents).map((result) => result && share(result, true)));
-    if (cotangents !== undefined) for (const cotangent of cotangents) cotangent?.dispose();
+    const results = cotangents === undefined ? [] : this.#pull(entry, cotangents);
     if (!this.#options.retainGraph && !this.#options.createGraph) entry.freeSaved();
     entry.edges.forEach((edge, i) => {
       this.#deliver(edge, results[i]);
     });
+  }
+
+  /** Cotangents of the entry's inputs, each a handle of its own; those of its outputs are given up. */
+  #pull(entry: TapeEntry, cotangents: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[] {
+    const isRecorded = this.#options.createGraph === true;
+    try {
+      return scope(() => entry.runBackward(cotangents, isRecorded).map((result) => result && share(result, true)));
+    } finally {
+      for (const cotangent of cotangents) cotangent?.dispose();
+    }
   }
 
   /** Adds a cotangent, which this pass owns from here on, to where the edge leads. */

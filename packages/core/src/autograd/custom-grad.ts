@@ -36,7 +36,7 @@ export function customGrad(
     });
     if (!isGradEnabled() || !inputs.some((input) => input.requiresGrad)) return output;
     record("customGrad", inputs, [output], {
-      saved: [...inputs.map((input) => input.alias()), output.alias()],
+      saved: [...inputs.map((input, place) => ({ tensor: input, place })), { tensor: output, place: -1 }],
       backward: (saved, [cotangent]) => {
         const context = { inputs: saved.slice(0, -1), output: saved[saved.length - 1]! };
         const cotangents = vjp(cotangent!, context);

@@ -16,11 +16,16 @@ export type BackwardFunction = (
   cotangents: readonly (Tensor | undefined)[],
 ) => readonly (Tensor | undefined)[];
 
+/** A tensor that backward needs, and what it is to the op: input i has place i, output j has place -1 - j. */
+export interface SavedTensor {
+  readonly tensor: Tensor;
+  readonly place: number;
+}
+
 export interface TapeEntryOptions {
   readonly name: string;
   readonly edges: readonly Edge[];
-  /** Aliases outside of scopes; the entry disposes them. */
-  readonly saved: readonly Tensor[];
+  readonly saved: readonly SavedTensor[];
   readonly backward: BackwardFunction;
 }
 
@@ -32,21 +37,26 @@ export class TapeEntry implements GradSource {
   readonly sequence = nextSequence++;
   readonly edges: readonly Edge[];
   readonly #backward: BackwardFunction;
-  #saved: readonly Tensor[] | undefined;
+  /** Aliases outside of scopes. */
+  #saved: readonly SavedTensor[] | undefined;
   readonly #savedVersions: readonly number[];
   #numOwners = 0;
 
   constructor({ name, edges, saved, backward }: TapeEntryOptions) {
     this.name = name;
     this.edges = edges;
-    this.#saved = saved;
-    this.#savedVersions = saved.map((tensor) => tensor.storage.version);
+    this.#saved = saved.map(({ tensor, place }) => ({ tensor: tensor.alias(), place }));
+    this.#savedVersions = saved.map(({ tensor }) => tensor.storage.version);
     this.#backward = backward;
     for (const edge of edges) if (edge !== undefined && "entry" in edge) edge.entry.retain();
   }
 
-  /** @throws {StateError} E_GRAPH_FREED after a backward without retainGraph; E_SAVED_CHANGED after an in-place write. */
-  runBackward(cotangents: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[] {
+  /**
+   * Answers the cotangents of the inputs. With `isRecorded`, saved tensors get their places in the tape back, so that the vjp itself can be
+   * differentiated.
+   * @throws {StateError} E_GRAPH_FREED after a backward without retainGraph; E_SAVED_CHANGED after an in-place write.
+   */
+  runBackward(cotangents: readonly (Tensor | undefined)[], isRecorded: boolean): readonly (Tensor | undefined)[] {
     const saved = this.#saved;
     if (saved === undefined) {
       throw new StateError(
@@ -56,7 +66,7 @@ export class TapeEntry implements GradSource {
       );
     }
     for (let i = 0; i < saved.length; i++) {
-      if (saved[i]!.storage.version !== this.#savedVersions[i]) {
+      if (saved[i]!.tensor.storage.version !== this.#savedVersions[i]) {
         throw new StateError(
           `backward: a tensor that "${this.name}" saved was written in place after the forward pass; it must be unchanged until backward. Call backward before the optimizer step.`,
           { op: this.name },
@@ -64,7 +74,20 @@ export class TapeEntry implements GradSource {
         );
       }
     }
-    return this.#backward(saved, cotangents);
+    const tensors = saved.map((item) => (isRecorded ? this.#connected(item) : item.tensor));
+    return this.#backward(tensors, cotangents);
+  }
+
+  /** The saved tensor as the op saw it: with its place in the tape, in the current scope. */
+  #connected({ tensor, place }: SavedTensor): Tensor {
+    const edge = place < 0 ? { entry: this, outputIndex: -1 - place } : this.edges[place];
+    if (edge === undefined || tensor.dtype !== "f32") return tensor;
+    if ("leaf" in edge) return edge.leaf;
+    const out = tensor.viewAs(tensor);
+    edge.entry.retain();
+    out.gradSource = edge.entry;
+    out.outputIndex = edge.outputIndex;
+    return out;
   }
 
   retain(): void {
@@ -84,7 +107,7 @@ export class TapeEntry implements GradSource {
   freeSaved(): void {
     const saved = this.#saved;
     this.#saved = undefined;
-    if (saved !== undefined) for (const tensor of saved) tensor.dispose();
+    if (saved !== undefined) for (const { tensor } of saved) tensor.dispose();
   }
 }
 
@@ -99,7 +122,7 @@ export function record(
   name: string,
   inputs: readonly Tensor[],
   outputs: readonly Tensor[],
-  rest: { readonly saved: readonly Tensor[]; readonly backward: BackwardFunction },
+  rest: { readonly saved: readonly SavedTensor[]; readonly backward: BackwardFunction },
 ): void {
   const entry = new TapeEntry({ name, edges: inputs.map(edgeOf), ...rest });
   outputs.forEach((output, i) => {

@@ -75,9 +75,10 @@ function applyStructural<A>(contract: StructuralContract<A>, inputs: readonly Te
   return visible;
 }
 
-/** All tensors of an op live on one backend. @throws {BackendError} E_BACKEND naming both. */
+/** Checks before anything is allocated. @throws {BackendError} E_BACKEND naming both; {StateError} E_DISPOSED. */
 export function commonBackend(where: string, inputs: readonly Tensor[]): Tensor["backend"] {
   const backend = inputs[0]!.backend;
+  for (let i = 0; i < inputs.length; i++) inputs[i]!.assertAlive();
   for (let i = 1; i < inputs.length; i++) {
     if (inputs[i]!.backend !== backend) {
       throw new BackendError(
@@ -123,7 +124,10 @@ function recordIfNeeded<A>(
   if (!needs.includes(true)) return;
   const savedInputs = vjp.saves?.inputs ?? NOTHING;
   const savedOutputs = vjp.saves?.outputs ?? NOTHING;
-  const saved = [...savedInputs.map((i) => prepared[i]!.alias()), ...savedOutputs.map((i) => outputs[i]!.alias())];
+  const saved = [
+    ...savedInputs.map((i) => ({ tensor: prepared[i]!, place: i })),
+    ...savedOutputs.map((i) => ({ tensor: outputs[i]!, place: -1 - i })),
+  ];
   const inputShapes = inputs.map((input) => input.shape);
   const visibleSpecs = visible.map(({ shape, dtype, backend }) => ({ shape, dtype, backend }));
   record(name, inputs, visible, {

@@ -5,7 +5,7 @@
  * Numbering of inputs in a vjp before compaction: n inputs, then J outputs, then J cotangents.
  */
 import { isGradEnabled } from "../autograd/grad-mode.js";
-import { record } from "../autograd/tape-entry.js";
+import { record, type SavedTensor } from "../autograd/tape-entry.js";
 import type { TensorView } from "../backend/backend.js";
 import { addSimple, constant, derivative, type Expr, input, mulSimple } from "../expr/expr.js";
 import { type ElementwiseProgram, elementwiseProgram } from "../expr/program.js";
@@ -55,10 +55,10 @@ export class ElementwiseKernel {
     const plan = this.#planFor(inputs);
     if (plan.pulls.every((pull) => pull === "none")) return;
     const n = inputs.length;
-    const saved: Tensor[] = [];
+    const saved: SavedTensor[] = [];
     for (const position of plan.read) {
-      if (position < n) saved.push(inputs[position]!.alias());
-      else if (position < n + outputs.length) saved.push(outputs[position - n]!.alias());
+      if (position < n) saved.push({ tensor: inputs[position]!, place: position });
+      else if (position < n + outputs.length) saved.push({ tensor: outputs[position - n]!, place: n - 1 - position });
     }
     const shapes = inputs.map((tensor) => tensor.shape);
     const numOutputs = outputs.length;

@@ -2,11 +2,11 @@
  * @file Every op on the CPU backend, in both numeric classes and with 1, 2, 3, 5 and 8 threads.
  * UPDATE_HASHES=1 writes testdata/op-hashes.json instead of comparing with it.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { createCpuBackend } from "../cpu/index.js";
 import { createNodeCpuBackend } from "../node/index.js";
-import { type OpSuite, opHashes, opRegistry, opSuite } from "../testing/index.js";
+import { type Op, type OpSuite, opHashes, opRegistry, opSuite } from "../testing/index.js";
 
 const hashFile = new URL("../../testdata/op-hashes.json", import.meta.url);
 const numericClasses = ["strict", "fused"] as const;
@@ -36,3 +36,55 @@ for (const numeric of numericClasses) {
     for (const { name, run } of suite.cases) test(name, run);
   });
 }
+
+test("every op that a file of this folder defines is in the registry", async () => {
+  const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
+  const defined: string[] = [];
+  for (const file of files) {
+    const exported = Object.values((await import(`./${file.slice(0, -3)}.ts`)) as Record<string, unknown>);
+    for (const value of exported) if (isOp(value)) defined.push(value.name);
+  }
+  const registered = opRegistry.map((op) => op.name);
+  expect(registered.toSorted()).toEqual([...new Set(defined)].sort());
+  expect(new Set(registered).size).toBe(registered.length);
+});
+
+function isOp(value: unknown): value is Op {
+  return typeof value === "object" && value !== null && "contract" in value && "samples" in value;
+}
+
+test("the ops without a gradient are the expected ones", () => {
+  const names = opRegistry.filter((op) => op.notDifferentiable !== undefined).map((op) => op.name);
+  expect(names.sort()).toEqual(["argMax", "argMin", "cast", "eq", "ge", "gt", "le", "lt", "ne"]);
+});
+
+test("every op has samples under different names, and each differentiable one has its gradient checked", () => {
+  const unchecked = opRegistry.filter(
+    ({ samples, notDifferentiable }) =>
+      samples.length === 0 ||
+      new Set(samples.map(({ name }) => name)).size !== samples.length ||
+      (notDifferentiable === undefined && samples.every(({ checkVjp }) => checkVjp === false)),
+  );
+  expect(unchecked.map((op) => op.name)).toEqual([]);
+});
+
+test("no hash is committed for a sample that does not exist", () => {
+  const keys = new Set(opRegistry.flatMap((op) => op.samples.map((sample) => `${op.name}: ${sample.name}`)));
+  for (const numeric of numericClasses) {
+    expect(Object.keys(committed[numeric] ?? {}).filter((key) => !keys.has(key))).toEqual([]);
+  }
+});
+
+test("the fused ops have a composite", () => {
+  const names = opRegistry.filter((op) => op.composite !== undefined).map((op) => op.name);
+  expect(names).toEqual(
+    expect.arrayContaining([
+      "linear",
+      "softmax",
+      "layerNorm",
+      "crossEntropy",
+      "causalAttention",
+      "packedCausalAttention",
+    ]),
+  );
+});

@@ -1,6 +1,7 @@
 /** @file Every op, in one list. The generic suite runs all of them on every backend; an op that is missing here does not exist. */
 import { geluOp, reluOp, sigmoidOp, siluOp } from "./activations.js";
 import { absOp, addOp, divOp, maximumOp, minimumOp, mulOp, negOp, squareOp, subOp } from "./arithmetic.js";
+import { binaryCrossEntropyOp } from "./binary-cross-entropy.js";
 import { causalAttentionOp, packedCausalAttentionOp } from "./causal-attention.js";
 import { castOp, clipOp, eqOp, geOp, gtOp, leOp, ltOp, neOp, whereOp } from "./compare.js";
 import { concatOp, splitOp } from "./concat.js";
@@ -24,7 +25,7 @@ import { logSoftmaxOp, softmaxOp } from "./softmax.js";
 export const opRegistry: readonly Op[] = [
   ...[addOp, subOp, mulOp, divOp, maximumOp, minimumOp, negOp, absOp, squareOp],
   ...[sqrtOp, expOp, logOp, tanhOp, erfOp, sinOp, cosOp, floorOp, powOp],
-  ...[sigmoidOp, siluOp, reluOp, geluOp],
+  ...[sigmoidOp, siluOp, reluOp, geluOp, binaryCrossEntropyOp],
   ...[ltOp, leOp, gtOp, geOp, eqOp, neOp, whereOp, clipOp, castOp],
   ...[copyOp, reshapeOp, permuteOp, expandOp, sliceOp, unsliceOp, concatOp, splitOp],
   ...[sumOp, maxOp, minOp, argMaxOp, argMinOp],

@@ -62,7 +62,9 @@ export function normalizeAxis(where: string, axis: number, numDims: number): num
 export function assertShape(where: string, shape: Shape): void {
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
-      throw new ShapeError(`${where}: shape is ${formatShape(shape)}; every size must be a non-negative integer.`, { shape });
+      throw new ShapeError(`${where}: shape is ${formatShape(shape)}; every size must be a non-negative integer.`, {
+        shape,
+      });
     }
   }
 }

@@ -87,7 +87,7 @@ export class Tensor implements TensorView, Scoped {
 
   /** As `viewAs`, outside of scopes: the caller disposes it. */
   alias(layout: Layout = this): Tensor {
-    this.#assertAlive();
+    this.assertAlive();
     return new Tensor(this.storage.retain(), this.dtype, layout);
   }
 
@@ -95,7 +95,7 @@ export class Tensor implements TensorView, Scoped {
     return this.storage.backend;
   }
   get buffer(): DeviceBuffer {
-    this.#assertAlive();
+    this.assertAlive();
     return this.storage.buffer;
   }
   /** Number of elements. */
@@ -124,7 +124,9 @@ export class Tensor implements TensorView, Scoped {
       );
     }
     if (value && this.dtype !== "f32") {
-      throw new StateError(`requiresGrad: dtype is ${this.dtype}; only f32 tensors have gradients.`, { dtype: this.dtype });
+      throw new StateError(`requiresGrad: dtype is ${this.dtype}; only f32 tensors have gradients.`, {
+        dtype: this.dtype,
+      });
     }
     this.#isLeafWithGrad = value;
   }
@@ -136,12 +138,12 @@ export class Tensor implements TensorView, Scoped {
 
   /** Reads the elements in row-major order. */
   async data(): Promise<DTypeArray> {
-    this.#assertAlive();
+    this.assertAlive();
     return this.backend.read(this);
   }
   /** As `data`, at once. @throws {BackendError} E_BACKEND on a device that cannot read synchronously. */
   dataSync(): DTypeArray {
-    this.#assertAlive();
+    this.assertAlive();
     const { backend } = this;
     if (backend.readSync === undefined) {
       throw new BackendError(
@@ -191,14 +193,16 @@ export class Tensor implements TensorView, Scoped {
   /** Shape, dtype and (on a backend that can read at once) the numbers, summarised as NumPy does. */
   toString(): string {
     if (this.#isDisposed) return `Tensor(${formatShape(this.shape)}, ${this.dtype}, disposed)`;
-    if (this.backend.readSync === undefined) return `Tensor(${formatShape(this.shape)}, ${this.dtype}, ${this.backend.name})`;
+    if (this.backend.readSync === undefined)
+      return `Tensor(${formatShape(this.shape)}, ${this.dtype}, ${this.backend.name})`;
     return formatTensor(this.dataSync(), this.shape, this.dtype);
   }
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
 
-  #assertAlive(): void {
+  /** @throws {StateError} E_DISPOSED */
+  assertAlive(): void {
     if (this.#isDisposed) {
       throw new StateError(
         `tensor ${formatShape(this.shape)}: it was disposed and cannot be used. Return it from its scope or call keep() on it.`,
