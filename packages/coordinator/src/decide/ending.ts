@@ -71,9 +71,10 @@ export function finishRun(turn: Turn): void {
 }
 
 /** Says what is on disk, so that nobody has to look. */
-function withCheckpoint(turn: Turn, ending: Ending): Ending {
+function withCheckpoint(turn: Turn, given: Ending): Ending {
   const { stored, committedStep, plan } = turn.state;
-  if (ending.status === "completed") return ending;
+  if (given.status === "completed") return given;
+  const ending = { ...given, message: /[.!?]$/.test(given.message) ? given.message : `${given.message}.` };
   const savedStep = stored?.step ?? (plan.startStep > 0 ? plan.startStep : undefined);
   if (savedStep === undefined) {
     const what = committedStep === 0 ? "No step was committed" : `Step ${committedStep} was committed`;

@@ -100,12 +100,13 @@ export class BareWorker {
     this.socket.send(controlCodec.encodeControl(message.name, message.body as never));
   }
 
-  next<Name extends CoordinatorMessage["name"]>(name: Name): Promise<MessageBody<Name>> {
+  async next<Name extends CoordinatorMessage["name"]>(name: Name): Promise<MessageBody<Name>> {
     const at = this.#kept.findIndex((message) => message.name === name);
-    if (at >= 0) return Promise.resolve(this.#kept.splice(at, 1)[0]!.body as MessageBody<Name>);
-    return new Promise((resolve) => {
-      this.#waiting.push({ name, resolve: (body) => resolve(body as MessageBody<Name>) });
+    if (at >= 0) return this.#kept.splice(at, 1)[0]!.body as MessageBody<Name>;
+    const body = await new Promise<unknown>((resolve) => {
+      this.#waiting.push({ name, resolve });
     });
+    return body as MessageBody<Name>;
   }
 
   #receive(message: CoordinatorMessage): void {
