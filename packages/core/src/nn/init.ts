@@ -9,10 +9,17 @@ import { numElements, type Shape } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Parameter } from "./parameter.js";
 
-/** A parameter with given numbers on the current backend. @shape values of shape -> shape @source none: ours */
+/** A parameter with given numbers on the current backend. @shape values of shape -> shape */
 export function parameterOf(values: Float32Array, shape: Shape): Parameter {
+  return filledBy(shape, (out) => out.set(values));
+}
+
+/** The memory is taken before the numbers are made: a parameter that does not fit fails at once. */
+function filledBy(shape: Shape, fill: (out: Float32Array) => void): Parameter {
   const backend = currentBackend();
   const tensor = Tensor.allocate(backend, shape, "f32");
+  const values = new Float32Array(numElements(shape));
+  fill(values);
   backend.write(tensor.buffer, tensor.offset, values);
   return new Parameter(tensor);
 }
@@ -49,19 +56,15 @@ export function zeros(tensor: Tensor): void {
 
 /** A parameter of uniform numbers in [-bound, bound). @shape -> shape @source none: ours */
 export function uniformParameter(shape: Shape, bound: number): Parameter {
-  const values = new Float32Array(numElements(shape));
-  currentGenerator().fillUniform(values, -bound, bound);
-  return parameterOf(values, shape);
+  return filledBy(shape, (out) => currentGenerator().fillUniform(out, -bound, bound));
 }
 
 /** A parameter of normal numbers with mean 0. @shape -> shape @source none: ours */
 export function normalParameter(shape: Shape, std: number): Parameter {
-  const values = new Float32Array(numElements(shape));
-  currentGenerator().fillNormal(values, 0, std);
-  return parameterOf(values, shape);
+  return filledBy(shape, (out) => currentGenerator().fillNormal(out, 0, std));
 }
 
 /** A parameter of equal numbers. @shape -> shape @source none: ours */
 export function filledParameter(shape: Shape, value: number): Parameter {
-  return parameterOf(new Float32Array(numElements(shape)).fill(value), shape);
+  return filledBy(shape, (out) => void out.fill(value));
 }

@@ -66,7 +66,7 @@ describe("textDataset", () => {
       make: () => textDataset(new Int32Array(4), { seqLen: 4 }),
       code: "E_TEXT_TOO_SHORT",
       message:
-        "textDataset: the text has 4 tokens, but one window needs 5 (seqLen 4 and one target). Give more text or lower seqLen.",
+        "textDataset: the text has 4 tokens; it must have at least 5, one window (seqLen 4 and one target). Give more text or lower seqLen.",
     },
     {
       make: () => textDataset(tokens, { seqLen: 4, vocabSize: 65 }),

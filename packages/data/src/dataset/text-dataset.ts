@@ -97,7 +97,7 @@ function assertTokens(tokens: Int32Array, seqLen: number, vocabSize: number | un
   }
   if (tokens.length < seqLen + 1) {
     throw new ValueError(
-      `textDataset: the text has ${tokens.length} tokens, but one window needs ${seqLen + 1} (seqLen ${seqLen} and one target). Give more text or lower seqLen.`,
+      `textDataset: the text has ${tokens.length} tokens; it must have at least ${seqLen + 1}, one window (seqLen ${seqLen} and one target). Give more text or lower seqLen.`,
       { numTokens: tokens.length, seqLen },
       "E_TEXT_TOO_SHORT",
     );

@@ -48,7 +48,12 @@ export async function importJob(moduleUrl: string): Promise<AnyJob> {
     module = (await import(moduleUrl)) as { default?: unknown };
   } catch (cause) {
     const what = cause instanceof Error ? cause.message : String(cause);
-    throw new JobError(`job: loading the module threw: ${what}`, { moduleUrl }, "E_JOB_LOAD", { cause });
+    throw new JobError(
+      `job: loading the module threw "${what}"; a job module must load without an error. Mend it.`,
+      { moduleUrl },
+      "E_JOB_LOAD",
+      { cause },
+    );
   }
   assertJob(module.default, "the module");
   return module.default;
