@@ -15,7 +15,7 @@ const start = [0.5, -1.25, 3];
 const gradientAt = (step: number): number[] => [0.1 * (step + 1), -0.5 + 0.2 * step, step === 1 ? 0 : 2];
 
 /** Parameters after three updates. */
-function afterThree(create: (p: Tensor) => Optimizer<never>): number[] {
+function afterThree(create: (p: Tensor) => Optimizer): number[] {
   const p = tensorOf(start);
   const optimizer = create(p);
   for (let step = 0; step < 3; step++) {
@@ -53,7 +53,7 @@ describe("optimizers", () => {
       s.p -= lr * (g + 0.3 * s.p);
     });
     expectClose(
-      afterThree((p) => new Sgd([p], { weightDecay: 0.3 }) as Optimizer<never>),
+      afterThree((p) => new Sgd([p], { weightDecay: 0.3 })),
       expected,
     );
   });
@@ -68,11 +68,11 @@ describe("optimizers", () => {
       s.p -= lr * (g + 0.9 * s.m);
     });
     expectClose(
-      afterThree((p) => new Sgd([p], { momentum: 0.9 }) as Optimizer<never>),
+      afterThree((p) => new Sgd([p], { momentum: 0.9 })),
       plain,
     );
     expectClose(
-      afterThree((p) => new Sgd([p], { momentum: 0.9, nesterov: true }) as Optimizer<never>),
+      afterThree((p) => new Sgd([p], { momentum: 0.9, nesterov: true })),
       nesterov,
     );
   });
@@ -92,11 +92,11 @@ describe("optimizers", () => {
       s.p -= lr * moments(s, g);
     });
     expectClose(
-      afterThree((p) => new Adam([p], options) as Optimizer<never>),
+      afterThree((p) => new Adam([p], options)),
       adam,
     );
     expectClose(
-      afterThree((p) => new AdamW([p], options) as Optimizer<never>),
+      afterThree((p) => new AdamW([p], options)),
       adamW,
     );
   });
