@@ -40,7 +40,7 @@ export const ${camel}Op = defineStructural<Record<string, never>>({
 
 /** Say what as a formula. @shape [N, K] -> [N, K] @source none: ours */
 export function ${camel}(x: Tensor): Tensor {
-  return ${camel}Op.apply(x, {});
+  return ${camel}Op.apply([x], {})[0]!;
 }
 `,
   [`packages/core/src/cpu/kernels/${name}.ts`]: `/** @file ${camel}. An item is a row of the output, so that threads split outputs and never a sum. */
@@ -74,8 +74,7 @@ for (const [path, text] of Object.entries(files)) {
 }
 console.log(`Now add:
   packages/core/src/backend/kernel-table.ts   the row of the kernel, with its conventions
-  packages/core/src/backend/reference/        the f64 kernel
   packages/core/src/cpu/kernel-table.ts       ${camel}Room
-  packages/core/src/ops/                      the op in the registry, so that the generic suite runs it
-  packages/core/src/index.ts                  the export
+  packages/core/src/ops/registry.ts           the op, so that the generic suite runs it
+  packages/core/src/ops/index.ts              the export; tensor-methods.ts if it is to be a method
   docs/adding-an-op.md says what each file must hold.`);

@@ -47,6 +47,8 @@ export function backward(root: Tensor, options: BackwardOptions = {}): void {
   withGradMode(options.createGraph === true, () => untracked(() => new BackwardPass(root, options).run()));
 }
 
+const one = Float32Array.of(1);
+
 class BackwardPass {
   readonly #root: Tensor;
   readonly #options: BackwardOptions;
@@ -93,7 +95,7 @@ class BackwardPass {
       );
     }
     const ones = Tensor.allocate(root.backend, root.shape, "f32");
-    root.backend.kernels.fill(ones, 1);
+    root.backend.write(ones.buffer, 0, one);
     return ones;
   }
 

@@ -10,6 +10,7 @@ const samples = [
   { name: "larger than a tile", inputs: [normal([4100], 0, 3)], attrs, checkVjp: false },
   { name: "far from zero", inputs: [f32Values([-90, -30, -15, 15, 30, 90])], attrs, checkVjp: false },
 ];
+// biome-ignore lint/suspicious/noApproximativeNumericConstant: a literal, because packages do not use the host's Math
 const INV_SQRT_2 = 0.7071067811865476;
 const SQRT_2_OVER_PI = 0.7978845608028654;
 

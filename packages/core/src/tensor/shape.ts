@@ -72,7 +72,7 @@ export function assertShape(where: string, shape: Shape): void {
 /** NumPy's rule: aligned at the last dim, 1 stretches. @throws {ShapeError} E_SHAPE with both shapes. */
 export function broadcastShapes(where: string, a: Shape, b: Shape): Shape {
   if (shapesEqual(a, b)) return a;
-  const rank = a.length > b.length ? a.length : b.length;
+  const rank = Math.max(a.length, b.length);
   const out = new Array<number>(rank);
   for (let i = 1; i <= rank; i++) {
     const x = i <= a.length ? a[a.length - i]! : 1;
