@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { SimNetwork } from "@lockstep/collectives/testing";
 import {
   clipGradNorm,
   createCpuBackend,
@@ -29,6 +30,7 @@ interface RunOptions {
   readonly restore?: { step: number; files: ReadonlyMap<string, Uint8Array> };
   readonly assign?: NonNullable<SimulatedRunOptions["assign"]>;
   readonly engines?: InlineEngine[];
+  readonly plan?: NonNullable<SimulatedRunOptions["plan"]>;
 }
 
 function run(job: AnyJob, numWorkers: number, options: RunOptions = {}): Promise<SimulatedRun> {
@@ -40,6 +42,7 @@ function run(job: AnyJob, numWorkers: number, options: RunOptions = {}): Promise
     sha256,
     firstStep: options.restore?.step ?? 0,
     ...(options.assign === undefined ? {} : { assign: options.assign }),
+    ...(options.plan === undefined ? {} : { plan: options.plan }),
     createEngine: (workerId) => {
       const engine = new InlineEngine({
         job,
@@ -132,3 +135,37 @@ for (const job of [tinyMlpJob, tinyGptJob]) {
     });
   });
 }
+
+describe("a run that cannot go on", () => {
+  test("L7 a worker whose peer is gone waits for the coordinator's word, then reports the peer and keeps its state", async () => {
+    const engines: InlineEngine[] = [];
+    const plan = (network: SimNetwork) => network.at(40, () => network.drop("w1"));
+    const { errors, results, firedFaults, virtualMs } = await run(tinyMlpJob, 2, { plan, engines });
+    expect(firedFaults).toEqual(["drop w1"]);
+    expect(errors[0]).toMatchObject({ code: "E_PEER_LOST", isStateIntact: true, phase: "step" });
+    expect(results.map(({ status }) => status)).toEqual(["failed", "failed"]);
+    expect(results[0]!.step).toBe(engines[0]!.engine.exportState().step);
+    expect(virtualMs).toBeLessThan(40 + 2_000);
+  });
+
+  test("L6 a step with nothing to train on is an error on every rank that could have divided", async () => {
+    const weightless: AnyJob = {
+      ...tinyMlpJob,
+      loss: (model, batch) => ({ ...tinyMlpJob.loss(model, batch as never), weight: 0 }),
+    };
+    const { errors } = await run(weightless, 2);
+    expect(errors[0]).toMatchObject({ code: "E_NO_WEIGHT", step: 1, isStateIntact: true });
+  });
+
+  test("L6 a gradient that overflows only in the sum names the parameter", async () => {
+    const huge: AnyJob = {
+      ...tinyMlpJob,
+      loss: (model, batch) => {
+        const { sum, weight } = tinyMlpJob.loss(model, batch as never);
+        return { sum: sum.mul(0).add(model.parameters()[0]!.mul(1.5e38).sum()), weight };
+      },
+    };
+    const { errors } = await run(huge, 2);
+    expect(errors[0]).toMatchObject({ code: "E_NOT_FINITE", step: 1, tensor: "fc1.weight" });
+  });
+});

@@ -27,6 +27,8 @@ export interface SimulatedRunOptions {
   readonly sha256: (parts: readonly Uint8Array[]) => string;
   /** Evaluate and checkpoint after the last step. */
   readonly seed?: number;
+  /** Plans faults: the network's clock has not started yet. */
+  readonly plan?: (network: SimNetwork) => void;
   /** Which ranges the ranks compute; contiguous shares by default. */
   readonly assign?: (numMicroBatches: number, numWorkers: number) => TreeRange[][];
 }
@@ -43,11 +45,13 @@ export interface SimulatedRun {
   readonly reports: readonly MessageBody<"stepReport">[];
   readonly errors: readonly MessageBody<"workerError">[];
   readonly virtualMs: number;
+  readonly firedFaults: readonly string[];
 }
 
 export async function simulateRun(options: SimulatedRunOptions): Promise<SimulatedRun> {
   const network = new SimNetwork({ seed: options.seed ?? 1 });
   const coordinator = new SunnyCoordinator(options, network);
+  options.plan?.(network);
   const sessions = coordinator.members.map((workerId, rank) => {
     const transport = network.createTransport(workerId);
     const router = new FrameRouter(transport);
@@ -79,7 +83,7 @@ export async function simulateRun(options: SimulatedRunOptions): Promise<Simulat
   });
   coordinator.begin();
   const results = await network.clock.runUntil(Promise.all(sessions));
-  return { ...coordinator.record(), results, virtualMs: network.clock.nowMs() };
+  return { ...coordinator.record(), results, virtualMs: network.clock.nowMs(), firedFaults: network.fired() };
 }
 
 class SunnyCoordinator {
