@@ -54,7 +54,7 @@ export async function bundleJob(modulePath: string): Promise<string> {
     const { errors } = cause as Partial<BuildFailure>;
     if (!errors) throw cause;
     throw new UsageError(
-      `job: ${modulePath} cannot be bundled: ${errors.slice(0, 3).map(describe).join("; ")}. Mend the module; nothing was started.`,
+      `job: ${modulePath} cannot be bundled: ${errors.slice(0, 3).map(describe).join(", ")}; the module and what it imports must be complete. Mend it; nothing was started.`,
       { modulePath, errors: errors.map(describe) },
       "E_JOB_BUNDLE",
     );
