@@ -26,6 +26,11 @@ export async function connectControl(
     clock: own.clock,
   });
   const { localAddress } = await client.open();
-  client.send({ name: "hello", body: await own.createHello(localAddress) });
+  try {
+    client.send({ name: "hello", body: await own.createHello(localAddress) });
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
   return client;
 }

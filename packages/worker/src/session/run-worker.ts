@@ -47,6 +47,8 @@ class WorkerSession {
   readonly #deadline: StepDeadline;
   readonly #resolve: (result: SessionResult) => void;
   #state: WorkerState = initialWorkerState;
+  /** From its creation on, whether or not it could be prepared. */
+  #engine: ComputeEngine | undefined;
   #prepared: Prepared | undefined;
   #group: ProcessGroup | undefined;
   #running: RunningStep | undefined;
@@ -134,8 +136,9 @@ class WorkerSession {
     const { clock, log } = this.#ports;
     const startedMs = clock.nowMs();
     const engine = await this.#ports.createEngine(welcome);
-    const details = await engine.prepare();
+    this.#engine = engine;
     if (this.#state.phase === "stopped") return engine.dispose();
+    const details = await engine.prepare();
     const { info, probe, plan } = details;
     const config = JSON.parse(welcome.configJson) as { bucketBytes: number };
     const buckets = bucketsOf(info.gradientFloats, config.bucketBytes).map(({ begin, end }) => ({
@@ -236,7 +239,7 @@ class WorkerSession {
     const { control, peers, log } = this.#ports;
     this.#running?.abort(reason);
     this.#group?.close(reason);
-    const closing = await Promise.allSettled([control.close(), peers.dispose(), this.#prepared?.engine.dispose()]);
+    const closing = await Promise.allSettled([control.close(), peers.dispose(), this.#engine?.dispose()]);
     for (const result of closing) if (result.status === "rejected") log("debug", `closing: ${String(result.reason)}`);
     this.#resolve({ status, code, reason, step: this.#state.step });
   }

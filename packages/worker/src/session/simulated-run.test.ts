@@ -30,6 +30,7 @@ interface RunOptions {
   readonly restore?: { step: number; files: ReadonlyMap<string, Uint8Array> };
   readonly assign?: NonNullable<SimulatedRunOptions["assign"]>;
   readonly engines?: InlineEngine[];
+  readonly Engine?: typeof InlineEngine;
   readonly plan?: NonNullable<SimulatedRunOptions["plan"]>;
 }
 
@@ -44,7 +45,7 @@ function run(job: AnyJob, numWorkers: number, options: RunOptions = {}): Promise
     ...(options.assign === undefined ? {} : { assign: options.assign }),
     ...(options.plan === undefined ? {} : { plan: options.plan }),
     createEngine: (workerId) => {
-      const engine = new InlineEngine({
+      const engine = new (options.Engine ?? InlineEngine)({
         job,
         config,
         seed,
@@ -146,6 +147,27 @@ describe("a run that cannot go on", () => {
     expect(results.map(({ status }) => status)).toEqual(["failed", "failed"]);
     expect(results[0]!.step).toBe(engines[0]!.engine.exportState().step);
     expect(virtualMs).toBeLessThan(40 + 2_000);
+  });
+
+  test("a job that cannot be prepared ends the run and leaves no engine behind", async () => {
+    let numDisposed = 0;
+    class CountedEngine extends InlineEngine {
+      override async dispose(): Promise<void> {
+        numDisposed++;
+        await super.dispose();
+      }
+    }
+    const unsteady: AnyJob = {
+      ...tinyMlpJob,
+      loss: (model, batch) => {
+        const { sum, weight } = tinyMlpJob.loss(model, batch as never);
+        return { sum: sum.mul(Math.random()), weight };
+      },
+    };
+    const { errors, results } = await run(unsteady, 2, { Engine: CountedEngine });
+    expect(errors[0]).toMatchObject({ code: "E_NOT_DETERMINISTIC", phase: "load", tensor: "the loss" });
+    expect(results.map(({ status }) => status)).toEqual(["failed", "failed"]);
+    expect(numDisposed).toBe(2);
   });
 
   test("L6 a step with nothing to train on is an error on every rank that could have divided", async () => {
