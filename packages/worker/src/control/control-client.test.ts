@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { webSocketFrameChannel } from "@lockstep/collectives/node";
 import { controlCodec, type MessageBody, relayPath, ticketHeader, type WorkerMessage } from "@lockstep/protocol";
@@ -61,7 +62,7 @@ async function connected(clock = new ManualClock()): Promise<{ client: Client; s
   return { client, server: sideOf(await accepted), url };
 }
 
-function isAuthorized(info: { readonly req: { readonly headers: Record<string, unknown>; readonly url?: string } }) {
+function isAuthorized(info: { readonly req: IncomingMessage }): boolean {
   const hasTicket = info.req.url !== relayPath || info.req.headers[ticketHeader] === "0".repeat(32);
   return info.req.headers.authorization === `Bearer ${token}` && hasTicket;
 }
@@ -181,7 +182,8 @@ test("a blob whose bytes do not have its sha256 is refused, as is one of another
   await refusal;
   const other = client.fetchBlob({ sha256: sha256(bytes), byteLength: 5 });
   const otherRefusal = expect(other).rejects.toMatchObject({ code: "E_BLOB_CHUNK" });
-  await serve(server, bytes);
+  await server.next();
+  server.send("blobChunk", { sha256: sha256(bytes), offset: 0, byteLength: bytes.byteLength, bytes });
   await otherRefusal;
 });
 
