@@ -22,23 +22,23 @@ export function evaluateProgram(
 ): Float64Array[] {
   const { nodes, idOf } = linearize(program.outputs);
   const values: Float64Array[] = [];
-  const valueOf = (e: Expr): Float64Array => values[idOf.get(e)!]!;
+  const valuesOf = (e: Expr): Float64Array => values[idOf.get(e)!]!;
   for (const node of nodes) {
     const out = new Float64Array(count);
-    evaluateNode(node, { valueOf, inputs, scalars }, out);
+    evaluateNode(node, { valuesOf, inputs, scalars }, out);
     if (options.roundToF32 && node.dtype === "f32") for (let i = 0; i < count; i++) out[i] = Math.fround(out[i]!);
     values.push(out);
   }
-  return program.outputs.map(valueOf);
+  return program.outputs.map(valuesOf);
 }
 
 interface Environment {
-  readonly valueOf: (e: Expr) => Float64Array;
+  readonly valuesOf: (e: Expr) => Float64Array;
   readonly inputs: readonly ArrayLike<number>[];
   readonly scalars: readonly number[];
 }
 
-function evaluateNode(e: Expr, { valueOf, inputs, scalars }: Environment, out: Float64Array): void {
+function evaluateNode(e: Expr, { valuesOf, inputs, scalars }: Environment, out: Float64Array): void {
   const count = out.length;
   switch (e.kind) {
     case "const":
@@ -54,29 +54,29 @@ function evaluateNode(e: Expr, { valueOf, inputs, scalars }: Environment, out: F
     }
     case "unary": {
       const f = unaryFunctions[e.op];
-      const x = valueOf(e.x);
+      const x = valuesOf(e.x);
       for (let i = 0; i < count; i++) out[i] = e.dtype === "i32" ? f(x[i]!) | 0 : f(x[i]!);
       return;
     }
     case "binary": {
       const f = e.dtype === "i32" ? intFunctions[e.op] : binaryFunctions[e.op];
-      const [x, y] = [valueOf(e.x), valueOf(e.y)];
+      const [x, y] = [valuesOf(e.x), valuesOf(e.y)];
       for (let i = 0; i < count; i++) out[i] = f(x[i]!, y[i]!);
       return;
     }
     case "compare": {
       const f = compareFunctions[e.op];
-      const [x, y] = [valueOf(e.x), valueOf(e.y)];
+      const [x, y] = [valuesOf(e.x), valuesOf(e.y)];
       for (let i = 0; i < count; i++) out[i] = f(x[i]!, y[i]!) ? 1 : 0;
       return;
     }
     case "select": {
-      const [cond, x, y] = [valueOf(e.cond), valueOf(e.x), valueOf(e.y)];
+      const [cond, x, y] = [valuesOf(e.cond), valuesOf(e.x), valuesOf(e.y)];
       for (let i = 0; i < count; i++) out[i] = cond[i] !== 0 ? x[i]! : y[i]!;
       return;
     }
     case "cast": {
-      const x = valueOf(e.x);
+      const x = valuesOf(e.x);
       for (let i = 0; i < count; i++) out[i] = e.dtype === "i32" ? saturate(x[i]!) : x[i]!;
       return;
     }
