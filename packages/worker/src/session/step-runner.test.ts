@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import { bucketsOf, createProcessGroup, FrameRouter, type Transport } from "@lockstep/collectives";
+import { plainVectorOps, SimNetwork } from "@lockstep/collectives/testing";
+import { createCpuBackend } from "@lockstep/core";
+import { expect, test } from "vitest";
+import { InlineEngine } from "../engine/inline-engine.js";
+import { tinyGptJob } from "../engine/tiny-jobs.testkit.js";
+import { createJobFiles } from "../job/job-files.js";
+import { parseJobConfig } from "../job/parse-config.js";
+import { StepRunner } from "./step-runner.js";
+
+test("gradient bytes leave a worker before its backward pass has ended", async () => {
+  const network = new SimNetwork({ seed: 3 });
+  const members = ["w0", "w1"];
+  const config = parseJobConfig(tinyGptJob);
+  let bytesSent = 0;
+  /** Bytes that rank 0 had sent when the last kernel of each backward pass began. */
+  const seen: number[] = [];
+  const steps = members.map(async (workerId, rank) => {
+    const transport = network.createTransport(workerId);
+    const spied = rank === 0 ? countBytes(transport, (n) => (bytesSent += n)) : transport;
+    const router = new FrameRouter(spied);
+    const group = createProcessGroup({ generation: 1, members, router, clock: network.clock, deadlineMs: 60_000 });
+    const backend = createCpuBackend();
+    if (rank === 0) {
+      // The embedding is the first layer: its gradient is the last that a backward pass computes.
+      const original = backend.kernels.embeddingBackward.bind(backend.kernels);
+      backend.kernels.embeddingBackward = (...args) => {
+        seen.push(bytesSent);
+        original(...args);
+      };
+    }
+    const sha256 = () => createHash("sha256").digest("hex");
+    const engine = new InlineEngine({
+      job: tinyGptJob,
+      config,
+      seed: 7,
+      workerId,
+      files: createJobFiles([]),
+      backend,
+      nowMs: () => 0,
+      sha256,
+      maxBytes: 2 ** 32,
+    });
+    const { info } = await engine.prepare();
+    if (rank === 0) seen.length = 0; // the probe's
+    const runner = new StepRunner({
+      engine,
+      info,
+      tools: { ops: plainVectorOps },
+      buckets: bucketsOf(info.gradientFloats, config.bucketBytes / 4),
+      nowMs: () => network.clock.nowMs(),
+    });
+    const nodes: [number, number][][] = [[[0, 4]], [[4, 6]]];
+    const running = runner.start(group, { step: 1, generation: 1, attempt: 0, nodesByRank: nodes }, 60_000);
+    return { outcome: await running.outcome, gradientBytes: 4 * info.gradientFloats };
+  });
+  const [first, second] = await network.clock.runUntil(Promise.all(steps));
+  expect(first!.outcome.gradientHash).toBe(second!.outcome.gradientHash);
+  expect(seen).toHaveLength(4);
+  expect(seen.at(-1)).toBeGreaterThan(first!.gradientBytes / 4);
+  expect(seen.at(-1)).toBeLessThan(first!.outcome.bytesSent);
+});
+
+function countBytes(transport: Transport, onBytes: (numBytes: number) => void): Transport {
+  return new Proxy(transport, {
+    get(target, key) {
+      if (key === "send") {
+        return (...args: Parameters<Transport["send"]>) => {
+          onBytes(args[1].payload.byteLength);
+          return target.send(...args);
+        };
+      }
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
