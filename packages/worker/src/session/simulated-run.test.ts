@@ -151,6 +151,7 @@ describe("a run that cannot go on", () => {
 
   test("a job that cannot be prepared ends the run and leaves no engine behind", async () => {
     let numDisposed = 0;
+    let numCalls = 0;
     class CountedEngine extends InlineEngine {
       override async dispose(): Promise<void> {
         numDisposed++;
@@ -161,7 +162,8 @@ describe("a run that cannot go on", () => {
       ...tinyMlpJob,
       loss: (model, batch) => {
         const { sum, weight } = tinyMlpJob.loss(model, batch as never);
-        return { sum: sum.mul(Math.random()), weight };
+        numCalls++;
+        return { sum: sum.mul(numCalls), weight };
       },
     };
     const { errors, results } = await run(unsteady, 2, { Engine: CountedEngine });
