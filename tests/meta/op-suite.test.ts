@@ -58,6 +58,7 @@ function isFloat(x: Tensor): boolean {
 const plants: readonly [bug: string, op: Op, finds: string][] = [
   ["a sign in a vjp is wrong", squareWith((g, x) => neg(mul(mul(g, x), 2))), "vjp"],
   ["a factor in a vjp is a thousandth too large", squareWith((g, x) => mul(mul(g, x), 2.002)), "vjp"],
+  ["a vjp is not recorded", squareWith((g, x) => mul(mul(g, x.detach()), 2)), "second derivative"],
   ["a vjp passes the cotangent through", squareWith((g) => mul(g, 1)), "vjp"],
   [
     "a vjp forgets an input",

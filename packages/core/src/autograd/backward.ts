@@ -7,10 +7,11 @@
 import { ShapeError, StateError } from "../errors.js";
 import { contiguousCopy } from "../ops/apply.js";
 import { add } from "../ops/arithmetic.js";
+import { copy } from "../ops/copy.js";
 import { scope, untracked } from "../tensor/scope.js";
 import { formatShape, shapesEqual } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
-import { withGradMode } from "./grad-mode.js";
+import { isGradEnabled, withGradMode } from "./grad-mode.js";
 import { type Edge, edgeOf, type TapeEntry } from "./tape-entry.js";
 
 export interface BackwardOptions {
@@ -198,6 +199,8 @@ class BackwardPass {
 
 /** Another handle of the same numbers with the same place in the tape; `isTracked` puts it into the current scope. */
 function share(tensor: Tensor, isTracked = false): Tensor {
+  // A leaf is its own place in the tape, which no other handle can have: a recorded copy leads to it.
+  if (isGradEnabled() && tensor.requiresGrad && tensor.gradSource === undefined) return copy(tensor);
   const out = isTracked ? tensor.viewAs(tensor) : tensor.alias();
   const source = tensor.gradSource;
   if (source !== undefined) {

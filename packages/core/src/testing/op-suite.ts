@@ -1,9 +1,9 @@
 /**
  * @file The generic suite: every registered op and sample on a backend, one case for each thing that can be wrong.
  *
- * values: kernel against f64 reference, inputs unwritten · vjp: backward against central differences · composite: a fused op against
- * simple ops · reversed, gapped, expanded: the same bits from awkward layouts · leak: no buffer stays · one case for each twin: the
- * same bits on another backend · hash: the committed bits.
+ * values: kernel against f64 reference, inputs unwritten · vjp: backward against central differences · second derivative: the vjp is
+ * made of ops, or refuses · composite: a fused op against simple ops · reversed, gapped, expanded: the same bits from awkward layouts ·
+ * leak: no buffer stays · one case for each twin: the same bits on another backend · hash: the committed bits.
  * Needs no test runner: a case is a name and a function that throws.
  */
 import type { Backend } from "../backend/backend.js";
@@ -21,6 +21,7 @@ import {
   hasLayout,
 } from "./op-checks.js";
 import { hashRun, type PreparedSample, prepareSample, runSample, type SampleRun } from "./sample-run.js";
+import { checkSecondDerivative, hasSecondDerivative } from "./second-derivative.js";
 
 export interface OpSuiteOptions {
   /** Called once, when the first case runs. The suite disposes it. */
@@ -102,6 +103,7 @@ function casesOf(prepared: PreparedSample, { backend, twins, hashes }: Machines)
   add("values", () => checkValues(prepared, run()));
   if (op.notDifferentiable !== undefined) add("no gradient", () => checkNotDifferentiable(prepared, run()));
   else if (sample.checkVjp !== false) add("vjp", () => checkVjp(prepared, run()));
+  if (hasSecondDerivative(prepared)) add("second derivative", () => checkSecondDerivative(backend(), prepared));
   if (op.composite !== undefined) add("composite", () => checkComposite(backend(), prepared, run()));
   for (const layout of ["reversed", "gapped", "expanded"] as const) {
     if (contiguousOnly.has(op.name) || !hasLayout(prepared, layout)) continue;

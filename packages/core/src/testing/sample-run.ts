@@ -94,7 +94,8 @@ function runInScope({ op, sample, values }: PreparedSample, options: RunOptions)
   return { shapes: outputs.map((output) => output.shape), outputs: read, requiresGrad, gradients, cotangents };
 }
 
-function cotangentsOf(outputs: readonly DTypeArray[]): Float32Array[] {
+/** Random numbers of the outputs' lengths. */
+export function cotangentsOf(outputs: readonly DTypeArray[]): Float32Array[] {
   const generator = new Generator(cotangentSeed);
   return outputs.map(({ length }) => {
     const cotangent = new Float32Array(length);
