@@ -33,7 +33,10 @@ test("a room that is not installed is named", async () => {
 test("a module that throws, and one that exports no job, are told apart", async () => {
   const resolveRoom = (specifier: string) => specifier;
   const throwing = loadJobBundle(`throw new Error("boom");`, { tempDir, resolveRoom });
-  await expect(throwing).rejects.toMatchObject({ code: "E_JOB_LOAD", message: "job: loading the module threw: boom" });
+  await expect(throwing).rejects.toMatchObject({
+    code: "E_JOB_LOAD",
+    message: expect.stringContaining('threw "boom"'),
+  });
   const url = await writeJobModule("export default { name: 'x', data() {} };", { tempDir, resolveRoom });
   await expect(importJob(url)).rejects.toMatchObject({ code: "E_JOB" });
 });
