@@ -16,7 +16,7 @@ console.log(`$ lockstep ${runArgs.join(" ")}\n`);
 let status = await runLockstep(runArgs);
 if (status === 0) {
   const generateArgs = ["generate", out, "--prompt", "My fellow Americans, "];
-  console.log(`\n$ lockstep ${generateArgs.join(" ")}\n`);
+  console.log(`\n$ lockstep generate ${out} --prompt "${generateArgs.at(-1)}"\n`);
   status = await runLockstep(generateArgs);
 }
 process.exitCode = status;

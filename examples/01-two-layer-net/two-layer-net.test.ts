@@ -1,3 +1,6 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { seedScope, tensor } from "@lockstep/core";
 import { describe, expect, test } from "vitest";
 import { inputs, lossOf, TwoLayerNet, targets, train, type Variant } from "./main.js";
@@ -73,6 +76,13 @@ describe.each(["classic", "true gradient"] as const)("%s", (variant) => {
     const outputs = (await net.forward(x).toArray()) as number[][];
     expect(outputs.map(([value]) => Math.sign(value!))).toEqual([-1, 1, 1, -1]);
   });
+});
+
+test("prints what its README says", () => {
+  const here = fileURLToPath(new URL(".", import.meta.url));
+  const readme = readFileSync(`${here}README.md`, "utf8");
+  const printed = execFileSync(process.execPath, ["--import", "tsx", "main.ts"], { cwd: here, encoding: "utf8" });
+  expect(printed).toBe(/```\n(classic[^`]+)```/.exec(readme)![1]);
 });
 
 test("weights are normal numbers and biases zero", async () => {

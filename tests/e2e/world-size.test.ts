@@ -30,6 +30,16 @@ test("L1: one, two and four workers, and two threads, end with the same paramete
   expect(two.bytesSentPerWorkerPerStep).toBeGreaterThan(0);
 }, 120_000);
 
+test("L1 holds in the fused class too, with bits of its own", async () => {
+  const folder = temporaryFolder();
+  const fused = ["--numeric", "fused", "--steps", "4"];
+  const one = readSummary(await train(folder, "f1", "--workers", "1", ...fused));
+  const two = readSummary(await train(folder, "f2", "--workers", "2", ...fused));
+  const strict = readSummary(await train(folder, "s", "--workers", "1", "--steps", "4"));
+  expect(two.paramsSha256).toBe(one.paramsSha256);
+  expect(one.paramsSha256).not.toBe(strict.paramsSha256);
+}, 120_000);
+
 test("another seed gives other parameters", async () => {
   const folder = temporaryFolder();
   const seven = readSummary(await train(folder, "s7", "--steps", "2"));

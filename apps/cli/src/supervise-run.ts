@@ -2,6 +2,7 @@
  * @file One run from its first line to its last, for `run` and `coordinator` alike: starts the coordinator, shows progress, turns
  * Ctrl-C into a stop, prints the end.
  */
+import { relative } from "node:path";
 import { createCoordinator, type RunSummary } from "@lockstep/coordinator/node";
 import { numericsVersion } from "@lockstep/core";
 import { WebSocketServer } from "ws";
@@ -84,7 +85,7 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     const summary = await coordinator.finished;
     await workers?.stop(workersGraceMs);
     view.end();
-    if (!options.quiet && options.logFormat === "pretty") {
+    if (!options.quiet && options.logFormat === "pretty" && summary.steps > 0) {
       process.stdout.write(describeEnd(summary, plan.runDir, drawLossCurve(curve.train, curve.evaluations)));
       process.stdout.write(options.farewell(coordinator.url));
     }
@@ -123,7 +124,7 @@ function describeEnd(summary: RunSummary, runDir: string, curve: string): string
     `${summary.status} after ${summary.steps} steps in ${formatDuration(summary.wallMs)}: train loss ${loss(summary.trainLoss)}, held-out loss ${loss(summary.evalLoss)}`,
     `${summary.worldSize} worker${summary.worldSize === 1 ? "" : "s"}, ${rate}, ${formatBytes(Math.round(summary.bytesSentPerWorkerPerStep))} sent per worker and step`,
     ...(summary.paramsSha256 ? [`paramsSha256 ${summary.paramsSha256}`] : []),
-    `run directory ${runDir}`,
+    `run directory ${relative(process.cwd(), runDir) || runDir}`,
     "",
   ].join("\n");
 }

@@ -108,11 +108,13 @@ function plainView({ stream, lastStep, nowMs }: ProgressOptions): ProgressView {
 }
 
 function jsonView(): ProgressView {
-  const log = pino({ base: null }, pino.destination({ fd: 1, sync: true }));
+  const timestamp = pino.stdTimeFunctions.isoTime;
+  const log = pino({ base: null, timestamp }, pino.destination({ fd: 1, sync: true }));
+  const withoutTime = (fields: object) => ({ ...fields, time: undefined }); // the logger's own stands first
   return {
     step: (metrics) => log.info(metrics, "step"),
-    note: (text, fields = {}) => log.info(fields, text),
-    warn: (text, fields = {}) => log.warn(fields, text),
+    note: (text, fields = {}) => log.info(withoutTime(fields), text),
+    warn: (text, fields = {}) => log.warn(withoutTime(fields), text),
     end() {},
   };
 }
