@@ -1,4 +1,5 @@
-import { readdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { cleanUp, readLines, readSummary, startLockstep, temporaryFolder } from "./lockstep-process.js";
@@ -67,3 +68,32 @@ test("Ctrl-C stops after the current step with a checkpoint and status 130, and 
   expect(outcome).toBe("interrupted");
   expect(readdirSync(join(out, "checkpoints"))).toEqual([`step-${String(steps).padStart(6, "0")}`]);
 }, 90_000);
+
+test("the workers of a run that is killed with SIGKILL are gone within five seconds", async () => {
+  const out = join(temporaryFolder(), "run");
+  const run = startLockstep([
+    "run",
+    "tests/e2e/jobs/tiny",
+    "--workers",
+    "2",
+    "--out",
+    out,
+    "--set",
+    "totalSteps=1000000",
+  ]);
+  await run.sees(/^step +\d/m);
+  const children = execFileSync("ps", ["-o", "pid=", "--ppid", String(run.child.pid)], { encoding: "utf8" });
+  const pids = children
+    .split("\n")
+    .map(Number)
+    .filter((pid) => pid > 0);
+  expect(pids.length).toBeGreaterThanOrEqual(2);
+  run.child.kill("SIGKILL");
+  await run.ended;
+
+  const isAlive = (pid: number) =>
+    existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  const deadlineMs = Date.now() + 5_000;
+  while (pids.some(isAlive) && Date.now() < deadlineMs) await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(pids.filter(isAlive)).toEqual([]);
+}, 60_000);

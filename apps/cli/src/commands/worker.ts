@@ -18,6 +18,8 @@ interface WorkerFlags extends ComputeFlags, LogFlags, TokenFlags {
   readonly tokenFromParent?: boolean;
 }
 
+const childGraceMs = 1_000;
+
 export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatus> {
   const address = parseCoordinatorUrl(url);
   const controller = new AbortController();
@@ -56,6 +58,8 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
   } finally {
     stopListening();
     if (process.connected) process.disconnect();
+    // A local child is nobody's when it is done: whatever still holds the loop must not keep the process.
+    if (flags.tokenFromParent === true) setTimeout(() => process.exit(), childGraceMs).unref();
   }
 }
 
@@ -90,8 +94,13 @@ function receiveToken(controller: AbortController): Promise<string> {
       {},
       "E_USAGE_TOKEN",
     );
-  process.once("disconnect", () => controller.abort());
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    process.once("disconnect", () => {
+      controller.abort();
+      reject(
+        new UsageError("worker: the parent is gone; it must give the token. Start the run again.", {}, "E_USAGE_TOKEN"),
+      );
+    });
     process.on("message", (message: { type?: string; token?: string }) => {
       if (message.type === "token" && message.token !== undefined) resolve(message.token);
       if (message.type === "stop") controller.abort();

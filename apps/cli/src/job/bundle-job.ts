@@ -5,7 +5,7 @@
  * bundle holds no absolute path, so the same sources give the same bytes, and the same sha256, in any folder.
  */
 import { dirname } from "node:path";
-import { type BuildFailure, build, type Message, type Plugin } from "esbuild";
+import { type BuildFailure, build, type Message, type Plugin, stop } from "esbuild";
 import { UsageError } from "../exit-status.js";
 
 const rooms: Plugin = {
@@ -58,6 +58,8 @@ export async function bundleJob(modulePath: string): Promise<string> {
       { modulePath, errors: errors.map(describe) },
       "E_JOB_BUNDLE",
     );
+  } finally {
+    await stop(); // esbuild's own process would stay for the whole run
   }
 }
 
