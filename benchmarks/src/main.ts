@@ -33,7 +33,9 @@ async function main(): Promise<number> {
   const runs = Number(values.runs);
   const unknown = positionals.filter((name) => !(name in suites));
   if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
-    console.error(`bench: suites are ${unknown.join(", ")}, runs is ${values.runs}; a suite must be one of ${Object.keys(suites).join(", ")}, runs a positive integer.`);
+    console.error(
+      `bench: suites are ${unknown.join(", ")}, runs is ${values.runs}; a suite must be one of ${Object.keys(suites).join(", ")}, runs a positive integer.`,
+    );
     return 2;
   }
   const context: BenchContext = {
@@ -41,7 +43,8 @@ async function main(): Promise<number> {
     nowMs: () => performance.now(),
     log: (line) => console.error(line),
   };
-  if (findTorchPython() === undefined) console.error("bench: no python3 here imports torch, so the PyTorch columns are empty.");
+  if (findTorchPython() === undefined)
+    console.error("bench: no python3 here imports torch, so the PyTorch columns are empty.");
   const results: BenchResult[] = [];
   for (const name of positionals.length > 0 ? positionals : Object.keys(suites)) {
     const suite = await suites[name]?.();
@@ -69,7 +72,9 @@ function printChange(results: readonly BenchResult[]): void {
     const peer = Object.keys(now.ratio).find((name) => then.ratio[name] !== undefined);
     const change = peer ? (now.ratio[peer] ?? 1) / (then.ratio[peer] ?? 1) : now.median / then.median;
     if (Math.abs(change - 1) <= 0.15) continue;
-    console.log(`baseline: ${now.suite} ${now.name} ${now.metric}: ${change.toFixed(2)} x of ${baseline.commit}${peer ? ` (ratio to ${peer})` : ""}`);
+    console.log(
+      `baseline: ${now.suite} ${now.name} ${now.metric}: ${change.toFixed(2)} x of ${baseline.commit}${peer ? ` (ratio to ${peer})` : ""}`,
+    );
   }
 }
 

@@ -30,7 +30,7 @@ test("L1: one, two and four workers, and two threads, end with the same paramete
   expect(two.bytesSentPerWorkerPerStep).toBeGreaterThan(0);
 }, 120_000);
 
-test("L1 holds in the fused class too, with bits of its own", async () => {
+test("L1 holds in the fused class too, with bits of its own, and a resumed run keeps its class", async () => {
   const folder = temporaryFolder();
   const fused = ["--numeric", "fused", "--steps", "4"];
   const one = readSummary(await train(folder, "f1", "--workers", "1", ...fused));
@@ -38,6 +38,11 @@ test("L1 holds in the fused class too, with bits of its own", async () => {
   const strict = readSummary(await train(folder, "s", "--workers", "1", "--steps", "4"));
   expect(two.paramsSha256).toBe(one.paramsSha256);
   expect(one.paramsSha256).not.toBe(strict.paramsSha256);
+
+  const broken = await train(folder, "f3", "--workers", "1", "--numeric", "fused", "--steps", "2");
+  const resumed = await runLockstep(["run", job, "--resume", broken, "--workers", "2", "--steps", "4", "--quiet"]);
+  expect(resumed.status).toBe(0);
+  expect(readSummary(broken)).toMatchObject({ steps: 4, numericClasses: ["fused"], paramsSha256: one.paramsSha256 });
 }, 120_000);
 
 test("another seed gives other parameters", async () => {

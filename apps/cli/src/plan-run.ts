@@ -132,7 +132,7 @@ function describePlan({ job, runDir, flags, seed, numeric, initFrom, resume }: P
         jobSha256: job.bundleSha256,
         files: job.files.map(({ name, path, sha256, bytes }) => ({ name, path, sha256, bytes })),
       },
-      numeric: flags.numeric,
+      numeric,
       stopAtStep,
       ...(initFrom === undefined ? {} : { initFrom }),
       ...(resume === undefined ? {} : { resume: { checkpointDir: resume.dir, step: resume.step } }),

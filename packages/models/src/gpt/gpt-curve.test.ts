@@ -67,5 +67,7 @@ test("the loss curve of a tiny char-GPT is this one, to the bit (strict)", () =>
       1.534616231918335,
     ]
   `);
-  expect(hash128(new Uint8Array(Float64Array.from(curve).buffer))).toMatchInlineSnapshot(`"79d628033b632cdafb382bc6d72358b2"`);
+  expect(hash128(new Uint8Array(Float64Array.from(curve).buffer))).toMatchInlineSnapshot(
+    `"79d628033b632cdafb382bc6d72358b2"`,
+  );
 });
