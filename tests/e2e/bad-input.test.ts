@@ -1,10 +1,27 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { controlCodec, controlPath, PROTOCOL_VERSION } from "@lockstep/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { cleanUp, type Ended, readSummary, runLockstep, startLockstep, temporaryFolder } from "./lockstep-process.js";
+import {
+  cleanUp,
+  type Ended,
+  readSummary,
+  root,
+  runLockstep,
+  startLockstep,
+  temporaryFolder,
+} from "./lockstep-process.js";
 
 afterEach(cleanUp);
 
@@ -86,6 +103,24 @@ describe("what is wrong before anything starts ends with 2 and writes nothing", 
     expect(existsSync(out)).toBe(false);
   });
 });
+
+test("a resumed run refuses other code and other data than it began with", async () => {
+  const folder = join(temporaryFolder(), "text");
+  cpSync(join(root, text), folder, { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  const out = join(temporaryFolder(), "run");
+  expect((await runLockstep(["run", folder, "--steps", "1", "--out", out, "--quiet"])).status).toBe(0);
+
+  const job = readFileSync(join(folder, "job.ts"), "utf8");
+  writeFileSync(join(folder, "job.ts"), job.replace("1e-2", "2e-2"));
+  const otherCode = await runLockstep(["run", folder, "--resume", out]);
+  expectOneMessage(otherCode, "E_USAGE_RESUME", "the job's code");
+  writeFileSync(join(folder, "job.ts"), job);
+  appendFileSync(join(folder, "long.txt"), "one more line\n");
+  const otherData = await runLockstep(["run", folder, "--resume", out]);
+  expectOneMessage(otherData, "E_USAGE_RESUME", 'file "text/long.txt"');
+  expect([otherCode.status, otherData.status]).toEqual([2, 2]);
+}, 60_000);
 
 describe("what goes wrong in the job ends with 1, and summary.json says the same", () => {
   const cases: readonly [what: string, args: readonly string[], code: RegExp, parts: readonly RegExp[]][] = [

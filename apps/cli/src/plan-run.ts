@@ -14,6 +14,7 @@ import {
   chooseNewRunFolder,
   chooseResumeFolder,
   findLastCheckpoint,
+  type RunFile,
   readRunConfig,
   writeRunDirectory,
 } from "./run-directory.js";
@@ -78,6 +79,7 @@ async function planResume(jobPath: string, flags: PlanFlags, resume: string | tr
       { runDir },
     );
   }
+  refuseChangedFiles(shown, job.files, run.files);
   const resumeFrom = findLastCheckpoint(runDir);
   if (!resumeFrom) {
     throw new UsageError(
@@ -158,6 +160,20 @@ function refuseChange(run: string, what: string, given: unknown, kept: unknown):
   throw new UsageError(
     `--resume: ${what} is ${String(given)}, and the run in ${run} began with ${String(kept)}; a resumed run must keep it. Leave it as it was, or start a new run with --init-from.`,
     { what, given, kept },
+    "E_USAGE_RESUME",
+  );
+}
+
+function refuseChangedFiles(run: string, found: readonly RunFile[], kept: readonly RunFile[]): void {
+  const keyOf = ({ name, path }: RunFile) => `${name}/${path}`;
+  const before = new Map(kept.map((file) => [keyOf(file), file.sha256]));
+  const changed = found.find((file) => before.get(keyOf(file)) !== file.sha256);
+  const isSame = changed === undefined && found.length === kept.length;
+  if (isSame) return;
+  const what = changed === undefined ? "some files are gone" : `file "${keyOf(changed)}" is not the one`;
+  throw new UsageError(
+    `--resume: ${what} that the run in ${run} began with; a resumed run must read the same data. Put the files back, or start a new run with --init-from.`,
+    { file: changed === undefined ? undefined : keyOf(changed) },
     "E_USAGE_RESUME",
   );
 }
