@@ -1,5 +1,6 @@
 /**
- * @file `npm run bench -- [SUITE...] [--runs N] [--json FILE]`: measures, prints a table, compares with the committed baseline.
+ * @file `npm run bench -- [SUITE...] [--runs N] [--json FILE] [--accept]`: measures, prints a table, compares with the committed
+ * baseline; --accept makes the results the baseline.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -28,7 +29,7 @@ const baselineFile = new URL("../baselines/baseline.json", import.meta.url);
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: "string" }, runs: { type: "string", default: "5" } },
+    options: { json: { type: "string" }, runs: { type: "string", default: "5" }, accept: { type: "boolean" } },
   });
   const runs = Number(values.runs);
   const unknown = positionals.filter((name) => !(name in suites));
@@ -59,7 +60,16 @@ async function main(): Promise<number> {
   console.log(formatTable(results));
   printChange(results);
   if (values.json) writeFileSync(values.json, `${JSON.stringify(file, null, 2)}\n`);
+  if (values.accept) writeFileSync(baselineFile, `${JSON.stringify(withOthers(file), null, 2)}\n`);
   return 0;
+}
+
+/** The results, and of the present baseline the suites that were not measured now. */
+function withOthers(file: BenchFile): BenchFile {
+  if (!existsSync(baselineFile)) return file;
+  const baseline = JSON.parse(readFileSync(baselineFile, "utf8")) as BenchFile;
+  const measured = new Set(file.rows.map(({ suite }) => suite));
+  return { ...file, rows: [...baseline.rows.filter(({ suite }) => !measured.has(suite)), ...file.rows] };
 }
 
 /** One line for each figure whose ratio to a peer (or, without peer, whose median) left the baseline by more than 15 %. */

@@ -5,7 +5,8 @@
 import type { Backend } from "@lockstep/core";
 import { createNodeCpuBackend } from "@lockstep/core/node";
 import { createWork, type Work, type WorkName, workNames } from "./bench-models.js";
-import type { BenchContext, BenchRow } from "./bench-row.js";
+import { type BenchContext, type BenchRow, summarize } from "./bench-row.js";
+import { checkCostMs } from "./check-cost.js";
 import { findTorchPython, TorchPeer } from "./torch-peer.js";
 
 const secondsPerRun = 4;
@@ -41,16 +42,20 @@ async function measureModel(context: BenchContext, name: WorkName, torch: TorchP
     if (torch !== undefined) torchValues.push(await torch.measure(name, secondsPerRun));
     for (const { work, values } of cases) values.push(rateOf(work, context.nowMs));
   }
+  const extra = name === "gpt-small" ? [checkCostRow(context, backends[0]!, cases[1]!)] : [];
   for (const backend of backends) backend.dispose();
   const peers = torch === undefined ? {} : { peers: { torch: torchValues } };
-  return cases.map(({ label, work, values }) => ({
-    suite: "train-step",
-    name,
-    metric: label,
-    unit: work.unit,
-    values,
-    ...peers,
-  }));
+  const rows = cases.map(({ label, work, values }) => {
+    return { suite: "train-step", name, metric: label, unit: work.unit, values, ...peers };
+  });
+  return [...rows, ...extra];
+}
+
+/** Share of a strict step with M = 4 that hashes and finite checks take. */
+function checkCostRow(context: BenchContext, backend: Backend, { work, values }: Case): BenchRow {
+  const stepMs = (work.unitsPerStep * 1000) / summarize(values).median;
+  const shares = Array.from({ length: context.runs }, () => (100 * checkCostMs(backend, 4, context.nowMs)) / stepMs);
+  return { suite: "train-step", name: "gpt-small", metric: "hashes and checks of a step", unit: "%", values: shares };
 }
 
 function createCase(backend: Backend, name: WorkName, numMicroBatches: number): Case {
