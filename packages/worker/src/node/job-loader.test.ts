@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +17,22 @@ test("a bundle's rooms become the addresses of this installation", async () => {
   expect(await readFile(fileURLToPath(url), "utf8")).toBe(
     `import { a } from "file:///here/@lockstep/core.js";\nimport 'file:///here/@lockstep/core/node.js';\nexport default a;`,
   );
+});
+
+test("a module that another worker is reading is replaced, never emptied", async () => {
+  const resolveRoom = (specifier: string) => specifier;
+  const bundle = `export default ${JSON.stringify("x".repeat(1000))};`;
+  const path = fileURLToPath(await writeJobModule(bundle, { tempDir, resolveRoom }));
+  const reader = await open(path);
+  try {
+    const { ino } = await reader.stat();
+    await writeJobModule(bundle, { tempDir, resolveRoom });
+    expect((await stat(path)).ino).not.toBe(ino);
+    expect(await readFile(reader, "utf8")).toBe(bundle);
+  } finally {
+    await reader.close();
+  }
+  expect(await readdir(tempDir)).toHaveLength(1);
 });
 
 test("a room that is not installed is named", async () => {

@@ -4,8 +4,8 @@
  * A bundle carries everything but the rooms, which it imports as `lockstep-room:@lockstep/core`: the core that trains must be the
  * core of this process. The specifiers are replaced by the addresses of this installation, the text goes to a file and is imported.
  */
-import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { JobError } from "../errors.js";
@@ -33,7 +33,10 @@ export async function writeJobModule(bundle: string, options: JobBundleOptions):
   const name = `job-${createHash("sha256").update(text).digest("hex").slice(0, 24)}.mjs`;
   await mkdir(options.tempDir, { recursive: true });
   const path = join(options.tempDir, name);
-  await writeFile(path, text);
+  // Workers of one machine share the folder: none may see the other's half-written module.
+  const partial = `${path}.${randomBytes(4).toString("hex")}.part`;
+  await writeFile(partial, text);
+  await rename(partial, path);
   return pathToFileURL(path).href;
 }
 
