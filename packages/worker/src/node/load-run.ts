@@ -43,7 +43,7 @@ export interface LoadedRun {
   dispose(): void;
 }
 
-/** Loads a run directory. @throws {TrainingError} E_RUN_DIRECTORY, E_CHECKPOINT, E_CHECKPOINT_FILE; what the job throws. */
+/** Loads a run directory. @throws {TrainingError} E_RUN_DIRECTORY, E_CHECKPOINT; what the job throws. */
 export async function loadRunForInference(runDir: string, options: LoadRunOptions): Promise<LoadedRun> {
   const run = readRunDirectory(runDir);
   const checkpoint = readCheckpointFiles(runDir, options.checkpoint);

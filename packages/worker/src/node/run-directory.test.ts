@@ -81,7 +81,11 @@ describe("a run directory", () => {
     bytes[bytes.length - 1]! ^= 1;
     writeFileSync(path, bytes);
     expect(() => readCheckpointFiles(runDir)).toThrow(
-      expect.objectContaining({ code: "E_CHECKPOINT_FILE", fields: expect.objectContaining({ file: path }) }),
+      expect.objectContaining({ code: "E_CHECKPOINT", fields: expect.objectContaining({ file: path }) }),
+    );
+    rmSync(path);
+    expect(() => readCheckpointFiles(runDir)).toThrow(
+      expect.objectContaining({ code: "E_CHECKPOINT", message: expect.stringContaining("is not there") }),
     );
     expect(readCheckpointFiles(runDir, join(runDir, "checkpoints", "step-000002")).step).toBe(2);
   });

@@ -52,24 +52,20 @@ export interface CheckpointFiles {
 /**
  * Files of a checkpoint, each with the sha256 of its manifest: of the named one, else the last of the run.
  *
- * @throws {TrainingError} E_RUN_DIRECTORY when there is none, E_CHECKPOINT_FILE when a file's bytes are not the manifest's.
+ * @throws {TrainingError} E_RUN_DIRECTORY when there is none, E_CHECKPOINT when a file is missing or its bytes are not the manifest's.
  */
 export function readCheckpointFiles(runDir: string, checkpoint?: string): CheckpointFiles {
   const dir = checkpoint ?? findLastCheckpoint(runDir);
   if (dir === undefined) refuse(runDir, "it has no checkpoint");
   const manifest = manifestSchema.safeParse(parseJson(readPart(dir!, "manifest.json")));
-  if (!manifest.success) refuse(dir!, "its manifest.json is not one that a run writes");
+  if (!manifest.success) refuseCheckpoint(`${dir} has a manifest.json that no run writes`, { dir });
   const files = new Map<string, Uint8Array>();
   for (const { name, sha256 } of manifest.data!.files) {
-    const bytes = new Uint8Array(readFileSync(join(dir!, name)));
+    const file = join(dir!, name);
+    if (!existsSync(file)) refuseCheckpoint(`${file} is not there`, { file });
+    const bytes = new Uint8Array(readFileSync(file));
     const found = createHash("sha256").update(bytes).digest("hex");
-    if (found !== sha256) {
-      throw new TrainingError(
-        `checkpoint: ${join(dir!, name)} has sha256 ${found}; its manifest says ${sha256}. The file was changed after it was written; use another checkpoint.`,
-        { file: join(dir!, name), found, expected: sha256 },
-        "E_CHECKPOINT_FILE",
-      );
-    }
+    if (found !== sha256) refuseCheckpoint(`${file} has sha256 ${found}`, { file, found, expected: sha256 });
     files.set(name, bytes);
   }
   const step = Number(/step-(\d+)/.exec(dir!)?.[1] ?? Number.NaN);
@@ -104,5 +100,13 @@ function refuse(dir: string, what: string): never {
     `run: ${dir}: ${what}; it must be a folder that \`lockstep run\` made. Check the path.`,
     { dir },
     "E_RUN_DIRECTORY",
+  );
+}
+
+function refuseCheckpoint(what: string, fields: Readonly<Record<string, unknown>>): never {
+  throw new TrainingError(
+    `checkpoint: ${what}; every file must be as its manifest says. It was changed after it was written: use another checkpoint.`,
+    fields,
+    "E_CHECKPOINT",
   );
 }
