@@ -2,27 +2,18 @@
  * @file The probe micro-batch: hashes of the initial weights, the loss and every gradient of micro-batch 0 of step 1, by which
  * workers are compared before any work, and a job with itself.
  */
-import {
-  dropGradient,
-  type MemoryFigures,
-  microBatchScope,
-  type OutOfMemoryError,
-  type Tensor,
-  withBackend,
-} from "@lockstep/core";
+import { dropGradient, hashText, type MemoryFigures, microBatchScope, type Tensor, withBackend } from "@lockstep/core";
 import { JobError } from "../errors.js";
 import { buildModel, type Training } from "./build-training.js";
 import type { ProbeResult } from "./compute-engine.js";
-import { assertPlanFits, memoryPlan } from "./memory-plan.js";
 import { lossOf } from "./micro-batch.js";
-import { memoryNeedsOf, modelTensors } from "./training-state.js";
+import { modelTensors } from "./training-state.js";
 
 type NamedHash = ProbeResult["tensors"][number];
 
 export interface ProbeOptions {
   readonly workerId: string;
   readonly memory: () => MemoryFigures;
-  readonly maxBytes: number;
   /** Puts the state to continue from into the model, after the initial weights were compared. */
   readonly restore: () => void;
 }
@@ -30,7 +21,7 @@ export interface ProbeOptions {
 /**
  * Builds the initial weights a second time and computes the micro-batch twice.
  *
- * @throws {JobError} E_NOT_DETERMINISTIC naming the first tensor that differs; E_MEMORY_PLAN when there is no room.
+ * @throws {JobError} E_NOT_DETERMINISTIC naming the first tensor that differs.
  */
 export function probeTwice(training: Training, options: ProbeOptions): { probe: ProbeResult; activationBytes: number } {
   const initial = hashWeights(training, modelTensors(training));
@@ -41,11 +32,14 @@ export function probeTwice(training: Training, options: ProbeOptions): { probe: 
 
   options.restore();
   const before = options.memory().usedBytes;
-  const first = tryProbe(training, options);
+  const first = probe(training);
   const activationBytes = Math.max(0, options.memory().peakBytes - before);
-  assertSameHashes(training.source.job.name, first, tryProbe(training, options));
+  assertSameHashes(training.source.job.name, first, probe(training));
   const tensors = [...initial, ...first];
-  return { probe: { hash: combineHashes(training, tensors), tensors }, activationBytes };
+  return {
+    probe: { hash: hashText(training.source.backend, tensors.map(({ hash }) => hash).join()), tensors },
+    activationBytes,
+  };
 }
 
 /** The first name whose hashes differ, if there is one. */
@@ -61,15 +55,6 @@ function assertSameHashes(job: string, first: readonly NamedHash[], second: read
     { job, tensor, parameter: tensor },
     "E_NOT_DETERMINISTIC",
   );
-}
-
-function tryProbe(training: Training, options: ProbeOptions): NamedHash[] {
-  try {
-    return probe(training);
-  } catch (error) {
-    if ((error as Partial<OutOfMemoryError>).code !== "E_OUT_OF_MEMORY") throw error;
-    return assertPlanFits(memoryPlan(memoryNeedsOf(training, options.maxBytes)), error) as never;
-  }
 }
 
 /** Hashes of the loss and of each parameter's gradient, in registration order. */
@@ -98,18 +83,4 @@ function hashWeights({ source }: Training, tensors: readonly (readonly [string, 
     name: `the initial ${name}`,
     hash: source.backend.kernels.hash([tensor]),
   }));
-}
-
-function combineHashes({ source: { backend } }: Training, hashes: readonly NamedHash[]): string {
-  const words = Int32Array.from(
-    hashes.flatMap(({ hash }) => hash.match(/.{8}/g) ?? []),
-    (word) => Number(`0x${word}`) | 0,
-  );
-  const buffer = backend.allocate(words.byteLength);
-  try {
-    backend.write(buffer, 0, words);
-    return backend.kernels.hash([{ buffer, offset: 0, shape: [words.length], strides: [1], dtype: "i32" }]);
-  } finally {
-    backend.free(buffer);
-  }
 }

@@ -37,7 +37,7 @@ export function exportTraining(
   const paramsSha256 = sha256(
     weights.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
   );
-  const stateHash = trainingStateHash(training);
+  const stateHash = trainingStateHash(training, step);
   const trainer: TrainerState = {
     schema: 1,
     job: source.job.name,
@@ -91,7 +91,7 @@ export function importCheckpoint(
   const moments = decodeSafetensors(fileOf(checkpoint.files, optimizerFile), { source: optimizerFile }).tensors;
   fillTensors([...optimizer.namedState()], moments, optimizerFile);
   optimizer.restoreCounters(trainer.optimizer);
-  const stateHash = trainingStateHash(training);
+  const stateHash = trainingStateHash(training, checkpoint.step);
   if (stateHash !== trainer.stateHash) {
     refuse(`the state read has hash ${stateHash}, ${trainerFile} says ${trainer.stateHash}`, {
       stateHash,
