@@ -43,10 +43,11 @@ export interface Training {
 }
 
 /**
+ * @param onModel told of the model before what is made from it, which may not fit in memory.
  * @throws {JobError} E_JOB_DATA for data without samples, E_JOB_MODEL for a model without parameters, E_JOB_SCHEDULE for a schedule
  *   that is no function; whatever the job's functions throw.
  */
-export function buildTraining(source: TrainingSource): Training {
+export function buildTraining(source: TrainingSource, onModel: (model: nn.Module) => void = () => {}): Training {
   const { job, config, seed, files, backend } = source;
   const { globalBatchSize, microBatchSize } = config;
   return withBackend(backend, () =>
@@ -54,6 +55,7 @@ export function buildTraining(source: TrainingSource): Training {
       const data = job.data(config, files);
       assertData(data, job.name);
       const model = buildModel(source, data);
+      onModel(model);
       const schedule = job.schedule(config);
       if (typeof schedule !== "function") {
         throw new JobError(

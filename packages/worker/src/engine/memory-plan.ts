@@ -1,4 +1,5 @@
 /** @file How many bytes a job needs on one worker, known before step 1, and the table that says so. Pure. */
+import type { OutOfMemoryError } from "@lockstep/core";
 import { JobError } from "../errors.js";
 
 export interface MemoryPlanRow {
@@ -16,12 +17,13 @@ export interface MemoryPlan {
   readonly fits: boolean;
 }
 
+/** Undefined is what was not known yet when the memory was full. */
 export interface MemoryNeeds {
-  readonly parameterBytes: number;
-  readonly bufferBytes: number;
-  readonly optimizerBytes: number;
+  readonly parameterBytes: number | undefined;
+  readonly bufferBytes: number | undefined;
+  readonly optimizerBytes: number | undefined;
   /** Bytes of one flat gradient vector. */
-  readonly vectorBytes: number;
+  readonly vectorBytes: number | undefined;
   readonly numMicroBatches: number;
   /** Highest use during the probe micro-batch above what stood before it; undefined before it ran. */
   readonly activationBytes: number | undefined;
@@ -40,22 +42,18 @@ export function maxNodeVectors(numMicroBatches: number): number {
 /** @source none: ours. */
 export function memoryPlan(needs: MemoryNeeds): MemoryPlan {
   const numVectors = maxNodeVectors(needs.numMicroBatches);
+  const row = (what: string, bytes: number | undefined, why: string): MemoryPlanRow => {
+    return { what, bytes: bytes ?? 0, why: bytes === undefined ? "not known yet" : why };
+  };
+  const { vectorBytes } = needs;
+  const nodeBytes = vectorBytes === undefined ? undefined : numVectors * vectorBytes;
   const rows: MemoryPlanRow[] = [
-    { what: "parameters", bytes: needs.parameterBytes, why: "f32" },
-    { what: "buffers", bytes: needs.bufferBytes, why: "f32" },
-    { what: "optimizer state", bytes: needs.optimizerBytes, why: "one vector a moment" },
-    {
-      what: "node sums",
-      bytes: numVectors * needs.vectorBytes,
-      why: `${numVectors} vectors for ${needs.numMicroBatches} micro-batches`,
-    },
-    { what: "reduced gradient", bytes: needs.vectorBytes, why: "second buffer of the exchange" },
-    {
-      what: "one micro-batch",
-      bytes: needs.activationBytes ?? 0,
-      why:
-        needs.activationBytes === undefined ? "not measured yet" : "activations and gradients, measured by the probe",
-    },
+    row("parameters", needs.parameterBytes, "f32"),
+    row("buffers", needs.bufferBytes, "f32"),
+    row("optimizer state", needs.optimizerBytes, "one vector a moment"),
+    row("node sums", nodeBytes, `${numVectors} vectors for ${needs.numMicroBatches} micro-batches`),
+    row("reduced gradient", vectorBytes, "second buffer of the exchange"),
+    row("one micro-batch", needs.activationBytes, "activations and gradients, measured by the probe"),
   ];
   const totalBytes = rows.reduce((sum, row) => sum + row.bytes, 0);
   return { rows, totalBytes, maxBytes: needs.maxBytes, fits: totalBytes <= needs.maxBytes };
@@ -70,10 +68,20 @@ export function formatMemoryPlan(plan: MemoryPlan): string {
 }
 
 /** @throws {JobError} E_MEMORY_PLAN with the table when the plan does not fit. */
-export function assertPlanFits(plan: MemoryPlan, cause?: unknown): void {
-  if (plan.fits && cause === undefined) return;
-  throw new JobError(
-    `memory: the job needs ${cause === undefined ? "" : "more than "}${plan.totalBytes} bytes on this worker; it must fit in ${plan.maxBytes}. Lower microBatchSize, the context or the model's size.\n${formatMemoryPlan(plan)}`,
+export function assertPlanFits(plan: MemoryPlan): void {
+  if (!plan.fits) throw planError(plan, `the job needs ${plan.totalBytes} bytes on this worker`);
+}
+
+/** The error of a job whose allocation failed before its plan was whole. */
+export function memoryFullError(plan: MemoryPlan, cause: OutOfMemoryError): JobError {
+  const { usedBytes, askedBytes } = cause.fields;
+  const what = `the job needs more than ${plan.maxBytes} bytes on this worker: ${usedBytes} were used when ${askedBytes} more were asked for`;
+  return planError(plan, what, cause);
+}
+
+function planError(plan: MemoryPlan, what: string, cause?: Error): JobError {
+  return new JobError(
+    `memory: ${what}; it must fit in ${plan.maxBytes}. Lower microBatchSize, the context or the model's size.\n${formatMemoryPlan(plan)}`,
     { totalBytes: plan.totalBytes, maxBytes: plan.maxBytes, rows: plan.rows },
     "E_MEMORY_PLAN",
     cause === undefined ? undefined : { cause },

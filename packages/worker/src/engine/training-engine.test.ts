@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createCpuBackend, nn, optim, type Tensor, tensor } from "@lockstep/core";
+import { createCpuBackend, nn, OutOfMemoryError, optim, type Tensor, tensor } from "@lockstep/core";
 import { createSampler } from "@lockstep/data";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
@@ -272,6 +272,36 @@ describe("the probe", () => {
   });
 });
 
+describe("a job whose memory is full", () => {
+  /** A backend in which the n-th allocation and all after it fail. */
+  const fullAfter = (numAllocations: number) => {
+    const backend = createCpuBackend();
+    const allocate = backend.allocate.bind(backend);
+    let count = 0;
+    backend.allocate = (byteLength) => {
+      if (count++ < numAllocations) return allocate(byteLength);
+      throw new OutOfMemoryError("allocate: full", { usedBytes: 900, askedBytes: byteLength });
+    };
+    return { backend, count: () => count };
+  };
+
+  test.each(["its model", "its optimizer", "its probe"])("while %s is built is refused with the table", (part) => {
+    const counted = fullAfter(Infinity);
+    prepared(tinyMlpJob, { backend: counted.backend });
+    const { count } = counted;
+    const numAllocations = { "its model": 1, "its optimizer": 5, "its probe": count() - 3 }[part]!;
+    const text = part === "its model" ? /parameters .* not known yet/ : /parameters .* f32\n/;
+    const { backend } = fullAfter(numAllocations);
+    expect(() => prepared(tinyMlpJob, { backend, maxBytes: 1 << 20 })).toThrow(
+      expect.objectContaining({
+        code: "E_MEMORY_PLAN",
+        message: expect.stringMatching(text),
+        fields: expect.objectContaining({ maxBytes: 1 << 20 }),
+      }),
+    );
+  });
+});
+
 describe("a checkpoint", () => {
   const saved = () => {
     const engine = prepared(tinyMlpJob);
@@ -303,6 +333,16 @@ describe("a checkpoint", () => {
     const weights = restore.files.get("model.safetensors")!;
     weights[weights.length - 3]! ^= 1;
     expect(() => prepared(tinyMlpJob, { restore })).toThrow(expect.objectContaining({ code: "E_CHECKPOINT" }));
+  });
+
+  test("whose optimizer counts another step does not have the hash it was written with", () => {
+    const restore = saved();
+    const trainer = JSON.parse(new TextDecoder().decode(restore.files.get("trainer.json")));
+    trainer.optimizer.numSteps++;
+    restore.files.set("trainer.json", new TextEncoder().encode(JSON.stringify(trainer)));
+    expect(() => prepared(tinyMlpJob, { restore })).toThrow(
+      expect.objectContaining({ code: "E_CHECKPOINT", message: expect.stringContaining("the state read has hash") }),
+    );
   });
 
   test("of another seed is refused", () => {

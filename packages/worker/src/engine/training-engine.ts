@@ -13,10 +13,12 @@ import {
   type CpuBackend,
   NodeStack,
   type NodeSum,
+  type OutOfMemoryError,
   type Tensor,
   VectorPool,
 } from "@lockstep/core";
 import { TrainingError } from "../errors.js";
+import { numMicroBatchesOf } from "../job/parse-config.js";
 import { buildTraining, type Training, type TrainingSource } from "./build-training.js";
 import type {
   AppliedStep,
@@ -29,7 +31,7 @@ import type {
   PreparedEngine,
   ReadyBucket,
 } from "./compute-engine.js";
-import { assertPlanFits, memoryPlan } from "./memory-plan.js";
+import { assertPlanFits, memoryFullError, memoryPlan } from "./memory-plan.js";
 import { evalMicroBatch, trainMicroBatch } from "./micro-batch.js";
 import { probeTwice } from "./probe.js";
 import { exportTraining, importCheckpoint, importWeights } from "./state-files.js";
@@ -78,21 +80,17 @@ export class TrainingEngine {
 
   prepare(): PreparedEngine {
     const options = this.#options;
-    const training = buildTraining(options);
-    const { layout } = training;
-    assertPlanFits(memoryPlan(memoryNeedsOf(training, options.maxBytes)));
-    const pool = new VectorPool(options.backend, layout.length);
-    const buckets = bucketsOf(layout.length, options.config.bucketBytes);
-    const { probe, activationBytes } = probeTwice(training, {
-      workerId: options.workerId,
-      memory: () => options.backend.memory(),
-      maxBytes: options.maxBytes,
-      restore: () => this.#restore(training),
-    });
-    const plan = memoryPlan({ ...memoryNeedsOf(training, options.maxBytes), activationBytes });
-    assertPlanFits(plan);
-    this.#built = { training, pool, buckets, reduced: pool.acquire() };
-    return { info: this.#info(this.#built), probe, plan };
+    let known: Partial<Training> = {};
+    try {
+      const training = buildTraining(options, (model) => {
+        known = { model };
+      });
+      known = training;
+      return this.#prepare(training);
+    } catch (error) {
+      if ((error as Partial<OutOfMemoryError>).code !== "E_OUT_OF_MEMORY") throw error;
+      throw memoryFullError(memoryPlan(memoryNeedsOf(known, this.#grid())), error as OutOfMemoryError);
+    }
   }
 
   computeNodes(request: ComputeRequest, hooks: ComputeHooks): ComputedNodes {
@@ -125,7 +123,7 @@ export class TrainingEngine {
     this.#dropHeld();
     this.#step = step;
     training.source.job.callbacks?.afterStep?.({ step, learningRate, gradNorm }, training.model);
-    const stateHash = trainingStateHash(training);
+    const stateHash = trainingStateHash(training, step);
     return { stateHash, gradNorm, learningRate, applyMs: this.#options.nowMs() - startedMs };
   }
 
@@ -160,6 +158,28 @@ export class TrainingEngine {
   dispose(): void {
     this.#built?.pool.dispose();
     this.#options.backend.dispose();
+  }
+
+  #prepare(training: Training): PreparedEngine {
+    const { backend, config, workerId } = this.#options;
+    const { layout } = training;
+    const needs = memoryNeedsOf(training, this.#grid());
+    assertPlanFits(memoryPlan(needs));
+    const pool = new VectorPool(backend, layout.length);
+    const buckets = bucketsOf(layout.length, config.bucketBytes);
+    const { probe, activationBytes } = probeTwice(training, {
+      workerId,
+      memory: () => backend.memory(),
+      restore: () => this.#restore(training),
+    });
+    const plan = memoryPlan({ ...needs, activationBytes });
+    assertPlanFits(plan);
+    this.#built = { training, pool, buckets, reduced: pool.acquire() };
+    return { info: this.#info(this.#built), probe, plan };
+  }
+
+  #grid(): { numMicroBatches: number; maxBytes: number } {
+    return { numMicroBatches: numMicroBatchesOf(this.#options.config), maxBytes: this.#options.maxBytes };
   }
 
   #computeNode(step: number, node: NodeRange, hooks: ComputeHooks): HeldNode | undefined {
@@ -223,7 +243,7 @@ export class TrainingEngine {
       samplesPerStep: config.globalBatchSize,
       reducedAddress: addressOf(backend, reduced),
       step: this.#step,
-      stateHash: trainingStateHash(training),
+      stateHash: trainingStateHash(training, this.#step),
     };
   }
 

@@ -1,5 +1,5 @@
 /** @file What a step changes: its tensors in a fixed order, their hash, the update, the bytes they take. */
-import { clipGradNorm, noGrad, scope, stateHash, type Tensor, withBackend } from "@lockstep/core";
+import { clipGradNorm, hashText, noGrad, scope, stateHash, type Tensor, withBackend } from "@lockstep/core";
 import { TrainingError } from "../errors.js";
 import type { Training } from "./build-training.js";
 import type { MemoryNeeds } from "./memory-plan.js";
@@ -9,26 +9,19 @@ export function modelTensors({ model }: Pick<Training, "model">): [string, Tenso
   return [...model.namedParameters(), ...model.namedBuffers()];
 }
 
-/** Hash of parameters, buffers and optimizer state (L2). */
-export function trainingStateHash(training: Training): string {
-  return stateHash(training.source.backend, {
-    parameters: [...training.model.namedParameters()].map(([, tensor]) => tensor),
-    buffers: [...training.model.namedBuffers()].map(([, tensor]) => tensor),
-    optimizer: [...training.optimizer.namedState()].map(([, tensor]) => tensor),
+/** Hash of the step, of parameters, buffers and the optimizer's tensors and counters (L2). @param step applied steps. */
+export function trainingStateHash({ source, model, optimizer }: Training, step: number): string {
+  return stateHash(source.backend, {
+    parameters: [...model.namedParameters()].map(([, tensor]) => tensor),
+    buffers: [...model.namedBuffers()].map(([, tensor]) => tensor),
+    optimizer: [...optimizer.namedState()].map(([, tensor]) => tensor),
+    counters: JSON.stringify({ step, optimizer: optimizer.counters() }),
   });
 }
 
 /** Hash of names, shapes and order of the flat gradient: workers with unlike models are refused by it. */
 export function layoutHash({ layout, source }: Training): string {
-  const text = layout.parameters.map(({ name, shape }) => `${name}:${shape.join("x")}`).join("\n");
-  const codes = Int32Array.from(text, (character) => character.codePointAt(0) ?? 0);
-  const buffer = source.backend.allocate(codes.byteLength);
-  try {
-    source.backend.write(buffer, 0, codes);
-    return source.backend.kernels.hash([{ buffer, offset: 0, shape: [codes.length], strides: [1], dtype: "i32" }]);
-  } finally {
-    source.backend.free(buffer);
-  }
+  return hashText(source.backend, layout.parameters.map(({ name, shape }) => `${name}:${shape.join("x")}`).join("\n"));
 }
 
 /**
@@ -61,17 +54,20 @@ export function applyUpdate(training: Training, stepIndex: number): { gradNorm: 
   );
 }
 
-/** What the memory plan is made of; activations are not known here. */
-export function memoryNeedsOf(training: Training, maxBytes: number): MemoryNeeds {
-  const bytesOf = (tensors: Iterable<readonly [string, Tensor]>): number =>
-    [...tensors].reduce((sum, [, tensor]) => sum + 4 * tensor.size, 0);
+/** What the memory plan is made of, as far as a training is built; activations are not known here. */
+export function memoryNeedsOf(
+  { model, optimizer, layout }: Partial<Pick<Training, "model" | "optimizer" | "layout">>,
+  grid: { readonly numMicroBatches: number; readonly maxBytes: number },
+): MemoryNeeds {
+  const bytesOf = (tensors: Iterable<readonly [string, Tensor]> | undefined): number | undefined =>
+    tensors && [...tensors].reduce((sum, [, tensor]) => sum + 4 * tensor.size, 0);
+  const parameterBytes = bytesOf(model?.namedParameters());
   return {
-    parameterBytes: bytesOf(training.model.namedParameters()),
-    bufferBytes: bytesOf(training.model.namedBuffers()),
-    optimizerBytes: bytesOf(training.optimizer.namedState()),
-    vectorBytes: 4 * training.layout.length,
-    numMicroBatches: training.numMicroBatches,
+    parameterBytes,
+    bufferBytes: bytesOf(model?.namedBuffers()),
+    optimizerBytes: bytesOf(optimizer?.namedState()),
+    vectorBytes: layout === undefined ? parameterBytes : 4 * layout.length,
     activationBytes: undefined,
-    maxBytes,
+    ...grid,
   };
 }
