@@ -229,17 +229,23 @@ function checkCalls(tree) {
   return findings;
 }
 
+/** Modules that run inside a job, on every worker. */
+const isJobFile = (file) =>
+  (/^examples\/[^/]+\//.test(file) && !/\/main\.ts$|\.test\.ts$/.test(file)) ||
+  /^(?:benchmarks|tests\/e2e)\/jobs\//.test(file);
+
 /** Host Math beyond exact operations differs between engines, so it may not touch a number that enters a result. */
 function checkHostMath(tree) {
   const findings = [];
-  const isJob = (file) => /^examples\/[^/]+\/job\.ts$/.test(file);
   for (const entry of tree.files) {
-    const applies = (hostMathRooms.includes(entry.room) && !entry.isTest) || isJob(entry.file);
+    const isJob = isJobFile(entry.file);
+    const applies = (hostMathRooms.includes(entry.room) && !entry.isTest) || isJob;
     if (!applies || isExcused(tree, "hostMath", entry.file)) continue;
-    for (const match of entry.code.matchAll(/\bMath\s*\.\s*(\w+)|\*\*/g)) {
+    for (const match of entry.code.matchAll(/\bMath\s*\.\s*(\w+)|\bMath\b|\*\*/g)) {
       const name = match[1];
-      if (name && (allowedMath.includes(name) || name === "random" || /^[A-Z]/.test(name))) continue;
-      const detail = `uses ${name ? `Math.${name}` : "**"}, whose bits differ between engines; use core's scalar-math`;
+      if (name && (allowedMath.includes(name) || /^[A-Z]/.test(name))) continue;
+      if (name === "random" && !isJob) continue; // checkCalls reports it
+      const detail = `uses ${name ? `Math.${name}` : match[0]}, whose bits differ between engines; use core's scalar-math`;
       findings.push({ rule: "hostMath", file: entry.file, line: lineOf(entry.code, match.index), detail });
     }
   }

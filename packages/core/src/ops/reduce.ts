@@ -19,10 +19,11 @@ const samples: readonly Sample<AxisAttrs>[] = [
 ];
 
 function extreme(name: "max" | "min"): StructuralOp<AxisAttrs> {
+  const pick = name === "max" ? Math.max : Math.min;
   return defineStructural<AxisAttrs>({
     name,
     shapeRule: ([x], { axis }) => [{ shape: checkedShape(name, x!, axis), dtype: "f32" }],
-    reference: ([x], { axis }) => [reduceReference(x!, axis, (values) => values.reduce((a, b) => Math[name](a, b)))],
+    reference: ([x], { axis }) => [reduceReference(x!, axis, (values) => values.reduce((a, b) => pick(a, b)))],
     run: (backend, [x], [out], { axis }) => backend.kernels.reduce(name, x!, axisViewOf(x!.shape, axis), out!),
     vjp: {
       saves: { inputs: [0] },
