@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import "../ops/tensor-methods.js";
 import { tensor } from "../tensor/create.js";
-import { crossEntropy, meanLoss, mseLoss } from "./index.js";
+import { binaryCrossEntropyWithLogits, crossEntropy, meanLoss, mseLoss } from "./index.js";
 
 const targets = (...values: number[]) => tensor(values, { dtype: "i32" });
 
@@ -64,4 +64,17 @@ describe("mseLoss", () => {
       expect.objectContaining({ code: "E_SHAPE", message }),
     );
   });
+});
+
+test("binary cross-entropy of a sure and right logit is small and not 0", () => {
+  for (const logit of [0.5, 5, 12, 17, 18, 30, 80]) {
+    for (const [x, target] of [
+      [logit, 1],
+      [-logit, 0],
+    ] as const) {
+      const { sum } = binaryCrossEntropyWithLogits(tensor([x]), tensor([target]));
+      expect(sum.itemSync() / Math.log1p(Math.exp(-logit)), `logit ${x}`).toBeCloseTo(1, 5);
+      sum.dispose();
+    }
+  }
 });
