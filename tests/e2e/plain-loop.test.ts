@@ -1,61 +1,65 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { clipGradNorm, microBatchScope, type nn, type optim, seedScope, treeAccumulator } from "@lockstep/core";
+import { seedScope, withBackend } from "@lockstep/core";
+import { createNodeCpuBackend } from "@lockstep/core/node";
 import { createSampler } from "@lockstep/data";
-import { type AnyJob, parseJobConfig } from "@lockstep/worker";
+import { type AnyJob, createJobFiles, numMicroBatchesOf, parseJobConfig } from "@lockstep/worker";
 import { afterEach, expect, test } from "vitest";
+import text from "./jobs/text/job.js";
 import tiny from "./jobs/tiny/job.js";
-import { cleanUp, readSummary, runLockstep, temporaryFolder } from "./lockstep-process.js";
+import { cleanUp, readSummary, root, runLockstep, temporaryFolder } from "./lockstep-process.js";
+import { trainPlainly } from "./plain-loop.js";
 
 afterEach(cleanUp);
 
-/** Training as anybody would write it with core alone: one process, one loop, no workers. */
-function trainPlainly(job: AnyJob, seed: number): nn.Module {
-  const config = parseJobConfig(job);
-  const { globalBatchSize, microBatchSize, totalSteps, maxGradNorm } = config;
-  const { train } = job.data(config as never, { list: () => [], text: () => "", bytes: () => new Uint8Array() });
-  const model = seedScope(seed, () => job.model(config as never, { train }));
-  const optimizer: optim.Optimizer = job.optimizer(config as never, model);
-  const schedule = job.schedule(config as never);
-  const sampler = createSampler({ seed, size: train.size, globalBatchSize, microBatchSize });
-
-  for (let step = 0; step < totalSteps; step++) {
-    const tree = treeAccumulator(model, sampler.numMicroBatches);
-    for (let m = 0; m < sampler.numMicroBatches; m++) {
-      microBatchScope({ seed, step, m }, () => {
-        const { sum, weight } = job.loss(model, train.batch(sampler.microBatch(step, m)) as never);
-        sum.backward();
-        tree.add(weight);
-      });
+/** Parameters after the plain loop, as summary.json gives them. */
+function plainSha256(job: AnyJob, folder: string, numeric: "strict" | "fused"): string {
+  const seed = 11;
+  const backend = createNodeCpuBackend({ numeric, threads: 1 });
+  return withBackend(backend, () => {
+    const config = parseJobConfig(job);
+    const sources = Object.entries(job.files?.(config as never) ?? {}).map(([name, path]) => ({
+      name,
+      path,
+      read: () => new Uint8Array(readFileSync(join(root, folder, path))),
+    }));
+    const data = job.data(config as never, createJobFiles(sources));
+    const model = seedScope(seed, () => job.model(config as never, data));
+    const { globalBatchSize, microBatchSize, totalSteps, maxGradNorm } = config;
+    const sampler = createSampler({ seed, size: data.train.size, globalBatchSize, microBatchSize });
+    trainPlainly({
+      model,
+      optimizer: job.optimizer(config as never, model),
+      schedule: job.schedule(config as never),
+      lossOf: (step, m) => job.loss(model, data.train.batch(sampler.microBatch(step, m)) as never),
+      seed,
+      totalSteps,
+      numMicroBatches: numMicroBatchesOf(config),
+      maxGradNorm,
+    });
+    const hash = createHash("sha256");
+    for (const tensor of model.stateDict().values()) {
+      const values = tensor.dataSync();
+      hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     }
-    tree.assignGradients();
-    if (maxGradNorm > 0) clipGradNorm(model.parameters(), maxGradNorm);
-    optimizer.learningRate = schedule(step);
-    optimizer.step();
-    optimizer.zeroGrad();
-  }
-  return model;
+    return hash.digest("hex");
+  });
 }
 
-async function paramsSha256(model: nn.Module): Promise<string> {
-  const hash = createHash("sha256");
-  for (const tensor of model.stateDict().values()) hash.update(new Uint8Array((await tensor.data()).slice().buffer));
-  return hash.digest("hex");
-}
-
-test("L5: three workers give the bits of a plain loop over core", async () => {
-  const out = join(temporaryFolder(), "run");
-  const { status, stderr } = await runLockstep([
-    "run",
-    "tests/e2e/jobs/tiny",
-    "--workers",
-    "3",
-    "--seed",
-    "11",
-    "--out",
-    out,
-    "--quiet",
-  ]);
-  expect(`${status} ${stderr}`).toBe("0 ");
-  expect(readSummary(out).paramsSha256).toBe(await paramsSha256(trainPlainly(tiny as unknown as AnyJob, 11)));
-}, 90_000);
+test.each([
+  ["tiny", tiny, "strict"],
+  ["text", text, "strict"],
+  ["text", text, "fused"],
+] as const)(
+  "L5: three workers give the bits of a plain loop over core: job %s",
+  async (name, job, numeric) => {
+    const out = join(temporaryFolder(), "run");
+    const folder = `tests/e2e/jobs/${name}`;
+    const flags = ["--workers", "3", "--seed", "11", "--numeric", numeric, "--out", out, "--quiet"];
+    const { status, stderr } = await runLockstep(["run", folder, ...flags]);
+    expect(`${status} ${stderr}`).toBe("0 ");
+    expect(readSummary(out).paramsSha256).toBe(plainSha256(job as unknown as AnyJob, folder, numeric));
+  },
+  90_000,
+);

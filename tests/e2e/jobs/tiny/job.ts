@@ -1,6 +1,6 @@
 /**
- * A regression that takes milliseconds. `fault` makes it misbehave on purpose: "random" draws targets from Math.random, "nan" has a
- * NaN among its targets, "huge" asks for more memory than there is.
+ * A regression that takes milliseconds. `fault` makes it misbehave on purpose: "random" draws targets from Math.random, "nan" gives the
+ * sample nanIndex a NaN as target, "process" computes something else in each process, "huge" asks for more memory than there is.
  */
 import { nn, optim, schedules, type Tensor, tensor } from "@lockstep/core";
 import type { SampleRef } from "@lockstep/data";
@@ -31,10 +31,11 @@ class Net extends nn.Module {
   }
 }
 
-function dataset(first: number, size: number, fault: string) {
+function dataset(first: number, size: number, fault: string, nanIndex = -1) {
   const targetOf = (row: readonly number[], index: number): number => {
-    if (fault === "nan" && index === 5) return Number.NaN;
+    if (fault === "nan" && index === nanIndex) return Number.NaN;
     if (fault === "random") return Math.random();
+    if (fault === "process") return (globalThis as unknown as { process: { pid: number } }).process.pid / 65_536;
     return row[0]! * row[1]! + 0.5 * row[2]!;
   };
   return {
@@ -52,10 +53,11 @@ export default defineJob({
   config: z.object({
     hiddenDim: z.int().positive().default(16),
     learningRate: z.number().positive().default(0.05),
-    fault: z.enum(["none", "random", "nan", "huge"]).default("none"),
+    fault: z.enum(["none", "random", "process", "nan", "huge"]).default("none"),
+    nanIndex: z.int().default(0),
   }),
   training: { globalBatchSize: 16, microBatchSize: 4, totalSteps: 8, bucketBytes: 256 },
-  data: ({ fault }) => ({ train: dataset(0, trainSize, fault), eval: dataset(1_000, 16, "none") }),
+  data: ({ fault, nanIndex }) => ({ train: dataset(0, trainSize, fault, nanIndex), eval: dataset(1_000, 16, "none") }),
   model: ({ hiddenDim, fault }) => new Net(fault === "huge" ? 200_000_000 : hiddenDim),
   loss: (model, { x, y, numSamples }) => {
     const difference = model.forward(x).sub(y);
