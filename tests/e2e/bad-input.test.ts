@@ -132,7 +132,12 @@ describe("what goes wrong in the job ends with 1, and summary.json says the same
       "E_PROBE",
       ["local-"],
     ],
-    ["a job that does not fit in memory", [tiny, "--set", "fault=huge"], "E_MEMORY_PLAN", ["parameters", "4294967296", "MiB"]],
+    [
+      "a job that does not fit in memory",
+      [tiny, "--set", "fault=huge"],
+      "E_MEMORY_PLAN",
+      ["parameters", "4294967296", "MiB"],
+    ],
     ["an empty text", [text, "--set", "file=empty.txt"], "E_TEXT_EMPTY", ["is empty"]],
     ["a tiny text", [text, "--set", "file=tiny.txt"], "E_TEXT_TOO_SHORT", ["has 43 tokens", "at least 65"]],
     ["a token out of the vocabulary", [text, "--set", "vocabSize=5"], "E_TOKEN_RANGE", ["in 0..4"]],
