@@ -60,6 +60,9 @@ export class WebSocketTransport implements Transport {
   private readonly tickets = new TicketBook();
   private readonly outgoing = new Map<string, OutgoingLink>();
   private readonly incoming = new Map<string, PeerSocket>();
+  /** Number of the latest dial to each peer that is under way. */
+  private readonly dialling = new Map<string, number>();
+  private numDials = 0;
   private readonly paused = new Set<string>();
   private readonly table = new CounterTable();
   private readonly early: ((listener: TransportListener) => void)[] = [];
@@ -97,12 +100,18 @@ export class WebSocketTransport implements Transport {
    */
   dial(options: DialOptions): Promise<void> {
     const { peerId, url, ticket, deadlineMs } = options;
+    if (this.isDisposed) {
+      return Promise.reject(new CollectiveError("E_DISPOSED", "dial: the transport is disposed.", { peerId }));
+    }
+    const dial = ++this.numDials;
+    this.dialling.set(peerId, dial);
     return new Promise((resolve, reject) => {
       const cancelTimer = this.options.clock.schedule(deadlineMs, () => fail(`nothing came within ${deadlineMs} ms`));
       let isLinked = false;
       const fail = (reason: string): void => {
         cancelTimer();
         socket.terminate();
+        if (this.dialling.get(peerId) === dial) this.dialling.delete(peerId);
         if (isLinked) this.lose(peerId, socket, reason);
         else
           reject(
@@ -110,11 +119,16 @@ export class WebSocketTransport implements Transport {
           );
       };
       const begin = (header: BulkHeader): void => {
+        if (this.isDisposed || this.dialling.get(peerId) !== dial) {
+          fail(this.isDisposed ? "this side was closed meanwhile" : "a later dial took its place");
+          return;
+        }
         if (header.kind !== "ping") {
           fail(`it began with a ${header.kind} frame; it must begin with ping`);
           return;
         }
         cancelTimer();
+        this.dialling.delete(peerId);
         isLinked = true;
         this.receiveFrom(peerId, socket);
         resolve();
@@ -210,6 +224,10 @@ export class WebSocketTransport implements Transport {
 
   /** A member dialled: frames to it leave through this socket. */
   private adopt(peerId: string, socket: WsSocket, wire: Duplex): void {
+    if (this.isDisposed) {
+      socket.terminate();
+      return;
+    }
     const before = this.outgoing.get(peerId);
     const link: OutgoingLink = { socket, wire, window: new SendWindow(this.limits.maxInFlightBytesPerPeer) };
     this.outgoing.set(peerId, link);
@@ -226,12 +244,13 @@ export class WebSocketTransport implements Transport {
   private lose(peerId: string, socket: WsSocket | PeerSocket, reason: string): void {
     const link = this.outgoing.get(peerId);
     if (this.isDisposed || (link?.socket !== socket && this.incoming.get(peerId) !== socket)) return;
+    const incoming = this.incoming.get(peerId);
+    this.incoming.delete(peerId);
+    if (incoming === socket && this.dialling.has(peerId)) return; // the peer closes what a dial replaces
     this.outgoing.delete(peerId);
     link?.window.close(
       new CollectiveError("E_PEER_LOST", `send: worker "${peerId}" is gone: ${reason}.`, { peerId, reason }),
     );
-    const incoming = this.incoming.get(peerId);
-    this.incoming.delete(peerId);
     link?.socket.terminate();
     incoming?.terminate();
     this.tell((listener) => listener.onPeerLost(peerId, reason));

@@ -63,6 +63,7 @@ export class RelayTransport implements Transport {
     this.early = [];
     this.earlyBytes = 0;
     for (const { relay, bytes } of early) this.accept(relay, bytes);
+    if (this.closedBecause !== undefined) this.loseMembers(this.closedBecause);
   }
 
   /** Frames of generations that are over, or not meant for this rank. */
@@ -183,9 +184,16 @@ export class RelayTransport implements Transport {
 
   private closeAll(reason: string): void {
     if (this.closedBecause !== undefined || this.isDisposed) return;
-    const peers = this.peers();
     this.closedBecause = reason;
     this.window.close(new CollectiveError("E_PEER_LOST", `send: the relay is closed: ${reason}.`, { reason }));
-    for (const peerId of peers) this.listener?.onPeerLost(peerId, `the relay is closed: ${reason}`);
+    this.loseMembers(reason);
+  }
+
+  private loseMembers(reason: string): void {
+    for (const peerId of this.members) {
+      if (peerId === this.workerId || this.lost.has(peerId)) continue;
+      this.lost.add(peerId);
+      this.listener?.onPeerLost(peerId, `the relay is closed: ${reason}`);
+    }
   }
 }

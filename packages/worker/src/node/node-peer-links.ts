@@ -9,7 +9,6 @@ import {
   MultiTransport,
   type ProcessGroup,
   RelayTransport,
-  type Transport,
 } from "@lockstep/collectives";
 import type { WebSocketTransport } from "@lockstep/collectives/node";
 import type { FrameChannel, Link, Member, MessageBody } from "@lockstep/protocol";
@@ -39,49 +38,61 @@ interface Linked {
 
 export class NodePeerLinks implements PeerPort {
   readonly #options: NodePeerLinksOptions;
+  /** One for all generations: frames may come before the message that announces theirs, and wait in it. */
+  readonly #transport: MultiTransport;
+  readonly #router: FrameRouter;
   #linked: Linked | undefined;
-  #router: FrameRouter | undefined;
+  /** The latest that was begun; undefined once disposed. */
+  #generation: number | undefined = 0;
 
   constructor(options: NodePeerLinksOptions) {
     this.#options = options;
+    this.#transport = new MultiTransport({ direct: options.transport });
+    this.#router = new FrameRouter(this.#transport, {
+      onViolation: (peerId, what) => options.log("warn", `worker "${peerId}" ${what}`),
+    });
   }
 
   async link(start: MessageBody<"startGeneration">, rank: number): Promise<readonly Link[]> {
+    if (this.#generation === undefined) return [];
+    this.#generation = start.generation;
     const own = start.members.find((member) => member.rank === rank)!;
     const others = start.members.filter((member) => member.rank !== rank);
+    this.#transport.useRelay(undefined);
+    // A link that breaks from here on is lost to this generation; what broke before is about to be dialled again.
+    for (const { workerId } of others) this.#router.restore(workerId);
     this.#options.transport.admit(others);
     const [relay, ...links] = await Promise.all([
       others.length === 0 ? undefined : this.#openRelay(own),
       ...others.map((peer) => this.#dial(peer, own.ticket)),
     ]);
-    await this.#linked?.relay?.dispose();
+    if (this.#generation !== start.generation) {
+      await relay?.dispose();
+      return links;
+    }
+    const before = this.#linked?.relay;
     this.#linked = { start, rank, relay };
+    await before?.dispose();
     return links;
   }
 
   async route(routes: MessageBody<"routes">): Promise<ProcessGroup> {
     const { clock, deadlineMs = 600_000 } = this.#options;
     const { start, rank, relay } = this.#linked!;
+    const { generation } = start;
     const members = [...start.members].sort((a, b) => a.rank - b.rank).map(({ workerId }) => workerId);
     const relayed = routes.relayPairs.filter(([from]) => from === rank).map(([, to]) => members[to]!);
-    const isRelayUsed = routes.relayPairs.some((pair) => pair.includes(rank));
-    const transport = isRelayUsed
-      ? this.#relayTransport(relay, { generation: start.generation, members, relayed })
-      : undefined;
-    this.#router = new FrameRouter(transport ?? this.#options.transport, {
-      onViolation: (peerId, what) => this.#options.log("warn", `worker "${peerId}" ${what}`),
-    });
-    return createProcessGroup({ generation: start.generation, members, router: this.#router, clock, deadlineMs });
+    if (routes.relayPairs.some((pair) => pair.includes(rank))) this.#routeThrough(relay, relayed);
+    relay?.enter(generation, members);
+    return createProcessGroup({ generation, members, router: this.#router, clock, deadlineMs });
   }
 
   async dispose(): Promise<void> {
+    this.#generation = undefined;
     await Promise.all([this.#linked?.relay?.dispose(), this.#options.transport.dispose()]);
   }
 
-  #relayTransport(
-    relay: RelayTransport | undefined,
-    { generation, members, relayed }: { generation: number; members: readonly string[]; relayed: readonly string[] },
-  ): Transport {
+  #routeThrough(relay: RelayTransport | undefined, relayed: readonly string[]): void {
     if (relay === undefined) {
       throw new TrainingError(
         `link: ${relayed.join(", ") || "a peer"} is to be reached through the relay, and the relay could not be opened; it must be. See the warning above.`,
@@ -89,10 +100,8 @@ export class NodePeerLinks implements PeerPort {
         "E_LINK",
       );
     }
-    relay.enter(generation, members);
-    const transport = new MultiTransport({ direct: this.#options.transport, relay });
-    transport.routeThroughRelay(relayed);
-    return transport;
+    this.#transport.useRelay(relay);
+    this.#transport.routeThroughRelay(relayed);
   }
 
   async #openRelay(own: Member): Promise<RelayTransport | undefined> {
@@ -107,6 +116,7 @@ export class NodePeerLinks implements PeerPort {
 
   async #dial(peer: Member, ticket: string): Promise<Link> {
     const { transport, clock, dialTimeoutMs = 5_000 } = this.#options;
+    const generation = this.#generation;
     const untilMs = clock.nowMs() + dialTimeoutMs;
     let reason = "it does not listen";
     for (const url of peer.listenUrls) {
@@ -118,7 +128,8 @@ export class NodePeerLinks implements PeerPort {
         } catch (error) {
           reason = reasonOf(error);
         }
-        isWaiting = reason.includes("401") && clock.nowMs() + dialRetryMs < untilMs;
+        const isCurrent = this.#generation === generation;
+        isWaiting = isCurrent && reason.includes("401") && clock.nowMs() + dialRetryMs < untilMs;
         if (isWaiting) await new Promise<void>((resolve) => void clock.schedule(dialRetryMs, resolve));
       }
     }
