@@ -18,6 +18,7 @@ import {
   VectorPool,
 } from "@lockstep/core";
 import { TrainingError } from "../errors.js";
+import { bucketBytesOf } from "../job/base-config.js";
 import { numMicroBatchesOf } from "../job/parse-config.js";
 import { buildTraining, type Training, type TrainingSource } from "./build-training.js";
 import type {
@@ -166,7 +167,7 @@ export class TrainingEngine {
     const needs = memoryNeedsOf(training, this.#grid());
     assertPlanFits(memoryPlan(needs));
     const pool = new VectorPool(backend, layout.length);
-    const buckets = bucketsOf(layout.length, config.bucketBytes);
+    const buckets = bucketsOf(layout.length, bucketBytesOf(config, layout.length));
     const { probe, activationBytes } = probeTwice(training, {
       workerId,
       memory: () => backend.memory(),

@@ -18,12 +18,8 @@ export const baseConfigSchema = z.object({
   checkpointIntervalSteps: countOrZero.default(0),
   /** Gradients are scaled down to this global norm; 0: never. */
   maxGradNorm: z.number().nonnegative().default(0),
-  /** Bytes of one piece of the flat gradient on the wire. A multiple of 4. */
-  bucketBytes: z
-    .int()
-    .min(4)
-    .multipleOf(4)
-    .default(1 << 20),
+  /** Bytes of one piece of the flat gradient on the wire, a multiple of 4; 0: a quarter of it, at least 1 MiB, at most 4. Changes no bits. */
+  bucketBytes: countOrZero.multipleOf(4).default(0),
 });
 
 export type BaseConfig = z.infer<typeof baseConfigSchema>;
@@ -31,3 +27,11 @@ export type BaseConfig = z.infer<typeof baseConfigSchema>;
 export const baseConfigKeys: readonly (keyof BaseConfig)[] = Object.keys(
   baseConfigSchema.shape,
 ) as (keyof BaseConfig)[];
+
+const mebibyte = 1 << 20;
+
+/** Bytes of a bucket when the gradient has so many floats: what is set, else large enough for few frames, small enough to overlap. */
+export function bucketBytesOf({ bucketBytes }: Pick<BaseConfig, "bucketBytes">, gradientFloats: number): number {
+  if (bucketBytes > 0) return bucketBytes;
+  return Math.min(4, Math.max(1, Math.ceil(gradientFloats / mebibyte))) * mebibyte;
+}

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { bucketBytesOf } from "./base-config.js";
 import type { AnyJob } from "./define-job.js";
 import { parseJobConfig, parseOverrides } from "./parse-config.js";
 
@@ -38,7 +39,7 @@ describe("parseJobConfig", () => {
       evalIntervalSteps: 0,
       checkpointIntervalSteps: 0,
       maxGradNorm: 0,
-      bucketBytes: 1048576,
+      bucketBytes: 0,
       learningRate: 0.5,
       corpus: "a.txt",
       dims: [1],
@@ -91,4 +92,10 @@ describe("parseOverrides", () => {
   test("refuses a pair without a key", () => {
     expect(codeOf(() => parseOverrides(["=3"])).code).toBe("E_CONFIG_SYNTAX");
   });
+});
+
+test("buckets are a quarter of the gradient, at least 1 MiB and at most 4, unless they are set", () => {
+  const mebibytesOf = (gradientFloats: number) => bucketBytesOf({ bucketBytes: 0 }, gradientFloats) / 2 ** 20;
+  expect([1, 2 ** 20, 2 ** 20 + 1, 3 * 2 ** 20, 100 * 2 ** 20].map(mebibytesOf)).toEqual([1, 1, 2, 3, 4]);
+  expect(bucketBytesOf({ bucketBytes: 64 }, 2 ** 30)).toBe(64);
 });

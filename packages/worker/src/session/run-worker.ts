@@ -9,6 +9,7 @@ import type { MessageBody, WorkerPhase } from "@lockstep/protocol";
 import type { ComputeEngine, EngineInfo, PreparedEngine } from "../engine/compute-engine.js";
 import { formatMemoryPlan } from "../engine/memory-plan.js";
 import { type ErrorReport, errorReport } from "../errors.js";
+import { bucketBytesOf } from "../job/base-config.js";
 import { decideWorker } from "./decide-worker.js";
 import { defaultSessionTimeouts, type SessionPorts, type SessionTimeouts } from "./session-ports.js";
 import { StepDeadline } from "./step-deadline.js";
@@ -141,10 +142,12 @@ class WorkerSession {
     const details = await engine.prepare();
     const { info, probe, plan } = details;
     const config = JSON.parse(welcome.configJson) as { bucketBytes: number };
-    const buckets = bucketsOf(info.gradientFloats, config.bucketBytes).map(({ begin, end }) => ({
-      offset: begin,
-      length: end - begin,
-    }));
+    const buckets = bucketsOf(info.gradientFloats, bucketBytesOf(config, info.gradientFloats)).map(
+      ({ begin, end }) => ({
+        offset: begin,
+        length: end - begin,
+      }),
+    );
     const tools = this.#ports.createExchangeTools(engine);
     const runner = new StepRunner({ engine, info, tools, buckets, nowMs: () => clock.nowMs() });
     this.#prepared = { engine, details, runner };
