@@ -6,9 +6,8 @@
  */
 import { execFile, fork } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type BenchContext, type BenchRow, summarize } from "./bench-row.js";
@@ -19,7 +18,7 @@ const steps = 24;
 const warmUpSteps = 4;
 const job = fileURLToPath(new URL("../jobs/gpt-small.ts", import.meta.url));
 const plainLoop = fileURLToPath(new URL("./plain-loop-process.ts", import.meta.url));
-const command = join(dirname(createRequire(import.meta.url).resolve("lockstep/package.json")), "bin", "lockstep.js");
+const command = fileURLToPath(new URL("../../apps/cli/bin/lockstep.js", import.meta.url));
 
 interface MetricsLine {
   readonly stepMs: number;
