@@ -80,7 +80,7 @@ function writeStamp(name, digest) {
 }
 
 /** Runs a command to its end; stops this process with the command's status when it is not 0. */
-function runOrExit(label, command, args) {
+function runOrExit(label, command, args, hint) {
   const startedMs = Date.now();
   console.error(`lockstep: ${label} ...`);
   const result = spawnSync(command, args, {
@@ -93,6 +93,7 @@ function runOrExit(label, command, args) {
     console.error(
       `lockstep: ${label} ended with ${result.error?.message ?? result.signal ?? `status ${result.status}`}`,
     );
+    if (hint) console.error(hint);
     process.exit(result.status || 1);
   }
   console.error(`lockstep: ${label}: done in ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
@@ -106,15 +107,20 @@ export function ensureInstalled() {
     ...manifests,
   ]);
   if (existsSync(join(root, "node_modules", ".modules.yaml")) && isFresh("installed", digest)) return;
-  runOrExit("installing packages", "npx", [
-    "-y",
-    `pnpm@${pnpmVersion}`,
-    "install",
-    "--frozen-lockfile",
-    "--config.confirmModulesPurge=false",
-    "--reporter=append-only",
-    "--loglevel=warn",
-  ]);
+  runOrExit(
+    "installing packages",
+    "npx",
+    [
+      "-y",
+      `pnpm@${pnpmVersion}`,
+      "install",
+      "--frozen-lockfile",
+      "--config.confirmModulesPurge=false",
+      "--reporter=append-only",
+      "--loglevel=warn",
+    ],
+    "lockstep: the npm registry must be reachable for the first install; afterwards nothing is downloaded again",
+  );
   writeStamp("installed", digest);
 }
 
