@@ -54,6 +54,7 @@ class WorkerSession {
   #group: ProcessGroup | undefined;
   #running: RunningStep | undefined;
   #lastReason: string | undefined;
+  readonly #timers: (() => void)[] = [];
 
   constructor(ports: SessionPorts) {
     this.#ports = ports;
@@ -98,7 +99,7 @@ class WorkerSession {
         this.#watch("link", this.#route(effect.routes));
         return;
       case "startStep":
-        this.#startStep(effect);
+        this.#watch("step", this.#startStep(effect));
         return;
       case "abortStep":
         this.#running?.abort(effect.reason);
@@ -114,7 +115,7 @@ class WorkerSession {
         this.#watch("checkpoint", this.#checkpoint(effect));
         return;
       case "startGrace":
-        this.#ports.clock.schedule(this.#timeouts.peerGraceMs, () => this.#dispatch({ kind: "graceOver" }));
+        this.#later(this.#timeouts.peerGraceMs, { kind: "graceOver" });
         return;
       case "finish":
         void this.#finish(effect);
@@ -179,7 +180,7 @@ class WorkerSession {
     this.#dispatch({ kind: "routed", generation: routes.generation });
   }
 
-  #startStep({ assignment }: Extract<WorkerEffect, { kind: "startStep" }>): void {
+  async #startStep({ assignment }: Extract<WorkerEffect, { kind: "startStep" }>): Promise<void> {
     const group = this.#group;
     const { runner, details } = this.#need();
     if (group === undefined) throw new Error("worker: a step began outside of a generation");
@@ -233,13 +234,18 @@ class WorkerSession {
   }
 
   #expectFarewell(): void {
-    this.#ports.clock.schedule(this.#timeouts.farewellMs, () => {
-      this.#dispatch({ kind: "disconnected", reason: "the coordinator did not answer this worker's error" });
-    });
+    const reason = "the coordinator did not answer this worker's error";
+    this.#later(this.#timeouts.farewellMs, { kind: "disconnected", reason });
+  }
+
+  /** An event after a while, unless the session has ended. */
+  #later(delayMs: number, event: WorkerEvent): void {
+    this.#timers.push(this.#ports.clock.schedule(delayMs, () => this.#dispatch(event)));
   }
 
   async #finish({ status, code, reason }: Extract<WorkerEffect, { kind: "finish" }>): Promise<void> {
     const { control, peers, log } = this.#ports;
+    for (const cancel of this.#timers) cancel();
     this.#running?.abort(reason);
     this.#group?.close(reason);
     const closing = await Promise.allSettled([control.close(), peers.dispose(), this.#engine?.dispose()]);
