@@ -4,8 +4,8 @@
  * Everything wrong that can be known here is a usage error: nothing was started, nothing written.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 import type { CoordinatorOptions } from "@lockstep/coordinator/node";
 import { UsageError } from "./exit-status.js";
 import type { JobFlags, NumericClass } from "./flags/common-flags.js";
@@ -119,6 +119,7 @@ function describePlan({ job, runDir, flags, seed, numeric, initFrom, resume }: P
       "E_USAGE_RESUME",
     );
   }
+  let claimed: ClaimedFolder | undefined;
   return {
     job,
     runDir,
@@ -140,12 +141,37 @@ function describePlan({ job, runDir, flags, seed, numeric, initFrom, resume }: P
       ...(resume === undefined ? {} : { resume: { checkpointDir: resume.dir, step: resume.step } }),
     },
     commit: () => {
-      if (!resume) writeRunDirectory(runDir, job, { version, seed, numeric });
+      if (resume) return;
+      claimed = claimFolder(runDir);
+      writeRunDirectory(runDir, job, { version, seed, numeric });
     },
     rollback: () => {
-      if (!resume) rmSync(runDir, { recursive: true, force: true });
+      if (!claimed) return;
+      const written = claimed.wasThere ? readdirSync(runDir).map((name) => join(runDir, name)) : [runDir];
+      for (const path of written) rmSync(path, { recursive: true, force: true });
     },
   };
+}
+
+interface ClaimedFolder {
+  readonly wasThere: boolean;
+}
+
+/** Takes the folder of a new run; of two invocations that want the same one, only one makes it. */
+function claimFolder(runDir: string): ClaimedFolder {
+  mkdirSync(dirname(runDir), { recursive: true });
+  try {
+    mkdirSync(runDir);
+    return { wasThere: false };
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "EEXIST") throw error;
+  }
+  if (readdirSync(runDir).length === 0) return { wasThere: true };
+  throw new UsageError(
+    `--out: another run has just taken ${runDir}; a new run needs a folder of its own. Name another one.`,
+    { runDir },
+    "E_OUT_NOT_EMPTY",
+  );
 }
 
 function mergeSet(config: Readonly<Record<string, unknown>>, pairs: readonly string[]): readonly string[] {

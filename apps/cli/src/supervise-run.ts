@@ -59,6 +59,9 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     sockets: { WebSocketServer },
     clock: systemClock,
     wallClock: () => new Date(),
+    log: (level, message, fields) => {
+      if (level === "warn" || level === "error") view.warn(message, fields);
+    },
     onMetrics: (metrics) => {
       if (metrics.loss !== null) curve.train.push({ step: metrics.step, loss: metrics.loss });
       view.step(metrics);
@@ -70,7 +73,7 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
       showEvent(view, event);
     },
   }).catch((error: unknown) => {
-    plan.rollback();
+    if ((error as { code?: unknown }).code !== "E_RUN_IN_USE") plan.rollback();
     throw error;
   });
   const stopListening = onInterrupt({
