@@ -30,7 +30,11 @@ export async function coordinator(jobPath: string, flags: CoordinatorFlags): Pro
   const isLoopback = isLoopbackHost(flags.host);
   const plan = await planRun(jobPath, flags, process.cwd(), new Date());
   if (flags.minWorkers > plan.job.numMicroBatches) {
-    warn(`warning: a step has ${plan.job.numMicroBatches} micro-batches; workers beyond that many wait as spares`);
+    throw new UsageError(
+      `coordinator: --min-workers is ${flags.minWorkers}, but a step has only ${plan.job.numMicroBatches} micro-batches; there must be at least one for each worker. Ask for at most ${plan.job.numMicroBatches}, or lower microBatchSize.`,
+      { minWorkers: flags.minWorkers, numMicroBatches: plan.job.numMicroBatches },
+      "E_USAGE_WORKERS",
+    );
   }
   if (!isLoopback)
     warn(
