@@ -18,7 +18,8 @@ export class UsageError extends LockstepError {
   }
 }
 
-const usageCodes = /^E_(USAGE|CONFIG|PORT_IN_USE|OUT_NOT_EMPTY|FLAG_NOT_YET|JOB($|_))/;
+const usageCodes =
+  /^E_(USAGE|CONFIG|PORT_IN_USE|LISTEN$|RUN_IN_USE|TOKEN_REQUIRED|OUT_NOT_EMPTY|FLAG_NOT_YET|JOB($|_))/;
 
 /** The status for an error that reached the top before anything was started. */
 export function statusOfError(error: unknown): ExitStatus {
