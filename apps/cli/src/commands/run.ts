@@ -66,8 +66,8 @@ function joinAdvice(jobPath: string): string {
   const address = lanAddress() ?? "HOST";
   return [
     "To train with another machine as well:",
-    `  here:  lockstep coordinator ${jobPath} --host ${address} --min-workers 2`,
-    `  there: lockstep worker ws://${address}:7733 --token-file FILE   (the coordinator prints where its token is)`,
+    `  here:  npx lockstep coordinator ${jobPath} --host ${address} --min-workers 2`,
+    `  there: npx lockstep worker ws://${address}:7733 --token-file FILE   (the coordinator prints where its token is)`,
     "",
   ].join("\n");
 }
