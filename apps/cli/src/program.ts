@@ -93,7 +93,10 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
         .option("--token-file <file>", "file with the coordinator's token")
         .option("--token <token>", "the token itself; process lists show it, prefer --token-file")
         .option("--name <name>", "what the coordinator's log calls this worker")
-        .option("--listen <host:port>", "address where other workers reach this one")
+        .option(
+          "--listen <host:port>",
+          "address where other workers reach this one; none: they exchange through the coordinator",
+        )
         .addOption(new Option("--token-from-parent").hideHelp())
         .option("--cache <dir>", "where files of runs are kept (default: a folder under the system's temporary one)"),
     ),

@@ -37,7 +37,7 @@ export async function check(jobPath: string, flags: CheckFlags): Promise<ExitSta
 function describe(name: string, { deterministic, firstDifference, memoryPlan, fits, message }: JobCheck): string {
   if (!fits) return `job "${name}" does not fit in memory\n${message ?? ""}`;
   if (!deterministic) {
-    return `job "${name}" is not deterministic: ${firstDifference ?? "something"} differs between two computations of one micro-batch; a job must draw randomness from core's generator only, and read no clock`;
+    return `error: job "${name}" is not deterministic: ${firstDifference ?? "something"} differs between two computations of one micro-batch; a job must draw randomness from core's generator only, and read no clock (E_NOT_DETERMINISTIC)`;
   }
   const lines = [`job "${name}" is deterministic: two computations of one micro-batch gave the same bits`];
   if (memoryPlan) {
