@@ -98,7 +98,7 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
           "address where other workers reach this one; none: they exchange through the coordinator",
         )
         .addOption(new Option("--token-from-parent").hideHelp())
-        .option("--cache <dir>", "where files of runs are kept (default: a folder under the system's temporary one)"),
+        .option("--cache <dir>", "where files of runs are kept (default: ~/.cache/lockstep)"),
     ),
   ).action(ending(async () => (await import("./commands/worker.js")).worker));
 

@@ -1,5 +1,5 @@
 /** @file `lockstep worker URL`: joins a coordinator from this machine. Needs the URL and the token, nothing of the job. */
-import { availableParallelism, tmpdir } from "node:os";
+import { availableParallelism, homedir } from "node:os";
 import { join } from "node:path";
 import { runNodeWorker } from "@lockstep/worker/node";
 import { WebSocket, WebSocketServer } from "ws";
@@ -38,7 +38,7 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
       token,
       sockets: { WebSocket, WebSocketServer },
       threads: flags.threads ?? availableParallelism(),
-      cacheDir: flags.cache ?? join(tmpdir(), "lockstep-cache"),
+      cacheDir: flags.cache ?? join(homedir(), ".cache", "lockstep"),
       resolveRoom,
       lockstepVersion: version,
       log: (level, message, fields) => {
