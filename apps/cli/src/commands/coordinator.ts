@@ -1,6 +1,7 @@
 /** @file `lockstep coordinator JOB`: waits for workers on other machines, prints the command by which they join, then trains. */
 import { mkdirSync } from "node:fs";
-import { join, relative } from "node:path";
+import { isIPv4 } from "node:net";
+import { join, resolve } from "node:path";
 import { type ExitStatus, UsageError } from "../exit-status.js";
 import type { JobFlags, LogFlags, NumericClass } from "../flags/common-flags.js";
 import { planRun } from "../plan-run.js";
@@ -72,7 +73,7 @@ interface Announcement {
 /** A terminal sees the join command with the token; a pipe, which may be a log, only where the token is. */
 function announce(url: string, { token, tokenFile, runDir, isTerminal, view }: Announcement): void {
   if (isTerminal) {
-    view.note(`another machine joins with:\n  LOCKSTEP_TOKEN=${token} lockstep worker ${url}`, { url });
+    view.note(`another machine joins with:\n  LOCKSTEP_TOKEN=${token} npx lockstep worker ${url}`, { url });
     return;
   }
   let path = tokenFile;
@@ -81,12 +82,12 @@ function announce(url: string, { token, tokenFile, runDir, isTerminal, view }: A
     path = join(runDir, "token");
     writeTokenFile(path, token);
   }
-  view.note(
-    `another machine joins with: lockstep worker ${url} --token-file ${relative(process.cwd(), path) || path}`,
-    { url, tokenFile: path },
-  );
+  view.note(`another machine joins with: lockstep worker ${url} --token-file ${resolve(path)}`, {
+    url,
+    tokenFile: path,
+  });
 }
 
 function isLoopbackHost(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\./.test(host);
+  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
