@@ -25,6 +25,8 @@ export interface PlannedRun {
   readonly runDir: string;
   readonly numeric: NumericClass;
   readonly stopAtStep: number;
+  /** Something asked for that will not be so. */
+  readonly warning: string | undefined;
   /** The part of the coordinator's options that the plan decides. */
   readonly coordinator: Pick<CoordinatorOptions, "runDir" | "job" | "numeric" | "initFrom" | "resume" | "stopAtStep">;
   /** Writes the run directory, unless the run is resumed. */
@@ -125,6 +127,10 @@ function describePlan({ job, runDir, flags, seed, numeric, initFrom, resume }: P
     runDir,
     numeric,
     stopAtStep,
+    warning:
+      flags.steps !== undefined && flags.steps > totalSteps
+        ? `--steps is ${flags.steps}, but the job ends at totalSteps = ${totalSteps}: this invocation stops there. Set a later horizon with --set totalSteps=${flags.steps}.`
+        : undefined,
     coordinator: {
       runDir,
       job: {

@@ -26,12 +26,18 @@ export interface SuperviseOptions extends LogFlags {
   /** A worker that cannot join ends the run, or is sent away. */
   readonly joinFailure: "fail" | "refuse";
   /** Called when the coordinator listens; what it returns is stopped at the end. */
-  readonly onListening: (
-    url: string,
-    view: ProgressView,
-  ) => Promise<{ stop(graceMs: number): Promise<void> } | undefined>;
+  readonly onListening: (run: ListeningRun) => Promise<{ stop(graceMs: number): Promise<void> } | undefined>;
   /** Printed under the summary. */
   readonly farewell: (url: string) => string;
+}
+
+export interface ListeningRun {
+  readonly url: string;
+  readonly view: ProgressView;
+  /** Whether a worker of this name has said hello. */
+  readonly hasJoined: (name: string) => boolean;
+  /** Ends the run as failed. */
+  readonly fail: (code: string, message: string) => void;
 }
 
 const workersGraceMs = 2_000;
@@ -45,6 +51,8 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     nowMs: Date.now,
   });
   const curve = { train: [] as CurvePoint[], evaluations: [] as CurvePoint[] };
+  const joined = new Set<string>();
+  if (plan.warning !== undefined) view.warn(plan.warning);
   plan.commit();
   const coordinator = await createCoordinator({
     ...plan.coordinator,
@@ -70,6 +78,7 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
       if (event.type === "evaluated" && typeof event.evalLoss === "number") {
         curve.evaluations.push({ step: Number(event.step), loss: event.evalLoss });
       }
+      if (event.type === "joined") joined.add(String(event.name));
       showEvent(view, event);
     },
   }).catch((error: unknown) => {
@@ -84,7 +93,8 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     second: () => coordinator.abort("interrupted twice"),
   });
   try {
-    const workers = await options.onListening(coordinator.url, view);
+    const { url, fail } = coordinator;
+    const workers = await options.onListening({ url, view, hasJoined: (name) => joined.has(name), fail });
     const summary = await coordinator.finished;
     await workers?.stop(workersGraceMs);
     view.end();

@@ -4,6 +4,7 @@ import { isIPv4 } from "node:net";
 import { join, resolve } from "node:path";
 import { type ExitStatus, UsageError } from "../exit-status.js";
 import type { JobFlags, LogFlags, NumericClass } from "../flags/common-flags.js";
+import { dialableUrl } from "../lan-address.js";
 import { planRun } from "../plan-run.js";
 import { superviseRun } from "../supervise-run.js";
 import type { ProgressView } from "../terminal/progress.js";
@@ -48,8 +49,8 @@ export async function coordinator(jobPath: string, flags: CoordinatorFlags): Pro
     maxWorkers,
     joinTimeoutMs: flags.joinTimeout * 1000,
     joinFailure: "refuse",
-    onListening: async (url, view) => {
-      announce(url, {
+    onListening: async ({ url, view }) => {
+      announce(dialableUrl(url), {
         token,
         tokenFile: flags.tokenFile,
         runDir: plan.runDir,

@@ -1,9 +1,10 @@
 /** @file `lockstep run JOB`: everything on this machine, a coordinator on loopback and N worker processes. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, networkInterfaces, tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ExitStatus, UsageError } from "../exit-status.js";
 import type { ComputeFlags, JobFlags, LogFlags } from "../flags/common-flags.js";
+import { findLanAddress } from "../lan-address.js";
 import { startLocalWorkers } from "../local-workers.js";
 import { planRun } from "../plan-run.js";
 import { superviseRun } from "../supervise-run.js";
@@ -43,7 +44,7 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
       maxWorkers: workers,
       joinTimeoutMs: localJoinTimeoutMs,
       joinFailure: "fail",
-      onListening: async (url, view) =>
+      onListening: async ({ url, view, hasJoined, fail }) =>
         startLocalWorkers({
           url,
           token,
@@ -51,8 +52,11 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
           threads: flags.threads ?? Math.max(1, Math.floor(availableParallelism() / workers)),
           numeric: plan.numeric,
           cacheDir,
-          onCrash: (name, status, stderr) =>
-            view.warn(`worker "${name}" ended with ${status}${stderr === "" ? "" : `: ${stderr}`}`),
+          onCrash: (name, status, stderr) => {
+            const message = `worker "${name}" ended with ${status}${stderr === "" ? "" : `: ${stderr}`}`;
+            if (hasJoined(name)) view.warn(message);
+            else fail("E_WORKER_START", `run: ${message}. It must join; nothing was trained.`);
+          },
         }),
       farewell: () => joinAdvice(jobPath),
     });
@@ -63,16 +67,11 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
 
 /** How the same job would have been trained with another machine. */
 function joinAdvice(jobPath: string): string {
-  const address = lanAddress() ?? "HOST";
+  const address = findLanAddress() ?? "HOST";
   return [
     "To train with another machine as well:",
     `  here:  npx lockstep coordinator ${jobPath} --host ${address} --min-workers 2`,
     `  there: npx lockstep worker ws://${address}:7733 --token-file FILE   (the coordinator prints where its token is)`,
     "",
   ].join("\n");
-}
-
-function lanAddress(): string | undefined {
-  const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
-  return addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address;
 }

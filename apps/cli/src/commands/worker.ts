@@ -1,5 +1,6 @@
 /** @file `lockstep worker URL`: joins a coordinator from this machine. Needs the URL and the token, nothing of the job. */
-import { availableParallelism, homedir } from "node:os";
+import { mkdirSync, mkdtempSync, statSync } from "node:fs";
+import { availableParallelism, homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { runNodeWorker } from "@lockstep/worker/node";
 import { WebSocket, WebSocketServer } from "ws";
@@ -22,6 +23,7 @@ const childGraceMs = 1_000;
 
 export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatus> {
   const address = parseCoordinatorUrl(url);
+  assertListen(flags.listen);
   const controller = new AbortController();
   const token = flags.tokenFromParent === true ? await receiveToken(controller) : await findToken(flags);
   const stopListening = listenForStop(flags, controller);
@@ -38,7 +40,7 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
       token,
       sockets: { WebSocket, WebSocketServer },
       threads: flags.threads ?? availableParallelism(),
-      cacheDir: flags.cache ?? join(homedir(), ".cache", "lockstep"),
+      cacheDir: flags.cache ?? privateCache(),
       resolveRoom,
       lockstepVersion: version,
       log: (level, message, fields) => {
@@ -73,6 +75,32 @@ export function parseCoordinatorUrl(text: string): string {
     `worker: URL is "${text}"; it must be ws://HOST:PORT, as the coordinator prints it. Copy its join command.`,
     { url: text },
     "E_USAGE_URL",
+  );
+}
+
+/** Code is imported from the cache, so nobody else may write there: `~/.cache/lockstep`, or a fresh folder where that cannot be. */
+function privateCache(): string {
+  const folder = join(homedir(), ".cache", "lockstep");
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const { uid, mode } = statSync(folder);
+    const isMine = process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0);
+    if (isMine) return folder;
+  } catch {
+    // A home that cannot be written is no reason not to train.
+  }
+  return mkdtempSync(join(tmpdir(), "lockstep-cache-"));
+}
+
+/** @throws {UsageError} when `--listen` is neither "none" nor HOST:PORT. */
+export function assertListen(listen: string | undefined): void {
+  if (listen === undefined || listen === "none") return;
+  const [, port] = /^(?:\[[^\]]+\]|[^:[\]]+):(\d{1,5})$/.exec(listen) ?? [];
+  if (port !== undefined && Number(port) <= 65_535) return;
+  throw new UsageError(
+    `worker: --listen is "${listen}"; it must be HOST:PORT (port 0 for any free one), or "none". Leave it out to listen where the coordinator was reached.`,
+    { listen },
+    "E_USAGE_LISTEN",
   );
 }
 

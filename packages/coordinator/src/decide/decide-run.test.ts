@@ -194,3 +194,19 @@ test("an evaluation without weight is an error that names the step", () => {
   });
   expect(run.state.ending).toMatchObject({ code: "E_EVALUATION" });
 });
+
+test("a reason to fail that comes from outside ends the run as failed, with its code", () => {
+  const run = new ScriptedRun();
+  run.start("w0", "w1");
+  run.step();
+  run.event({ kind: "broken", code: "E_WORKER_START", message: 'run: worker "local-1" ended with status 1.' });
+  expect(run.state.phase).toBe("stopped");
+  expect(run.summary).toMatchObject({ status: "failed", steps: 1, error: { code: "E_WORKER_START" } });
+  expect(run.types()).toContain("failed");
+});
+
+test("a resumed run that ends before its next step still says what its checkpoint holds", () => {
+  const run = new ScriptedRun({ startStep: 2, startParamsSha256: "d".repeat(64) });
+  run.event({ kind: "abort", reason: "interrupted twice" });
+  expect(run.summary).toMatchObject({ status: "interrupted", steps: 2, paramsSha256: "d".repeat(64) });
+});

@@ -53,6 +53,11 @@ function dispatch(turn: Turn, event: CoordinatorEvent): void {
       turn.set({ ending: { status: "interrupted", code: "E_INTERRUPTED", message: `stopped now: ${event.reason}.` } });
       finishRun(turn);
       return;
+    case "broken":
+      turn.log("failed", event.message, { code: event.code });
+      turn.set({ ending: { status: "failed", code: event.code, message: event.message } });
+      finishRun(turn);
+      return;
     case "tick":
       if (turn.nowMs >= turn.state.deadlineMs) onDeadline(turn);
       return;

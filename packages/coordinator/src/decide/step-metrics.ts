@@ -68,6 +68,12 @@ function tokensOf(reports: readonly MessageBody<"stepReport">[]): number | undef
   return total;
 }
 
+/** Of the committed step, where a checkpoint of it is on disk: written now, or the one that the run continued from. */
+function paramsSha256Of({ plan, stored, committedStep }: CoordinatorState): string | null {
+  if (stored?.step === committedStep) return stored.paramsSha256;
+  return committedStep === plan.startStep ? (plan.startParamsSha256 ?? null) : null;
+}
+
 export function summaryOf(state: CoordinatorState, ending: Ending, nowMs: number): RunSummary {
   const { plan, totals } = state;
   const seconds = totals.stepMs / 1_000;
@@ -82,7 +88,7 @@ export function summaryOf(state: CoordinatorState, ending: Ending, nowMs: number
     generation: state.generation,
     trainLoss: state.trainLoss ?? null,
     evalLoss: state.evalLoss ?? null,
-    paramsSha256: state.stored?.step === state.committedStep ? state.stored.paramsSha256 : null,
+    paramsSha256: paramsSha256Of(state),
     samplesSeen: state.committedStep * plan.samplesPerStep,
     samplesPerSec: seconds > 0 ? (totals.steps * plan.samplesPerStep) / seconds : 0,
     tokensPerSec: totals.numTokens === undefined || seconds === 0 ? null : totals.numTokens / seconds,

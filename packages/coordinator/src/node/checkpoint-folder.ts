@@ -113,10 +113,17 @@ function fileNameOf(name: string): string {
 }
 
 async function syncPath(path: string): Promise<void> {
-  const file = await open(path, "r");
+  const isDirectory = (await stat(path)).isDirectory();
   try {
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(path, "r");
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    // Windows cannot sync a directory; its rename is durable without.
+    const code = (error as { readonly code?: string }).code ?? "";
+    if (!isDirectory || !["EPERM", "EISDIR", "EACCES"].includes(code)) throw error;
   }
 }

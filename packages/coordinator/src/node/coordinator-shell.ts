@@ -48,6 +48,7 @@ export class CoordinatorShell {
   readonly #queue: CoordinatorEvent[] = [];
   #state: CoordinatorState;
   #isDispatching = false;
+  #isBroken = false;
   #cancelTimer: () => void = () => {};
   #resolveFinished: (summary: RunSummary) => void = () => {};
   #onPeersGone: () => void = () => {};
@@ -89,14 +90,26 @@ export class CoordinatorShell {
     this.#isDispatching = true;
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        const { state, effects } = decide(this.#state, next, this.#options.clock.nowMs());
-        this.#state = state;
-        for (const effect of effects) this.#execute(effect);
+        this.#decide(next);
       }
     } finally {
       this.#isDispatching = false;
     }
     this.#armTimer();
+  }
+
+  /** The shell's edge: an exception is a bug, and ends the run with its text instead of the process with a stack. */
+  #decide(event: CoordinatorEvent): void {
+    try {
+      const { state, effects } = decide(this.#state, event, this.#options.clock.nowMs());
+      this.#state = state;
+      for (const effect of effects) this.#execute(effect);
+    } catch (error) {
+      if (this.#isBroken) throw error;
+      this.#isBroken = true;
+      this.#options.log("error", `coordinator: ${event.kind} could not be handled: ${textOf(error)}`);
+      this.#queue.push({ kind: "broken", code: "E_COORDINATOR", message: textOf(error) });
+    }
   }
 
   /** Ends everything, the run first if it still goes on. */
@@ -191,7 +204,7 @@ export class CoordinatorShell {
   }
 
   async #finish(summary: RunSummary): Promise<void> {
-    this.#guard(() => this.#options.directory.writeSummary(summary));
+    const end = this.#writeSummary(summary);
     if (this.#peers.size > 0) {
       await new Promise<void>((resolve) => {
         const cancel = this.#options.clock.schedule(farewellMs, resolve);
@@ -202,13 +215,25 @@ export class CoordinatorShell {
       });
     }
     await this.#close();
-    this.#resolveFinished(summary);
+    this.#resolveFinished(end);
+  }
+
+  /** A run whose summary cannot be written did not complete: other programs rely on the file. */
+  #writeSummary(summary: RunSummary): RunSummary {
+    try {
+      this.#options.directory.writeSummary(summary);
+      return summary;
+    } catch (error) {
+      const message = `run directory: summary.json could not be written: ${textOf(error)}. Make room, or make the folder writable.`;
+      this.#options.log("error", message);
+      return summary.error ? summary : { ...summary, status: "failed", error: { code: "E_RUN_DIRECTORY", message } };
+    }
   }
 
   #close(): Promise<void> {
     this.#closed ??= (async () => {
       this.#cancelTimer();
-      this.#relay.close();
+      this.#relay.terminate();
       for (const peer of this.#peers.values()) peer.terminate();
       await this.#server.close();
       await this.blobs.dispose();

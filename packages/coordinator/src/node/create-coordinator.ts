@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type JobFile, type MessageBody, maxBlobChunkBytes, type NamedBlob } from "@lockstep/protocol";
+import { type JobFile, maxBlobChunkBytes, type NamedBlob } from "@lockstep/protocol";
 import * as z from "zod";
 import { type CoordinatorTimeouts, defaultTimeouts, type RunPlan } from "../state/run-plan.js";
 import type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
@@ -35,7 +35,7 @@ export interface CoordinatorLimits {
   readonly helloTimeoutMs: number;
   /** Default 1 s. */
   readonly heartbeatIntervalMs: number;
-  /** Silence after which a worker is lost. Default 20 s. */
+  /** Silence after which a worker is lost. Default 10 s. */
   readonly heartbeatTimeoutMs: number;
 }
 
@@ -81,6 +81,8 @@ export interface Coordinator {
   stop(reason: string): void;
   /** Stops now. */
   abort(reason: string): void;
+  /** Ends the run as failed, for a reason that only the caller knows. */
+  fail(code: string, message: string): void;
   dispose(): Promise<void>;
 }
 
@@ -93,7 +95,7 @@ const configSchema = z.object({
 const defaultLimits: CoordinatorLimits = {
   helloTimeoutMs: 10_000,
   heartbeatIntervalMs: 1_000,
-  heartbeatTimeoutMs: 20_000,
+  heartbeatTimeoutMs: 10_000,
 };
 
 /**
@@ -108,13 +110,18 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     throw new CoordinatorError("E_TOO_MANY_WORKERS", text, { minWorkers, numMicroBatches: job.numMicroBatches });
   }
   const limits = { ...defaultLimits, ...options.limits };
-  const resume = await readResume(options);
+  const { resume, paramsSha256 } = await readResume(options);
   const jobBytes = (await stat(join(runDir, "job.mjs"))).size;
   const initFrom = options.initFrom && {
     sha256: options.initFrom.sha256,
     byteLength: (await stat(options.initFrom.path)).size,
   };
-  const plan = planOf(options, limits, { jobBytes, initFrom: initFrom ?? null, resume });
+  const plan = planOf(options, limits, {
+    jobBytes,
+    initFrom: initFrom ?? null,
+    resume,
+    resumedParamsSha256: paramsSha256,
+  });
   const directory = new RunDirectory({
     dir: runDir,
     resumeStep: options.resume?.step,
@@ -145,6 +152,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       finished: shell.finished,
       stop: (reason) => shell.dispatch({ kind: "stop", reason }),
       abort: (reason) => shell.dispatch({ kind: "abort", reason }),
+      fail: (code, message) => shell.dispatch({ kind: "broken", code, message }),
       dispose: () => shell.dispose(),
     };
   } catch (error) {
@@ -155,20 +163,33 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
 
 type Welcome = RunPlan["welcome"];
 
-async function readResume({ resume }: CoordinatorOptions): Promise<MessageBody<"welcome">["resume"]> {
-  if (resume === undefined) return null;
+interface Resumed {
+  readonly resume: Welcome["resume"];
+  readonly paramsSha256: string | undefined;
+}
+
+async function readResume({ resume }: CoordinatorOptions): Promise<Resumed> {
+  if (resume === undefined) return { resume: null, paramsSha256: undefined };
   const manifest = await verifyCheckpoint(resume.checkpointDir);
   if (manifest.step !== resume.step) {
     const text = `checkpoint: ${resume.checkpointDir} holds step ${manifest.step}; it must hold step ${resume.step}. Do not rename checkpoints.`;
     throw new CoordinatorError("E_CHECKPOINT", text, { step: manifest.step, expected: resume.step });
   }
-  return { step: manifest.step, files: manifest.files satisfies NamedBlob[] };
+  return {
+    resume: { step: manifest.step, files: manifest.files satisfies NamedBlob[] },
+    paramsSha256: manifest.paramsSha256,
+  };
 }
 
 function planOf(
   options: CoordinatorOptions,
   limits: CoordinatorLimits,
-  blobs: { readonly jobBytes: number; readonly initFrom: Welcome["initFrom"]; readonly resume: Welcome["resume"] },
+  blobs: {
+    readonly jobBytes: number;
+    readonly initFrom: Welcome["initFrom"];
+    readonly resume: Welcome["resume"];
+    readonly resumedParamsSha256: string | undefined;
+  },
 ): RunPlan {
   const { job } = options;
   const config = configSchema.parse(job.config);
@@ -181,6 +202,7 @@ function planOf(
     numMicroBatches: job.numMicroBatches,
     samplesPerStep: config.globalBatchSize,
     startStep: options.resume?.step ?? 0,
+    ...(blobs.resumedParamsSha256 === undefined ? {} : { startParamsSha256: blobs.resumedParamsSha256 }),
     stopStep: options.stopAtStep,
     evalIntervalSteps: config.evalIntervalSteps,
     checkpointIntervalSteps: config.checkpointIntervalSteps,

@@ -9,6 +9,7 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -83,7 +84,7 @@ function takeLock(
 ): void {
   for (let attempt = 0; ; attempt++) {
     try {
-      writeFileSync(path, `${own.processId}\n`, { flag: "wx" });
+      createWhole(path, `${own.processId}\n`);
       return;
     } catch (error) {
       if ((error as { code?: string }).code !== "EEXIST") throw error;
@@ -94,6 +95,21 @@ function takeLock(
       throw new CoordinatorError("E_RUN_IN_USE", text, { dir: own.dir, processId: holder });
     }
     rmSync(path, { force: true });
+  }
+}
+
+/** A file that nobody sees before its text is in it. @throws EEXIST when it is there already. */
+function createWhole(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, text);
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    // Some file systems have no links; there the file is made where it belongs.
+    if ((error as { code?: string }).code === "EEXIST") throw error;
+    writeFileSync(path, text, { flag: "wx" });
+  } finally {
+    rmSync(temporary, { force: true });
   }
 }
 

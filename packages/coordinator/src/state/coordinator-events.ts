@@ -20,6 +20,8 @@ export type CoordinatorEvent =
   | { readonly kind: "stop"; readonly reason: string }
   /** Stop now. */
   | { readonly kind: "abort"; readonly reason: string }
+  /** Something outside of the decisions makes going on impossible. */
+  | { readonly kind: "broken"; readonly code: string; readonly message: string }
   /** The deadline may have passed. */
   | { readonly kind: "tick" };
 

@@ -36,6 +36,8 @@ export interface RunPlan {
   readonly samplesPerStep: number;
   /** 0, or the step of the checkpoint that the run continues from. */
   readonly startStep: number;
+  /** Of that checkpoint. */
+  readonly startParamsSha256?: string;
   readonly stopStep: number;
   /** 0: only after the last step. */
   readonly evalIntervalSteps: number;

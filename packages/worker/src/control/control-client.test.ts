@@ -2,7 +2,14 @@ import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { webSocketFrameChannel } from "@lockstep/collectives/node";
-import { controlCodec, type MessageBody, relayPath, ticketHeader, type WorkerMessage } from "@lockstep/protocol";
+import {
+  controlCodec,
+  type MessageBody,
+  PROTOCOL_VERSION,
+  relayPath,
+  ticketHeader,
+  type WorkerMessage,
+} from "@lockstep/protocol";
 import { afterEach, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { type ControlClient, createControlClient } from "./control-client.js";
@@ -97,6 +104,21 @@ function sideOf(socket: ServerSocket): Side {
       return message === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(message);
     },
     send: (name, body) => socket.send(controlCodec.encodeControl(name as never, body as never)),
+  };
+}
+
+function hello(): MessageBody<"hello"> {
+  return {
+    protocolVersion: PROTOCOL_VERSION,
+    numericsVersion: 1,
+    lockstepVersion: "0.1.0",
+    workerId: "w0",
+    name: "w0",
+    numericClasses: ["strict"],
+    threads: 1,
+    listenUrls: [],
+    canDial: true,
+    platform: "test",
   };
 }
 
@@ -263,4 +285,16 @@ test("the relay is a second socket that shows the ticket", async () => {
   const channel = await client.openRelay("0".repeat(32));
   channel.close();
   await expect(client.openRelay("1".repeat(32))).rejects.toMatchObject({ code: "E_UNAUTHORIZED" });
+});
+
+test("a worker that waits without a welcome is heard, and gives up on a coordinator that is silent", async () => {
+  const clock = new ManualClock();
+  const { client, server } = await connected(clock);
+  client.send({ name: "hello", body: hello() });
+  expect((await server.next()).name).toBe("hello");
+  expect((await server.next()).name).toBe("heartbeat");
+  clock.fire(1_000);
+  expect((await server.next()).name).toBe("heartbeat");
+  clock.fire(10_000);
+  expect((await client.closed).reason).toContain("said nothing for 10000 ms");
 });

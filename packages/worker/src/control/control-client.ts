@@ -37,6 +37,8 @@ export interface ControlClientOptions<Socket extends ControlSocket> {
 /** Most bytes of a control frame: a welcome with many files, or a blob chunk. */
 const maxControlPayload = 16_777_216;
 const closeGraceMs = 1_000;
+/** Until the welcome names the run's own. */
+const defaultHeartbeat = { intervalMs: 1_000, timeoutMs: 10_000 };
 
 /** A control channel, not yet open. */
 export function createControlClient<Socket extends ControlSocket>(
@@ -95,6 +97,8 @@ export class ControlClient<Socket extends ControlSocket> {
     const frame = controlCodec.encodeControl(message.name, message.body as never);
     // An error shows as "error" and "close" of the socket.
     this.#socket!.send(frame, { binary: true, fin: true, compress: false }, () => {});
+    // From the first word on, so that a spare, which is never welcomed, is heard and hears.
+    if (message.name === "hello") this.#startHeartbeat(defaultHeartbeat.intervalMs, defaultHeartbeat.timeoutMs);
   }
 
   /** One listener; messages that came before it wait. */
@@ -178,6 +182,7 @@ export class ControlClient<Socket extends ControlSocket> {
   }
 
   #startHeartbeat(intervalMs: number, timeoutMs: number): void {
+    this.#cancelHeartbeat();
     this.#heartbeat = { intervalMs, timeoutMs };
     this.#awaitSilence();
     const beat = () => {
