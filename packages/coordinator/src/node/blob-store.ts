@@ -2,7 +2,7 @@
  * @file Opaque blobs by sha256, on disk: what the job reads goes out in chunks, checkpoints come in. It never looks inside.
  *
  * Bounded: a blob has at most `maxBlobBytes`, what is coming in at most `maxIncomingBytes` together. An incoming blob is a `.part`
- * file until its last chunk came and its sha256 was checked.
+ * file of the peer that sends it until its last chunk came and its sha256 was checked; it goes when that peer leaves.
  */
 import { createHash, type Hash } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
@@ -29,7 +29,7 @@ interface Stored {
 interface Incoming {
   readonly path: string;
   readonly byteLength: number;
-  readonly file: Handle;
+  readonly file: Promise<Handle>;
   readonly hash: Hash;
   offset: number;
 }
@@ -39,9 +39,12 @@ export class BlobStore {
   readonly #maxBlobBytes: number;
   readonly #maxIncomingBytes: number;
   readonly #stored = new Map<string, Stored>();
-  readonly #incoming = new Map<string, Incoming>();
+  /** By the peer that sends, then by sha256. */
+  readonly #incoming = new Map<object, Map<string, Incoming>>();
+  readonly #left = new WeakSet<object>();
   readonly #readers = new Map<string, Promise<Handle>>();
   #incomingBytes = 0;
+  #numBegun = 0;
 
   constructor({ incomingDir, maxBlobBytes = 2 ** 34, maxIncomingBytes = 2 ** 36 }: BlobStoreOptions) {
     this.#incomingDir = incomingDir;
@@ -80,11 +83,15 @@ export class BlobStore {
     return { sha256, offset, byteLength: blob.byteLength, bytes };
   }
 
-  /** @throws {CoordinatorError} E_BLOB_TOO_LARGE, E_BLOB_CHUNK, E_BLOB_HASH. */
-  async put(put: MessageBody<"blobPut">): Promise<MessageBody<"blobAck">> {
+  /**
+   * Takes the next chunk of what a peer sends; the peer is known by identity.
+   *
+   * @throws {CoordinatorError} E_BLOB_TOO_LARGE, E_BLOB_CHUNK, E_BLOB_HASH.
+   */
+  async put(put: MessageBody<"blobPut">, peer: object = this): Promise<MessageBody<"blobAck">> {
     const { sha256, offset, byteLength, bytes } = put;
     if (this.#stored.has(sha256)) return { sha256, nextOffset: byteLength, isComplete: true };
-    const blob = this.#incoming.get(sha256) ?? (await this.#begin(put));
+    const blob = this.#incoming.get(peer)?.get(sha256) ?? this.#begin(put, peer);
     // A writer that begins anew learns where to go on.
     if (offset === 0 && blob.offset > 0) return { sha256, nextOffset: blob.offset, isComplete: false };
     if (offset !== blob.offset || byteLength !== blob.byteLength || offset + bytes.byteLength > byteLength) {
@@ -93,10 +100,25 @@ export class BlobStore {
     }
     blob.offset += bytes.byteLength;
     blob.hash.update(bytes);
-    await blob.file.write(bytes, 0, bytes.byteLength, offset);
+    try {
+      const { bytesWritten } = await (await blob.file).write(bytes, 0, bytes.byteLength, offset);
+      if (bytesWritten !== bytes.byteLength)
+        throw new Error(`${blob.path} took ${bytesWritten} of ${bytes.byteLength} bytes; the disk may be full`);
+    } catch (error) {
+      // What the disk did not take must not count as come in.
+      await this.#drop(sha256, peer);
+      throw error;
+    }
     if (blob.offset < byteLength) return { sha256, nextOffset: blob.offset, isComplete: false };
-    await this.#complete(sha256, blob);
+    await this.#complete(sha256, peer);
     return { sha256, nextOffset: byteLength, isComplete: true };
+  }
+
+  /** A peer is gone: what it had begun to send goes too, and nothing more is taken from it. */
+  async leave(peer: object): Promise<void> {
+    this.#left.add(peer);
+    const sha256s = [...(this.#incoming.get(peer)?.keys() ?? [])];
+    await Promise.all(sha256s.map((sha256) => this.#drop(sha256, peer)));
   }
 
   /** Removes blobs that came in and are kept elsewhere now. What was offered by `addFile` stays. */
@@ -106,52 +128,85 @@ export class BlobStore {
       if (blob?.path !== join(this.#incomingDir, sha256)) continue;
       this.#stored.delete(sha256);
       this.#incomingBytes -= blob.byteLength;
+      const reader = this.#readers.get(sha256);
+      this.#readers.delete(sha256);
+      await closeQuietly(reader);
       await rm(blob.path, { force: true });
     }
   }
 
   async dispose(): Promise<void> {
-    for (const { file } of this.#incoming.values()) await file.close();
-    for (const reader of this.#readers.values()) await (await reader).close();
-    this.#incoming.clear();
+    for (const peer of [...this.#incoming.keys()]) await this.leave(peer);
+    for (const reader of this.#readers.values()) await closeQuietly(reader);
     this.#readers.clear();
     await rm(this.#incomingDir, { recursive: true, force: true });
   }
 
-  async #begin({ sha256, offset, byteLength }: MessageBody<"blobPut">): Promise<Incoming> {
+  /** Without a wait between the look-up and the entry: two chunks at once begin one blob. */
+  #begin({ sha256, offset, byteLength }: MessageBody<"blobPut">, peer: object): Incoming {
     const total = this.#incomingBytes + byteLength;
     if (byteLength > this.#maxBlobBytes || total > this.#maxIncomingBytes) {
       const text = `blob: ${sha256} has ${byteLength} bytes; one may have ${this.#maxBlobBytes} (maxBlobBytes), all that came in ${this.#maxIncomingBytes} (maxIncomingBytes).`;
       throw new CoordinatorError("E_BLOB_TOO_LARGE", text, { sha256, byteLength });
     }
-    if (offset !== 0) {
-      const text = `blob: ${sha256} begins at offset ${offset}; a new blob must begin at 0.`;
+    if (offset !== 0 || this.#left.has(peer)) {
+      const text = `blob: ${sha256} begins at offset ${offset}; a new blob must begin at 0, and come from a worker that is here.`;
       throw new CoordinatorError("E_BLOB_CHUNK", text, { sha256, offset, expected: 0 });
     }
     this.#incomingBytes = total;
-    await mkdir(this.#incomingDir, { recursive: true });
-    const path = join(this.#incomingDir, `${sha256}.part`);
-    const file = await open(path, "w");
+    const path = join(this.#incomingDir, `${sha256}.${this.#numBegun++}.part`);
+    const file = mkdir(this.#incomingDir, { recursive: true }).then(() => open(path, "w"));
+    // Told where it is awaited; a drop in between must not end the process.
+    file.catch(() => {});
     const blob: Incoming = { path, byteLength, file, hash: createHash("sha256"), offset: 0 };
-    this.#incoming.set(sha256, blob);
+    const ofPeer = this.#incoming.get(peer) ?? new Map<string, Incoming>();
+    this.#incoming.set(peer, ofPeer.set(sha256, blob));
     return blob;
   }
 
-  async #complete(sha256: string, blob: Incoming): Promise<void> {
-    this.#incoming.delete(sha256);
+  async #complete(sha256: string, peer: object): Promise<void> {
+    const blob = this.#forget(sha256, peer);
+    // Dropped while its last chunk was written: the peer is gone and hears nothing.
+    if (blob === undefined) return;
     const found = blob.hash.digest("hex");
     if (found !== sha256) {
-      await blob.file.close();
-      await rm(blob.path, { force: true });
-      this.#incomingBytes -= blob.byteLength;
+      await this.#discard(blob);
       const text = `blob: ${blob.byteLength} bytes came with sha256 ${found}; they must have ${sha256}. Send them again.`;
       throw new CoordinatorError("E_BLOB_HASH", text, { expected: sha256, found });
     }
-    await blob.file.sync();
-    await blob.file.close();
     const path = join(this.#incomingDir, sha256);
-    await rename(blob.path, path);
+    try {
+      const file = await blob.file;
+      await file.sync();
+      await file.close();
+      await rename(blob.path, path);
+    } catch (error) {
+      await this.#discard(blob);
+      throw error;
+    }
+    // Another peer may have sent the same bytes meanwhile; they count once.
+    if (this.#stored.has(sha256)) this.#incomingBytes -= blob.byteLength;
     this.#stored.set(sha256, { path, byteLength: blob.byteLength });
+  }
+
+  async #drop(sha256: string, peer: object): Promise<void> {
+    const blob = this.#forget(sha256, peer);
+    if (blob !== undefined) await this.#discard(blob);
+  }
+
+  /** Takes an entry out; whoever gets it answers for its file and its bytes. */
+  #forget(sha256: string, peer: object): Incoming | undefined {
+    const ofPeer = this.#incoming.get(peer);
+    const blob = ofPeer?.get(sha256);
+    ofPeer?.delete(sha256);
+    if (ofPeer?.size === 0) this.#incoming.delete(peer);
+    return blob;
+  }
+
+  async #discard(blob: Incoming): Promise<void> {
+    this.#incomingBytes -= blob.byteLength;
+    await closeQuietly(blob.file);
+    await rm(blob.path, { force: true });
   }
 
   #reader(sha256: string, path: string): Promise<Handle> {
@@ -162,4 +217,10 @@ export class BlobStore {
     }
     return reader;
   }
+}
+
+/** A file that could not be opened needs no closing; who opened it was told. */
+async function closeQuietly(file: Promise<Handle> | undefined): Promise<void> {
+  const handle = await file?.catch(() => undefined);
+  await handle?.close();
 }

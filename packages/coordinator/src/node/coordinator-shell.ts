@@ -233,7 +233,7 @@ export class CoordinatorShell {
   #close(): Promise<void> {
     this.#closed ??= (async () => {
       this.#cancelTimer();
-      this.#relay.terminate();
+      this.#relay.close();
       for (const peer of this.#peers.values()) peer.terminate();
       await this.#server.close();
       await this.blobs.dispose();

@@ -72,12 +72,6 @@ export class RelaySwitch {
     this.#ports.clear();
   }
 
-  /** Cuts every line, without waiting for a peer that may be frozen. */
-  terminate(): void {
-    for (const { socket } of this.#ports.values()) socket.terminate();
-    this.#ports.clear();
-  }
-
   #forward(source: Port, bytes: Uint8Array, isBinary: boolean): void {
     let header: ReturnType<typeof decodeRelayHeader>;
     try {

@@ -21,6 +21,8 @@ export interface ServerSocket {
 
 export interface UpgradeServer {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, done: (socket: ServerSocket) => void): void;
+  /** Every socket that is not closed yet, those that wait for the peer's farewell included. */
+  readonly clients: Iterable<ServerSocket>;
   close(): void;
 }
 

@@ -72,9 +72,12 @@ export class SocketServer {
     return { url: `ws://${host.includes(":") ? `[${host}]` : host}:${bound}`, port: bound };
   }
 
+  /** Cuts every line: a peer that is frozen would never answer a farewell. */
   close(): Promise<void> {
-    this.#control.close();
-    this.#relay.close();
+    for (const server of [this.#control, this.#relay]) {
+      for (const socket of server.clients) socket.terminate();
+      server.close();
+    }
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();

@@ -110,7 +110,7 @@ export class WorkerSocket {
       case "blobPut":
         this.#serveBlob(message.body.sha256, async () => ({
           name: "blobAck",
-          body: await this.#options.blobs.put(message.body),
+          body: await this.#options.blobs.put(message.body, this),
         }));
         return;
       default:
@@ -170,6 +170,8 @@ export class WorkerSocket {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancelDeadline();
+    // A file that cannot be removed now goes with the folder at the end.
+    void this.#options.blobs.leave(this).catch(() => {});
     if (this.#workerId === undefined) this.#options.onStranger(this.#options.address, reason);
     else this.#options.onClose(this.#workerId, reason);
   }

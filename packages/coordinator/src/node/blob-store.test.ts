@@ -1,0 +1,105 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { BlobStore } from "./blob-store.js";
+import { sha256Of } from "./socket-run.testkit.js";
+
+const bytes = new TextEncoder().encode("hello world");
+const sha256 = sha256Of(bytes);
+
+function storeIn(maxIncomingBytes = 11) {
+  const incomingDir = join(mkdtempSync(join(tmpdir(), "lockstep-blobs-")), "incoming");
+  const store = new BlobStore({ incomingDir, maxIncomingBytes });
+  const put = (peer: object, offset: number, end: number) =>
+    store.put({ sha256, offset, byteLength: bytes.byteLength, bytes: bytes.subarray(offset, end) }, peer);
+  return { incomingDir, store, put };
+}
+
+/** Files below a folder that this process holds open; Linux names them. */
+function openBelow(dir: string): string[] {
+  return readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      return path.startsWith(dir) ? [path] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+test("what a worker had begun to send goes with it: its file, its handle and its share of the limit", async () => {
+  const { incomingDir, store, put } = storeIn();
+  const [gone, next] = [{}, {}];
+  await put(gone, 0, 5);
+  await store.leave(gone);
+  expect(readdirSync(incomingDir)).toEqual([]);
+  if (process.platform === "linux") expect(openBelow(incomingDir)).toEqual([]);
+  // The limit has room for one: the next worker begins at 0 and completes.
+  expect(await put(next, 0, 5)).toMatchObject({ nextOffset: 5 });
+  expect(await put(next, 5, 11)).toMatchObject({ isComplete: true });
+  expect(readFileSync(store.findPath(sha256)!, "utf8")).toBe("hello world");
+  await store.dispose();
+});
+
+test("a chunk that was still queued when its worker left begins nothing", async () => {
+  const { incomingDir, store, put } = storeIn();
+  const gone = {};
+  await store.leave(gone);
+  await expect(put(gone, 0, 5)).rejects.toMatchObject({ code: "E_BLOB_CHUNK" });
+  expect(existsSync(incomingDir)).toBe(false);
+  await store.dispose();
+});
+
+test("two workers that send the same blob do not write into one file, and its bytes count once", async () => {
+  const { incomingDir, store, put } = storeIn(22);
+  const [a, b] = [{}, {}];
+  await put(a, 0, 5);
+  expect(await put(b, 0, 7)).toMatchObject({ nextOffset: 7 });
+  await Promise.all([put(a, 5, 11), put(b, 7, 11)]);
+  expect(readdirSync(incomingDir)).toEqual([sha256]);
+  await store.release([sha256]);
+  // All 22 bytes are free again.
+  await Promise.all([put(a, 0, 1), put(b, 0, 1)]);
+  await store.dispose();
+});
+
+test("two chunks of one worker at once begin one blob", async () => {
+  const { incomingDir, store, put } = storeIn();
+  const peer = {};
+  await Promise.all([put(peer, 0, 5), put(peer, 0, 5)]);
+  expect(readdirSync(incomingDir)).toHaveLength(1);
+  expect(await put(peer, 5, 11)).toMatchObject({ isComplete: true });
+  await store.dispose();
+});
+
+test("a released blob that was read leaves no handle behind", async () => {
+  const { incomingDir, store, put } = storeIn();
+  await put({}, 0, 11);
+  await store.read({ sha256, offset: 0, maxBytes: 11 });
+  await store.release([sha256]);
+  if (process.platform === "linux") expect(openBelow(incomingDir)).toEqual([]);
+  await expect(store.read({ sha256, offset: 0, maxBytes: 11 })).rejects.toMatchObject({ code: "E_BLOB_MISSING" });
+  await store.dispose();
+});
+
+test("a chunk that the disk did not take does not count as come in", async () => {
+  const { incomingDir, store, put } = storeIn();
+  const peer = {};
+  writeFileSync(incomingDir, "a file where the folder should be");
+  await expect(put(peer, 0, 5)).rejects.toThrow(/EEXIST|ENOTDIR/);
+  rmSync(incomingDir);
+  mkdirSync(incomingDir);
+  expect(await put(peer, 0, 5)).toMatchObject({ nextOffset: 5 });
+  expect(await put(peer, 5, 11)).toMatchObject({ isComplete: true });
+  await store.dispose();
+});
