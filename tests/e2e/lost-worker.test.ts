@@ -6,30 +6,29 @@ import { cleanUp, readLines, readSummary, startLockstep, temporaryFolder } from 
 
 afterEach(cleanUp);
 
-test("a worker killed with SIGKILL ends the run within two seconds, with status 1 and a checkpoint", async () => {
-  const out = join(temporaryFolder(), "run");
-  const token = "a-token-of-the-test";
-  const env = { ...process.env, LOCKSTEP_TOKEN: token };
-  const coordinator = startLockstep(
-    [
-      "coordinator",
-      "tests/e2e/jobs/tiny",
-      "--port",
-      "0",
-      "--min-workers",
-      "2",
-      "--out",
-      out,
-      "--set",
-      "totalSteps=1000000",
-    ],
-    { env },
-  );
+/** A coordinator and two workers of their own, in the middle of a long run. */
+async function trainingPair(out: string) {
+  const env = { ...process.env, LOCKSTEP_TOKEN: "a-token-of-the-test" };
+  const job = ["tests/e2e/jobs/tiny", "--port", "0", "--min-workers", "2", "--set", "totalSteps=1000000"];
+  const coordinator = startLockstep(["coordinator", ...job, "--out", out], { env });
   const [url] = await coordinator.sees(/ws:\/\/127\.0\.0\.1:\d+/);
   const survivor = startLockstep(["worker", url, "--name", "survivor"], { env });
   const victim = startLockstep(["worker", url, "--name", "victim"], { env });
   await coordinator.sees(/^step +\d/m);
+  return { coordinator, survivor, victim };
+}
 
+function expectCleanEnd(out: string): void {
+  const summary = readSummary(out);
+  expect(summary).toMatchObject({ status: "failed", error: { message: expect.stringContaining("victim") } });
+  const lastStep = readLines(out, "metrics.jsonl").at(-1)!.step as number;
+  expect(summary.steps).toBe(lastStep);
+  expect(readdirSync(join(out, "checkpoints"))).toEqual([`step-${String(lastStep).padStart(6, "0")}`]);
+}
+
+test("a worker killed with SIGKILL ends the run within two seconds, with status 1 and a checkpoint", async () => {
+  const out = join(temporaryFolder(), "run");
+  const { coordinator, survivor, victim } = await trainingPair(out);
   const killedMs = Date.now();
   victim.child.kill("SIGKILL");
   const { status, stderr } = await coordinator.ended;
@@ -40,11 +39,24 @@ test("a worker killed with SIGKILL ends the run within two seconds, with status 
   expect(stderr).toContain("victim");
   expect(survivorStatus).toBe(1);
   expect(tookMs).toBeLessThan(2_000);
-  const summary = readSummary(out);
-  expect(summary).toMatchObject({ status: "failed", error: { message: expect.stringContaining("victim") } });
-  const lastStep = readLines(out, "metrics.jsonl").at(-1)!.step as number;
-  expect(summary.steps).toBe(lastStep);
-  expect(readdirSync(join(out, "checkpoints"))).toEqual([`step-${String(lastStep).padStart(6, "0")}`]);
+  expectCleanEnd(out);
+}, 90_000);
+
+test("a frozen worker is lost after its silence, and nothing waits for it at the end", async () => {
+  const out = join(temporaryFolder(), "run");
+  const { coordinator, survivor, victim } = await trainingPair(out);
+  const frozenMs = Date.now();
+  victim.child.kill("SIGSTOP");
+  const { status, stderr } = await coordinator.ended;
+  const tookMs = Date.now() - frozenMs;
+  victim.child.kill("SIGKILL");
+
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/victim.*said nothing for 10000 ms \(heartbeatTimeoutMs\)/);
+  expect((await survivor.ended).status).toBe(1);
+  expect(tookMs).toBeGreaterThan(8_000);
+  expect(tookMs).toBeLessThan(15_000);
+  expectCleanEnd(out);
 }, 90_000);
 
 test("Ctrl-C stops after the current step with a checkpoint and status 130, and the workers are gone", async () => {
