@@ -19,7 +19,6 @@ export const controlAddress = 64;
 export const argsAddress = 4_096;
 export const directoryAddress = argsAddress + maxThreads * argsBlockBytes;
 export const tablesAddress = directoryAddress + 64_000;
-export const tablesBytes = 8_192;
 export const firstBufferAddress = 4 * pageBytes;
 
 /** Every buffer starts at and is padded to a multiple of this. */

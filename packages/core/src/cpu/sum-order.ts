@@ -36,11 +36,6 @@ export function emitLaneFold(f: FunctionBuilder, kind: FoldKind, lanes: LaneVect
   f.extractF32(0).get(rest).extractF32(1).op(scalarFold[kind]);
 }
 
-/** Pushes the f32 sum of 16 lanes in four vectors. */
-export function emitLaneSum(f: FunctionBuilder, lanes: LaneVectors): void {
-  emitLaneFold(f, "sum", lanes);
-}
-
 /** Pushes a mask of the lanes of vector `vector` (elements 4 vector ...) that are below `count` elements. */
 export function emitTailMask(f: FunctionBuilder, vector: number, count: Local): void {
   f.v128([4 * vector, 4 * vector + 1, 4 * vector + 2, 4 * vector + 3]);

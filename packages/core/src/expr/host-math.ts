@@ -7,7 +7,6 @@ export const hostLog = Math.log;
 export const hostTanh = Math.tanh;
 export const hostSin = Math.sin;
 export const hostCos = Math.cos;
-export const hostPow = Math.pow;
 
 const TWO_OVER_SQRT_PI = 1.1283791670955126;
 

@@ -9,11 +9,6 @@ import { numElements, type Shape } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Parameter } from "./parameter.js";
 
-/** A parameter with given numbers on the current backend. @shape values of shape -> shape */
-export function parameterOf(values: Float32Array, shape: Shape): Parameter {
-  return filledBy(shape, (out) => out.set(values));
-}
-
 /** The memory is taken before the numbers are made: a parameter that does not fit fails at once. */
 function filledBy(shape: Shape, fill: (out: Float32Array) => void): Parameter {
   const backend = currentBackend();

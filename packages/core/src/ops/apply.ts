@@ -2,6 +2,7 @@
 import { isGradEnabled } from "../autograd/grad-mode.js";
 import { record } from "../autograd/tape-entry.js";
 import { BackendError } from "../errors.js";
+import { zerosLike } from "../tensor/create.js";
 import { Tensor } from "../tensor/tensor.js";
 import type {
   InputLayout,
@@ -150,11 +151,5 @@ function recordIfNeeded<A>(
 function scatter(positions: readonly number[], kept: readonly Tensor[], start: number): Tensor[] {
   const out: Tensor[] = [];
   for (let i = 0; i < positions.length; i++) out[positions[i]!] = kept[start + i]!;
-  return out;
-}
-
-function zerosLike({ shape, dtype, backend }: Pick<Tensor, "shape" | "dtype" | "backend">): Tensor {
-  const out = Tensor.allocate(backend, shape, dtype);
-  backend.kernels.fill(out, 0);
   return out;
 }

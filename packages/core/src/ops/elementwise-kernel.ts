@@ -10,6 +10,7 @@ import type { TensorView } from "../backend/backend.js";
 import { addSimple, constant, derivative, type Expr, input, mulSimple } from "../expr/expr.js";
 import { type ElementwiseProgram, elementwiseProgram } from "../expr/program.js";
 import { inputsRead, rewrite } from "../expr/rewrite.js";
+import { zerosLike } from "../tensor/create.js";
 import type { DType } from "../tensor/dtype.js";
 import { broadcastShapes, broadcastStrides, type Shape, shapesEqual } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -105,12 +106,6 @@ function pullBack({ plan, kept, cotangents, scalars, shapes, firstCotangent }: P
     if (pull === "none") return undefined;
     return sumTo(pull === "same" ? known : results![pull]!, shapes[i]!);
   });
-}
-
-function zerosLike(tensor: Tensor): Tensor {
-  const out = Tensor.allocate(tensor.backend, tensor.shape, tensor.dtype);
-  tensor.backend.kernels.fill(out, 0);
-  return out;
 }
 
 function planVjp(program: ElementwiseProgram, needs: readonly boolean[]): VjpPlan {

@@ -7,8 +7,9 @@
 import type { Backend } from "../backend/backend.js";
 import { FormatError, ValueError } from "../errors.js";
 import type { ElementwiseProgram } from "../expr/program.js";
+import { zerosLike } from "../tensor/create.js";
 import { untracked } from "../tensor/scope.js";
-import { Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { type ParametersOrGroups, type ResolvedGroup, resolveGroups } from "./parameter-group.js";
 
 /** Settings that every group has. */
@@ -54,7 +55,7 @@ export abstract class Optimizer<Settings extends CommonSettings = CommonSettings
       return parameters.map((parameter) => ({
         parameter,
         settings,
-        state: options.stateNames.map(() => zerosLike(parameter)),
+        state: options.stateNames.map(() => untracked(() => zerosLike(parameter))),
       }));
     });
   }
@@ -125,12 +126,6 @@ export abstract class Optimizer<Settings extends CommonSettings = CommonSettings
 export function assertNumber(where: string, name: string, value: number): void {
   if (Number.isFinite(value) && value >= 0) return;
   throw new ValueError(`${where}: ${name} is ${value}; it must be a finite number of at least 0.`, { [name]: value });
-}
-
-function zerosLike(parameter: Tensor): Tensor {
-  const zeros = untracked(() => Tensor.allocate(parameter.backend, parameter.shape, parameter.dtype));
-  parameter.backend.kernels.fill(zeros, 0);
-  return zeros;
 }
 
 function runInPlace(

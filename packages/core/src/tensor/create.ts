@@ -101,13 +101,20 @@ export function ones(shape: Shape, options: CreateOptions = {}): Tensor {
 }
 
 /** Zeros of another tensor's shape, dtype and backend. @shape any -> same @source torch.zeros_like */
-export function zerosLike(x: Tensor): Tensor {
+export function zerosLike(x: Pick<Tensor, "shape" | "dtype" | "backend">): Tensor {
   const out = Tensor.allocate(x.backend, x.shape, x.dtype);
   if (out.size > 0) x.backend.kernels.fill(out, 0);
   return out;
 }
 
-/** The square matrix with ones on its diagonal. @shape -> [n, n] @source torch.eye */
+/**
+ * The square matrix with ones on its diagonal.
+ *
+ * @shape -> [n, n]
+ * @source torch.eye
+ * @example
+ * eye(2).toArraySync(); // => [[1, 0], [0, 1]]
+ */
 export function eye(n: number, options: CreateOptions = {}): Tensor {
   assertShape("eye", [n]);
   const values = options.dtype === "i32" ? new Int32Array(n * n) : new Float32Array(n * n);
