@@ -1,7 +1,7 @@
 /** @file `lockstep coordinator JOB`: waits for workers on other machines, prints the command by which they join, then trains. */
 import { mkdirSync } from "node:fs";
-import { isIPv4 } from "node:net";
 import { join, resolve } from "node:path";
+import { isLoopback } from "@lockstep/coordinator/node";
 import { type ExitStatus, UsageError } from "../exit-status.js";
 import type { JobFlags, LogFlags, NumericClass } from "../flags/common-flags.js";
 import { dialableUrl } from "../lan-address.js";
@@ -29,7 +29,6 @@ export async function coordinator(jobPath: string, flags: CoordinatorFlags): Pro
       { minWorkers: flags.minWorkers, maxWorkers },
     );
   }
-  const isLoopback = isLoopbackHost(flags.host);
   const plan = await planRun(jobPath, flags, process.cwd(), new Date());
   if (flags.minWorkers > plan.job.numMicroBatches) {
     throw new UsageError(
@@ -38,7 +37,7 @@ export async function coordinator(jobPath: string, flags: CoordinatorFlags): Pro
       "E_USAGE_WORKERS",
     );
   }
-  if (!isLoopback)
+  if (!isLoopback(flags.host))
     warn(
       `warning: ${flags.host} is no loopback address and the connection is not encrypted (no TLS yet): whoever can read this network can read the data`,
     );
@@ -87,8 +86,4 @@ function announce(url: string, { token, tokenFile, runDir, isTerminal, view }: A
     url,
     tokenFile: path,
   });
-}
-
-function isLoopbackHost(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }

@@ -15,3 +15,4 @@ export {
   createCoordinator,
 } from "./create-coordinator.js";
 export type { Clock, ServerSocketConstructors } from "./server-sockets.js";
+export { isLoopback } from "./socket-server.js";
