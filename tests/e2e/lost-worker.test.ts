@@ -18,6 +18,14 @@ async function trainingPair(out: string) {
   return { coordinator, survivor, victim };
 }
 
+/** `lockstep run` with two workers, in the middle of a long run. */
+async function longLocalRun(out: string) {
+  const flags = ["--workers", "2", "--out", out, "--set", "totalSteps=1000000"];
+  const run = startLockstep(["run", "tests/e2e/jobs/tiny", ...flags]);
+  await run.sees(/^step +\d/m);
+  return run;
+}
+
 function expectCleanEnd(out: string): void {
   const summary = readSummary(out);
   expect(summary).toMatchObject({ status: "failed", error: { message: expect.stringContaining("victim") } });
@@ -61,17 +69,7 @@ test("a frozen worker is lost after its silence, and nothing waits for it at the
 
 test("Ctrl-C stops after the current step with a checkpoint and status 130, and the workers are gone", async () => {
   const out = join(temporaryFolder(), "run");
-  const run = startLockstep([
-    "run",
-    "tests/e2e/jobs/tiny",
-    "--workers",
-    "2",
-    "--out",
-    out,
-    "--set",
-    "totalSteps=1000000",
-  ]);
-  await run.sees(/^step +\d/m);
+  const run = await longLocalRun(out);
   run.child.kill("SIGINT");
   const { status } = await run.ended;
 
@@ -83,17 +81,7 @@ test("Ctrl-C stops after the current step with a checkpoint and status 130, and 
 
 test("the workers of a run that is killed with SIGKILL are gone within five seconds", async () => {
   const out = join(temporaryFolder(), "run");
-  const run = startLockstep([
-    "run",
-    "tests/e2e/jobs/tiny",
-    "--workers",
-    "2",
-    "--out",
-    out,
-    "--set",
-    "totalSteps=1000000",
-  ]);
-  await run.sees(/^step +\d/m);
+  const run = await longLocalRun(out);
   const children = execFileSync("ps", ["-o", "pid=", "--ppid", String(run.child.pid)], { encoding: "utf8" });
   const pids = children
     .split("\n")
