@@ -13,6 +13,8 @@ export type ArgReduceKind = "argMax" | "argMin";
 export interface MatmulOptions {
   /** [N], added to each row after the sum over K. */
   readonly bias?: TensorView;
+  /** Goes on from what `out` holds instead of +0: products over consecutive pieces of K have the bits of one. Default false. */
+  readonly accumulate?: boolean;
 }
 
 /** 128 random bits come from key = seed and counter = (element / 4, use, m, step): Philox 4x32-10. All are unsigned integers. */
@@ -74,6 +76,57 @@ export interface KernelTable {
   addInto(left: TensorView, right: TensorView, acc: TensorView): void;
   /** 128-bit hash of the bytes of contiguous views in order, as 32 hex digits. Host result; the same on every machine. */
   hash(tensors: readonly TensorView[]): string;
+  /** image [B, C, ...] contiguous -> columns [C * taps, positions of the tile], row stride at least that + 16: what each tap sees at each
+   * output position, 0 in the padding. Lines (c, kd, kh, kw) and positions (image, row, w) ascend. */
+  im2col(image: TensorView, geometry: WindowGeometry, tile: ColumnsTile, columns: TensorView): void;
+  /** image += the columns of the tile at the places where im2col reads them. An element adds ascending output rows, then ascending kw. */
+  col2im(columns: TensorView, geometry: WindowGeometry, tile: ColumnsTile, image: TensorView): void;
+  /** x [outer, K, inner] -> out [outer, J, inner], both contiguous: out[o, j, i] = sum over t ascending of weights[t] * x[o, places[t], i], t
+   * in starts[j]..starts[j + 1] - 1, from +0, never fused. */
+  resample(x: TensorView, table: ResampleTable, out: TensorView): void;
+  /** x [N, H, W] contiguous -> the largest element of each window and its place row * W + column (i32). NaN is the largest; the first of equals. */
+  maxPool(x: TensorView, windows: PlaneWindows, outputs: MaxPoolOutputs): void;
+}
+
+/** Sizes along d, h and w; dims that are not there have size, stride and dilation 1. */
+export type Spatial = readonly [number, number, number];
+
+/** How a window moves over an image. */
+export interface WindowGeometry {
+  readonly input: Spatial;
+  readonly kernel: Spatial;
+  readonly stride: Spatial;
+  readonly padding: Spatial;
+  readonly dilation: Spatial;
+  readonly output: Spatial;
+}
+
+/** Output positions: whole images, or rows (d and h merged) of one. */
+export interface ColumnsTile {
+  readonly firstImage: number;
+  readonly numImages: number;
+  readonly firstRow: number;
+  readonly numRows: number;
+}
+
+/** A sparse matrix [J, K] by rows. */
+export interface ResampleTable {
+  /** J + 1 entries, ascending from 0. */
+  readonly starts: readonly number[];
+  /** Columns 0..K-1 of the entries, ascending in a row. */
+  readonly places: readonly number[];
+  readonly weights: readonly number[];
+}
+
+/** First and end of the input rows (columns) of each output row (column). No window is empty. */
+export interface PlaneWindows {
+  readonly rows: readonly (readonly [number, number])[];
+  readonly columns: readonly (readonly [number, number])[];
+}
+
+export interface MaxPoolOutputs {
+  readonly out: TensorView;
+  readonly index: TensorView;
 }
 
 /** [outer, axisLength, inner] with outer * axisLength * inner elements. */

@@ -3,6 +3,7 @@ import type { KernelTable } from "../backend/kernel-table.js";
 import type { Kernel, KernelHost } from "./kernel.js";
 import { argReduceRoom } from "./kernels/arg-reduce.js";
 import { attentionRoom } from "./kernels/attention.js";
+import { columnsRoom } from "./kernels/columns.js";
 import { copyRoom } from "./kernels/copy.js";
 import { crossEntropyRoom } from "./kernels/cross-entropy.js";
 import { embeddingRoom } from "./kernels/embedding.js";
@@ -10,8 +11,10 @@ import { flatRoom } from "./kernels/flat.js";
 import { gatherRoom } from "./kernels/gather.js";
 import { gemmRoom } from "./kernels/gemm.js";
 import { layerNormRoom } from "./kernels/layer-norm.js";
+import { maxPoolRoom } from "./kernels/max-pool.js";
 import { philoxRoom } from "./kernels/philox.js";
 import { reduceRoom } from "./kernels/reduce.js";
+import { resampleRoom } from "./kernels/resample.js";
 import { softmaxRoom } from "./kernels/softmax.js";
 
 const rooms = [
@@ -27,6 +30,9 @@ const rooms = [
   crossEntropyRoom,
   embeddingRoom,
   gatherRoom,
+  columnsRoom,
+  resampleRoom,
+  maxPoolRoom,
 ] as const;
 
 /** Everything that goes into the structural module. */
@@ -48,5 +54,8 @@ export function createKernelTable(host: KernelHost) {
     ...crossEntropyRoom.rows(host),
     ...embeddingRoom.rows(host),
     ...gatherRoom.rows(host),
+    ...columnsRoom.rows(host),
+    ...resampleRoom.rows(host),
+    ...maxPoolRoom.rows(host),
   } satisfies KernelTable;
 }

@@ -6,6 +6,7 @@ import { causalAttentionOp, packedCausalAttentionOp } from "./causal-attention.j
 import { castOp, clipOp, eqOp, geOp, gtOp, leOp, ltOp, neOp, whereOp } from "./compare.js";
 import { concatOp, splitOp } from "./concat.js";
 import type { Op } from "./contract.js";
+import { convolutionOp, convolutionTransposedOp, convolutionWeightOp } from "./convolution.js";
 import { copyOp } from "./copy.js";
 import { crossEntropyOp } from "./cross-entropy.js";
 import { dropoutOp } from "./dropout.js";
@@ -17,7 +18,9 @@ import { linearOp } from "./linear.js";
 import { cosOp, erfOp, expOp, floorOp, logOp, powOp, sinOp, sqrtOp, tanhOp } from "./math.js";
 import { matmulOp } from "./matmul.js";
 import { permuteOp } from "./permute.js";
+import { maxPoolOp } from "./pool.js";
 import { argMaxOp, argMinOp, maxOp, minOp } from "./reduce.js";
+import { resampleOp } from "./resample.js";
 import { reshapeOp } from "./reshape.js";
 import { sliceOp, unsliceOp } from "./slice.js";
 import { logSoftmaxOp, softmaxOp } from "./softmax.js";
@@ -31,4 +34,5 @@ export const opRegistry: readonly Op[] = [
   ...[sumOp, maxOp, minOp, argMaxOp, argMinOp],
   ...[matmulOp, linearOp, softmaxOp, logSoftmaxOp, layerNormOp, crossEntropyOp],
   ...[causalAttentionOp, packedCausalAttentionOp, embeddingOp, gatherOp, scatterAddOp, dropoutOp],
+  ...[convolutionOp, convolutionTransposedOp, convolutionWeightOp, maxPoolOp, resampleOp],
 ];

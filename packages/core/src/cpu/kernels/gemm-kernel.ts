@@ -52,6 +52,8 @@ const args = {
   c: "i32",
   cRow: "i32",
   bias: "i32",
+  /** 1: go on from what c holds. */
+  accumulate: "i32",
   /** Sizes of the two inner batch dims. */
   batch1: "i32",
   batch2: "i32",
@@ -177,7 +179,7 @@ function emitColumnBlock(kernel: KernelBody<Args>, p: Loaded, block: ColumnBlock
         bPanel: b.panel,
         c: add(matrix.c, mul(row, p.cRow), words(columns.from)),
         cRow: p.cRow,
-        resume: k,
+        resume: add(k, p.accumulate),
         bias,
       });
     });

@@ -96,11 +96,16 @@ function modeOf({ lines, line, depth, step, reuse }: Factor): number {
   return (step === 1 || depth === 1) && !adjoin ? packModes.alongDepth : packModes.acrossLines;
 }
 
-function launchProduct(
-  host: KernelHost,
-  product: Product,
-  at: { a: number; b: number; c: number; bias: number },
-): void {
+interface Addresses {
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly bias: number;
+  /** 1: go on from what c holds. */
+  readonly accumulate: 0 | 1;
+}
+
+function launchProduct(host: KernelHost, product: Product, at: Addresses): void {
   const { rows, columns, depth, batch } = product;
   const [dim0, dim1, dim2] = [...Array<undefined>(maxBatchDims - batch.length).fill(undefined), ...batch];
   const numMatrices = batch.reduce((count, dim) => count * dim.size, 1);
@@ -126,6 +131,7 @@ function launchProduct(
     c: at.c,
     cRow: product.cRow * bytes,
     bias: at.bias,
+    accumulate: at.accumulate,
     batch1: dim1?.size ?? 1,
     batch2: dim2?.size ?? 1,
     aBatch0: (dim0?.a ?? 0) * bytes,
@@ -143,7 +149,7 @@ function launchProduct(
 }
 
 /** Batch dims beyond three: one launch for each index of the outermost. */
-function launchBatch(host: KernelHost, product: Product, at: { a: number; b: number; c: number; bias: number }): void {
+function launchBatch(host: KernelHost, product: Product, at: Addresses): void {
   const [outer, ...inner] = product.batch;
   if (!outer || product.batch.length <= maxBatchDims) {
     launchProduct(host, product, at);
@@ -164,6 +170,7 @@ export const gemmRoom: KernelRoom<Pick<KernelTable, "matmul">> = {
         b: host.addressOf(b),
         c: host.addressOf(out),
         bias: options.bias ? host.addressOf(options.bias) : 0,
+        accumulate: options.accumulate ? 1 : 0,
       });
     },
   }),
