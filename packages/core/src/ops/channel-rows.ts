@@ -6,7 +6,7 @@
 import type { Backend, TensorView } from "../backend/backend.js";
 import { add, input } from "../expr/expr.js";
 import { elementwiseProgram } from "../expr/program.js";
-import { numElements } from "../tensor/shape.js";
+import { contiguousStrides, numElements } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 
 /** [B, C, ...] contiguous -> [B * C, P]. */
@@ -16,15 +16,13 @@ export function asChannelRows(x: TensorView): TensorView {
   return { buffer: x.buffer, offset: x.offset, dtype: x.dtype, shape: [rows, width], strides: [width, 1] };
 }
 
-/**
- * Gives `use` one value for each of `shape` = [B, C, inner]: `values` has as many elements as `axes` of it name, the others repeat. As
- * columns [rows, width] of stride 0, so that an element-wise program takes it in one launch.
- */
+/** `values` [n] repeated to one value a row: [outer * n * inner], row (o, i, k) has values[i]. */
 export function repeatRows(values: Tensor, repeat: { readonly outer: number; readonly inner: number }): Tensor {
-  const count = values.size;
-  const out = Tensor.allocate(values.backend, [repeat.outer, count, repeat.inner], "f32");
+  const shape = [repeat.outer, values.size, repeat.inner];
+  const out = Tensor.allocate(values.backend, [numElements(shape)], "f32");
   const { buffer, offset, dtype } = values;
-  values.backend.kernels.copy({ buffer, offset, dtype, shape: out.shape, strides: [0, 1, 0] }, out);
+  const to = { buffer: out.buffer, offset: out.offset, dtype, shape, strides: contiguousStrides(shape) };
+  values.backend.kernels.copy({ buffer, offset, dtype, shape, strides: [0, 1, 0] }, to);
   return out;
 }
 

@@ -31,6 +31,7 @@ import {
 } from "./convolution-geometry.js";
 import { convolutionSamples, transposedSamples, weightSamples } from "./convolution-samples.js";
 import { sum } from "./expand-sum.js";
+import { referenceFrom } from "./reference-arrays.js";
 
 export interface TransposedAttrs extends ConvolutionAttrs {
   /** Spatial dims of x. */
@@ -215,10 +216,8 @@ function biasGradient(dOut: Tensor, isNeeded: boolean | undefined): (Tensor | un
 /** Zeros, or the bias of each channel. */
 function biased(shape: Shape, bias: ReferenceArray | undefined): ReferenceArray {
   const positions = numElements(shape.slice(2));
-  const values = new Float64Array(numElements(shape));
-  if (bias !== undefined)
-    values.forEach((_, i) => void (values[i] = bias.values[Math.floor(i / positions) % shape[1]!]!));
-  return { shape, values };
+  if (bias === undefined) return referenceFrom(shape, () => 0);
+  return referenceFrom(shape, (i) => bias.values[Math.floor(i / positions) % shape[1]!]!);
 }
 
 /** [O, C / G, ...] -> [G, O / G, K]. */

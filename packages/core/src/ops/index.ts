@@ -1,6 +1,7 @@
 export { gelu, relu, sigmoid, silu } from "./activations.js";
 export { abs, add, div, maximum, minimum, mul, neg, square, sub } from "./arithmetic.js";
 export { causalAttention, packedCausalAttention } from "./causal-attention.js";
+export { type BatchNormOutputs, batchNorm, groupNorm, type NormOptions } from "./channel-norm.js";
 export { cast, clip, eq, ge, gt, le, lt, ne, where } from "./compare.js";
 export { concat, split, stack } from "./concat.js";
 export {
@@ -39,6 +40,7 @@ export {
 } from "./pool.js";
 export { argMax, argMin, max, mean, min, type VarianceOptions, variance } from "./reduce.js";
 export { flatten, reshape, squeeze, unsqueeze } from "./reshape.js";
+export { rmsNorm } from "./rms-norm.js";
 export { narrow, type SliceRange, select, slice } from "./slice.js";
 export { logSoftmax, softmax } from "./softmax.js";
 export { type UpsampleOptions, upsample } from "./upsample.js";

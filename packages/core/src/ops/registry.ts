@@ -3,6 +3,7 @@ import { geluOp, reluOp, sigmoidOp, siluOp } from "./activations.js";
 import { absOp, addOp, divOp, maximumOp, minimumOp, mulOp, negOp, squareOp, subOp } from "./arithmetic.js";
 import { binaryCrossEntropyOp } from "./binary-cross-entropy.js";
 import { causalAttentionOp, packedCausalAttentionOp } from "./causal-attention.js";
+import { channelNormOp } from "./channel-norm.js";
 import { castOp, clipOp, eqOp, geOp, gtOp, leOp, ltOp, neOp, whereOp } from "./compare.js";
 import { concatOp, splitOp } from "./concat.js";
 import type { Op } from "./contract.js";
@@ -22,6 +23,7 @@ import { maxPoolOp } from "./pool.js";
 import { argMaxOp, argMinOp, maxOp, minOp } from "./reduce.js";
 import { resampleOp } from "./resample.js";
 import { reshapeOp } from "./reshape.js";
+import { rmsNormOp } from "./rms-norm.js";
 import { sliceOp, unsliceOp } from "./slice.js";
 import { logSoftmaxOp, softmaxOp } from "./softmax.js";
 
@@ -35,4 +37,5 @@ export const opRegistry: readonly Op[] = [
   ...[matmulOp, linearOp, softmaxOp, logSoftmaxOp, layerNormOp, crossEntropyOp],
   ...[causalAttentionOp, packedCausalAttentionOp, embeddingOp, gatherOp, scatterAddOp, dropoutOp],
   ...[convolutionOp, convolutionTransposedOp, convolutionWeightOp, maxPoolOp, resampleOp],
+  ...[channelNormOp, rmsNormOp],
 ];

@@ -17,11 +17,13 @@ import { cotangentsOf, type PreparedSample, referencesOf } from "./sample-run.js
 /** Fused vjps: E_SECOND_DERIVATIVE instead of a wrong number. */
 const firstOrderOnly: ReadonlySet<string> = new Set([
   "causalAttention",
+  "channelNorm",
   "crossEntropy",
   "embedding",
   "layerNorm",
   "logSoftmax",
   "packedCausalAttention",
+  "rmsNorm",
   "softmax",
 ]);
 
