@@ -50,6 +50,11 @@ export function microBatchScope<T>({ seed, step, m }: MicroBatchKey, fn: () => T
   }
 }
 
+/** The innermost micro-batch as a thing to compare by identity: two calls of microBatchScope are never the same. Undefined outside. */
+export function currentMicroBatch(): object | undefined {
+  return current === outside ? undefined : current;
+}
+
 /** The key of the next draw. Each call is one `use`. */
 export function nextPhiloxKey(): PhiloxKey {
   const { seedLo, seedHi, step, m } = current;

@@ -1,9 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
 import * as nn from "../nn/index.js";
 import "../ops/tensor-methods.js";
-import { tensor } from "../tensor/create.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { readGolden, worstError } from "./golden-file.testkit.js";
+import { readGolden } from "./golden-file.testkit.js";
+import { expectModuleCase } from "./module-case.testkit.js";
 
 const { tensors, metadata } = readGolden("module");
 const embedDim = 24;
@@ -34,20 +34,6 @@ const tolerance = { absolute: 1e-4, relative: 2e-5 };
 
 describe("modules against PyTorch", () => {
   test.each(Object.keys(modules))("%s gives the same output, and gradients of its input and weights", (name) => {
-    const part = (suffix: string) => tensors.get(`${name}/${suffix}`)!;
-    const module = modules[name]!();
-    const prefix = `${name}/weight/`;
-    const weights = [...tensors].filter(([key]) => key.startsWith(prefix));
-    module.loadStateDict(weights.map(([key, value]) => [key.slice(prefix.length), value]));
-    const x = tensor(part("x").data, { shape: part("x").shape, requiresGrad: true });
-    const out = module.forward(x);
-    expect(worstError(out.dataSync(), part("out").data, tolerance)).toBeLessThanOrEqual(1);
-    out
-      .mul(tensor(part("cotangent").data, { shape: out.shape }))
-      .sum()
-      .backward();
-    for (const [key, leaf] of [["x", x] as const, ...module.namedParameters()]) {
-      expect(worstError(leaf.grad!.dataSync(), part(`grad/${key}`).data, tolerance), key).toBeLessThanOrEqual(1);
-    }
+    expectModuleCase(tensors, modules[name]!(), { name, tolerance });
   });
 });

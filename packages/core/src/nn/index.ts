@@ -1,11 +1,29 @@
 export { Gelu, Relu, Sigmoid, Silu, Tanh } from "./activations.js";
+export { BatchNorm1d, BatchNorm2d, type BatchNormModuleOptions } from "./batch-norm.js";
 export { CausalSelfAttention, type CausalSelfAttentionOptions } from "./causal-self-attention.js";
+export { Conv1d, Conv2d, Conv3d, type ConvLayerOptions } from "./conv.js";
+export { ConvTranspose1d, ConvTranspose2d, type ConvTransposeLayerOptions } from "./conv-transpose.js";
 export { Dropout } from "./dropout.js";
+export { Dropout2d } from "./dropout-2d.js";
 export { Embedding } from "./embedding.js";
+export { GroupNorm, type GroupNormModuleOptions } from "./group-norm.js";
 export * as init from "./init.js";
 export { LayerNorm, type LayerNormModuleOptions } from "./layer-norm.js";
 export { Linear, type LinearOptions } from "./linear.js";
 export { Module } from "./module.js";
 export type { LoadStateDictOptions, StateDictSource } from "./module-state.js";
 export { Parameter } from "./parameter.js";
+export {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveMaxPool1d,
+  AdaptiveMaxPool2d,
+  AvgPool1d,
+  AvgPool2d,
+  MaxPool1d,
+  MaxPool2d,
+} from "./pooling.js";
+export { RmsNorm, type RmsNormModuleOptions } from "./rms-norm.js";
 export { type Layer, Sequential } from "./sequential.js";
+export type { StatisticsSource } from "./statistics-source.js";
+export { Upsample } from "./upsample.js";

@@ -10,6 +10,7 @@ import { ValueError } from "../errors.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type LoadStateDictOptions, loadStateDict, type StateDictSource } from "./module-state.js";
 import { Parameter } from "./parameter.js";
+import { isStatisticsSource, type StatisticsSource } from "./statistics-source.js";
 
 /**
  * Base class of everything with parameters. Subclasses add fields and a `forward`.
@@ -52,6 +53,15 @@ export class Module {
     return this.namedModules().flatMap(([name, module]) =>
       Array.from(module.#buffers, ([key, buffer]): [string, Tensor] => [join(name, key), buffer]),
     );
+  }
+
+  /** Modules that emit statistics with each micro-batch (BatchNorm), by name in registration order. */
+  namedStatistics(): [string, StatisticsSource][] {
+    const found: [string, StatisticsSource][] = [];
+    for (const [name, module] of this.namedModules()) {
+      if (isStatisticsSource(module) && module.statisticsLength > 0) found.push([name, module]);
+    }
+    return found;
   }
 
   /**

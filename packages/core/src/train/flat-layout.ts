@@ -2,7 +2,8 @@
  * @file Where each parameter's gradient lies in the flat gradient vector, and how that vector is cut into buckets. Pure.
  *
  * Parameters lie in reverse order of registration, end to end without padding, f32: about the order in which a backward pass
- * finishes them, and fixed by the model alone.
+ * finishes them, and fixed by the model alone. Statistics that modules emit with a micro-batch (decision 0013) follow behind the last
+ * parameter, in registration order: outside of what the global norm sees. A model without them has no such section.
  */
 import { ValueError } from "../errors.js";
 
@@ -15,7 +16,7 @@ export interface FlatParameter {
 }
 
 export interface FlatLayout {
-  /** In flat order. */
+  /** In flat order: parameters, then an entry "<module>.statistics" for each source of statistics. */
   readonly parameters: readonly FlatParameter[];
   /** Elements of the flat vector. */
   readonly length: number;
@@ -28,13 +29,20 @@ export interface Bucket {
   readonly end: number;
 }
 
-/** Layout of parameters given in registration order, tied ones once. */
-export function flatLayout(named: Iterable<readonly [string, { readonly shape: readonly number[] }]>): FlatLayout {
+/** Layout of parameters, and of statistics if there are any, given in registration order, tied ones once. */
+export function flatLayout(
+  named: Iterable<readonly [string, { readonly shape: readonly number[] }]>,
+  statistics: Iterable<readonly [string, { readonly statisticsLength: number }]> = [],
+): FlatLayout {
   const parameters: FlatParameter[] = [];
   let offset = 0;
   for (const [name, { shape }] of [...named].reverse()) {
     const length = shape.reduce((product, n) => product * n, 1);
     parameters.push({ name, shape: [...shape], offset, length });
+    offset += length;
+  }
+  for (const [name, { statisticsLength: length }] of statistics) {
+    parameters.push({ name: `${name}.statistics`, shape: [length], offset, length });
     offset += length;
   }
   return { parameters, length: offset };

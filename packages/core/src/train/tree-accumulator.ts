@@ -2,29 +2,34 @@
  * @file The gradient of a step as the tree sum over its micro-batches: what makes a plain loop equal to a run of any number of
  * workers, to the bit (L5).
  */
+import type { StatisticsSource } from "../nn/statistics-source.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { assertFiniteVector } from "./finite-check.js";
 import { type FlatLayout, flatLayout } from "./flat-layout.js";
 import { NodeStack } from "./node-stack.js";
 import { divideByWeight } from "./reduce-gradient.js";
+import { applyStatistics, foldStatistics } from "./statistics.js";
 import { VectorPool } from "./vector-pool.js";
 
 /** Anything with parameters; a Module. */
 export interface ParameterOwner {
   /** In registration order, tied parameters once. */
   namedParameters(): Iterable<readonly [string, Tensor]>;
+  /** Modules that emit statistics with a micro-batch, in registration order. */
+  namedStatistics?(): Iterable<readonly [string, StatisticsSource]>;
 }
 
 export interface TreeAccumulator {
   /**
    * Takes the gradients of the next micro-batch, ascending from 0, and frees them: `grad` of every parameter is undefined afterwards.
+   * Takes what its modules emitted, too (BatchNorm).
    *
    * @param weight samples or tokens in the micro-batch's loss sum.
    */
   add(weight: number): void;
   /**
    * Sets `grad` of every parameter to treeSum(gradients) / treeSum(weights). The gradients lie in memory of the accumulator: they hold
-   * until the next accumulator of the same model is made. Returns the total weight.
+   * until the next accumulator of the same model is made. Updates running statistics (BatchNorm). Returns the total weight.
    *
    * @throws {ValueError} E_NO_WEIGHT when all weights are 0. @throws {NotFiniteError} E_NOT_FINITE naming a parameter.
    */
@@ -36,6 +41,7 @@ export interface TreeAccumulator {
 interface AccumulatorMemory {
   readonly layout: FlatLayout;
   readonly parameters: readonly Tensor[];
+  readonly statistics: readonly StatisticsSource[];
   readonly pool: VectorPool;
 }
 
@@ -64,7 +70,7 @@ export function treeAccumulator(model: ParameterOwner, numMicroBatches: number):
     memory = createMemory(model);
     memoryOf.set(model, memory);
   }
-  const { layout, parameters, pool } = memory;
+  const { layout, parameters, statistics, pool } = memory;
   pool.releaseAll();
   const stack = new NodeStack(pool, layout, { lo: 0, hi: numMicroBatches });
   return {
@@ -74,6 +80,7 @@ export function treeAccumulator(model: ParameterOwner, numMicroBatches: number):
         fold.add(i, parameter.grad);
         dropGradient(parameter);
       });
+      foldStatistics(statistics, fold, { firstIndex: parameters.length });
       fold.finish();
     },
     assignGradients: () => {
@@ -82,6 +89,7 @@ export function treeAccumulator(model: ParameterOwner, numMicroBatches: number):
       divideByWeight(pool.backend, { sum: whole, out: whole }, node.weight);
       assertFiniteVector(pool.backend, whole, { layout });
       assignGradientsFrom(pool, node.vector, { layout, parameters });
+      applyStatistics(statistics, node.vector, layout);
       return node.weight;
     },
     get peakVectors() {
@@ -115,15 +123,26 @@ export function parametersInFlatOrder(model: ParameterOwner): Tensor[] {
 }
 
 function createMemory(model: ParameterOwner): AccumulatorMemory {
-  const layout = flatLayout(model.namedParameters());
+  const named = statisticsOf(model);
+  const layout = flatLayout(model.namedParameters(), named);
+  const statistics = named.map(([, source]) => source);
   const parameters = parametersInFlatOrder(model);
   const backend = parameters[0]?.backend;
   if (backend === undefined)
     throw new Error("treeAccumulator: the model has no parameters; it must have at least one.");
-  return { layout, parameters, pool: new VectorPool(backend, layout.length) };
+  return { layout, parameters, statistics, pool: new VectorPool(backend, layout.length) };
 }
 
 function stillFits(memory: AccumulatorMemory, model: ParameterOwner): boolean {
   const now = parametersInFlatOrder(model);
-  return now.length === memory.parameters.length && now.every((p, i) => p === memory.parameters[i]);
+  const sources = statisticsOf(model).map(([, source]) => source);
+  return isSameList(now, memory.parameters) && isSameList(sources, memory.statistics);
+}
+
+function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i]);
+}
+
+function statisticsOf(model: ParameterOwner): (readonly [string, StatisticsSource])[] {
+  return [...(model.namedStatistics?.() ?? [])];
 }

@@ -36,6 +36,8 @@ export interface Training {
   readonly layout: FlatLayout;
   /** In flat order. */
   readonly parameters: readonly Tensor[];
+  /** Modules with running statistics; their entries in the layout follow the parameters'. */
+  readonly statistics: readonly nn.StatisticsSource[];
   readonly sampler: Sampler;
   readonly numMicroBatches: number;
   /** Samples of each evaluation micro-batch: the data set in its own order, the last one shorter. */
@@ -70,8 +72,9 @@ export function buildTraining(source: TrainingSource, onModel: (model: nn.Module
         model,
         optimizer: job.optimizer(config, model),
         schedule,
-        layout: flatLayout(model.namedParameters()),
+        layout: flatLayout(model.namedParameters(), model.namedStatistics()),
         parameters: parametersInFlatOrder(model),
+        statistics: model.namedStatistics().map(([, source]) => source),
         sampler: createSampler({ seed, size: data.train.size, globalBatchSize, microBatchSize }),
         numMicroBatches: numMicroBatchesOf(config),
         evalGrid: data.eval === undefined ? [] : evalMicroBatches(data.eval.size, microBatchSize),

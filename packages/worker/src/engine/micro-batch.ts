@@ -3,6 +3,7 @@ import {
   assertFiniteGradient,
   assertFiniteLoss,
   dropGradient,
+  foldStatistics,
   type LeafFold,
   microBatchScope,
   type NodeStack,
@@ -18,7 +19,7 @@ import type { MicroBatchSum } from "./compute-engine.js";
 
 export interface FoldTarget {
   readonly stack: NodeStack;
-  /** Told of each parameter, by its place in the flat order, once its part of the node is final. */
+  /** Told of each parameter and entry of statistics, by its place in the flat order, once its part of the node is final. */
   readonly onParameter?: (index: number, fold: LeafFold) => void;
 }
 
@@ -37,6 +38,12 @@ export function trainMicroBatch(training: Training, place: TrainingPlace, target
       const loss = sum.itemSync();
       assertFiniteLoss(loss, place);
       const fold = target.stack.leaf(weight);
+      foldStatistics(training.statistics, fold, {
+        firstIndex: parameters.length,
+        check: (index, sums) =>
+          assertFiniteGradient(source.backend, sums, { ...place, parameter: layout.parameters[index]!.name }),
+        onEntry: (index) => target.onParameter?.(index, fold),
+      });
       const take = (index: number): void => {
         const parameter = parameters[index]!;
         const { grad } = parameter;

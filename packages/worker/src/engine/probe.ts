@@ -73,6 +73,12 @@ function probe(training: Training): NamedHash[] {
         }
         dropGradient(parameters[i]!);
       }
+      training.statistics.forEach((source, i) => {
+        const sums = source.takeStatistics();
+        const { name } = layout.parameters[parameters.length + i]!;
+        if (sums !== undefined) hashes.push({ name: `the ${name}`, hash: backend.kernels.hash([sums]) });
+        sums?.dispose();
+      });
       return hashes;
     }),
   );

@@ -6,6 +6,7 @@
  * that a new attempt computes only what is missing.
  */
 import {
+  applyStatistics,
   assignGradientsFrom,
   type Bucket,
   BucketTracker,
@@ -120,6 +121,7 @@ export class TrainingEngine {
     const startedMs = this.#options.nowMs();
     this.#assertNextStep(step);
     assignGradientsFrom(pool, reduced, training);
+    applyStatistics(training.statistics, reduced, training.layout);
     const { gradNorm, learningRate } = applyUpdate(training, step - 1);
     this.#dropHeld();
     this.#step = step;
