@@ -10,7 +10,7 @@ import { searchSorted } from "./search-sorted.js";
 import { addRowsOp } from "./take-rows.js";
 import { countBeside, indicesBeside } from "./wrap-indices.js";
 
-const maxInteger = 2 ** 31;
+const maxInteger = 2_147_483_648;
 
 /** The integers of a tensor of classes, each checked. */
 function classesOf(where: string, ids: Tensor, limit: number): ArrayLike<number> {
