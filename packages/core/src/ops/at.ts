@@ -1,7 +1,8 @@
 /** @file NumPy's brackets as functions: `x.at(0, "1:3")` reads, `x.setAt([0, "1:3"], y)` and `x.addAt(...)` answer a changed copy. */
 import { withBackend } from "../backend/current-backend.js";
+import { DTypeError, ShapeError } from "../errors.js";
 import { full } from "../tensor/create.js";
-import { numElements, type Shape, shapesEqual } from "../tensor/shape.js";
+import { formatShape, numElements, type Shape, shapesEqual } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { add } from "./arithmetic.js";
 import { expand } from "./expand-sum.js";
@@ -81,12 +82,37 @@ function writeAt(where: string, { x, indices, values, isSum = false }: Write, wr
   const source =
     typeof values === "number" ? withBackend(x.backend, () => full([], values, { dtype: x.dtype })) : values;
   const { picks } = plan;
+  checkValues(where, { x, source, part: picks === undefined ? plan.shape : pickedShape(plan.shape, picks) });
   if (picks !== undefined) {
+    if (isSum && x.dtype !== "f32") {
+      throw new DTypeError(`${where}: x is ${x.dtype}; at lists and index tensors it must be f32. Use cast("f32").`, {
+        x: x.dtype,
+      });
+    }
     const window = readWindow(x, plan);
     return writeWindow(x, plan, writePicks(window, { picks, source }, writeRows));
   }
   const part = expand(source, plan.shape);
   return writeWindow(x, plan, isSum ? add(readWindow(x, plan), part) : part);
+}
+
+function checkValues(
+  where: string,
+  { x, source, part }: { readonly x: Tensor; readonly source: Tensor; readonly part: Shape },
+): void {
+  if (source.dtype !== x.dtype) {
+    throw new DTypeError(
+      `${where}: x is ${x.dtype} and the values are ${source.dtype}; both must be the same. Use cast("${x.dtype}").`,
+      { x: x.dtype, values: source.dtype },
+    );
+  }
+  const lead = part.length - source.numDims;
+  if (lead < 0 || source.shape.some((size, i) => size !== 1 && size !== part[lead + i])) {
+    throw new ShapeError(
+      `${where}: the values are ${formatShape(source.shape)}, but the indices name a part of shape ${formatShape(part)}; the values must broadcast to it.`,
+      { values: source.shape, part },
+    );
+  }
 }
 
 function readWindow(x: Tensor, { window, backward, shape, isWhole }: IndexPlan): Tensor {
@@ -130,6 +156,12 @@ function resultOrder(picks: IndexPicks, numRest: number): number[] {
   return [...rest.slice(0, place), ...front, ...rest.slice(place)];
 }
 
+function pickedShape(shape: Shape, picks: IndexPicks): Shape {
+  const { rest } = rowOrder(shape, picks);
+  const moved = [...picks.shape, ...rest];
+  return resultOrder(picks, rest.length).map((axis) => moved[axis]!);
+}
+
 function readPicks(window: Tensor, picks: IndexPicks): Tensor {
   const order = rowOrder(window.shape, picks);
   const rows = takeRowsOp.apply([rowsOf(window, order), picks.flat], undefined)[0]!;
@@ -142,15 +174,8 @@ function writePicks(
   writeRows: WriteRows,
 ): Tensor {
   const order = rowOrder(window.shape, picks);
-  const moved = [...picks.shape, ...order.rest];
   const toResult = resultOrder(picks, order.rest.length);
-  const part = permute(
-    expand(
-      source,
-      toResult.map((axis) => moved[axis]!),
-    ),
-    inverse(toResult),
-  );
+  const part = permute(expand(source, pickedShape(window.shape, picks)), inverse(toResult));
   const rows = reshape(part, [picks.flat.size, numElements(order.rest)]);
   const written = writeRows(rowsOf(window, order), picks.flat, rows);
   return permute(reshape(written, [...order.picked, ...order.rest]), inverse(order.axes));

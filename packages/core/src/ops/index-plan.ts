@@ -66,10 +66,11 @@ export function planIndices(where: string, x: Tensor, indices: readonly Index[])
     if (typeof index === "number") {
       bounds.push({ start: wrapIndex(where, index, size), size: 1, step: 1, isBackward: false });
     } else if (isPick(index)) {
-      picks.push({ axis: shape.length, ids: wrapIndices(where, asTensor(x, index), size) });
+      picks.push({ axis: shape.length, ids: wrapIndices(where, asTensor(where, x, index), size) });
       bounds.push(boundsOf(where, size, {}));
       shape.push(size);
     } else {
+      checkRange(where, index);
       bounds.push(boundsOf(where, size, typeof index === "string" ? parseRange(where, index) : index));
       shape.push(bounds[bounds.length - 1]!.size);
     }
@@ -80,15 +81,24 @@ export function planIndices(where: string, x: Tensor, indices: readonly Index[])
   return { window, isWhole, backward, shape, picks: picks.length === 0 ? undefined : mergePicks(where, shape, picks) };
 }
 
+/** Callers in JavaScript may pass anything. */
+function checkRange(where: string, index: unknown): void {
+  if (typeof index === "string" || (typeof index === "object" && index !== null)) return;
+  throw new ValueError(
+    `${where}: an index is ${String(index)}; it must be a number, "start:stop:step", "...", null, a list of numbers or a tensor.`,
+    { index },
+  );
+}
+
 function isPick(index: Exclude<Index, number | null>): index is Tensor | readonly number[] {
   return index instanceof Tensor || Array.isArray(index);
 }
 
-function asTensor(x: Tensor, index: Tensor | readonly number[]): Tensor {
+function asTensor(where: string, x: Tensor, index: Tensor | readonly number[]): Tensor {
   if (index instanceof Tensor) return index;
   const wrong = index.find((value) => !Number.isInteger(value));
   if (wrong !== undefined) {
-    throw new ValueError(`at: a list of indices holds ${wrong}; all must be whole numbers.`, { value: wrong });
+    throw new ValueError(`${where}: a list of indices holds ${wrong}; all must be whole numbers.`, { value: wrong });
   }
   return indicesBeside(x, Int32Array.from(index));
 }
