@@ -97,6 +97,17 @@ describe("at", () => {
       [0, 4, 8],
     ]);
     expect(x.at([1], null, [0]).shape).toEqual([1, 1, 4]);
+    const apart = count([2, 3, 2, 3]).at(":", [1, 0], ":", [2, 0]);
+    expect(values(apart)).toEqual([
+      [
+        [8, 11],
+        [26, 29],
+      ],
+      [
+        [0, 3],
+        [18, 21],
+      ],
+    ]);
   });
 
   test("no places give an empty tensor, and an empty dim may be taken whole", () => {
