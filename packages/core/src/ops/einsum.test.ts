@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { errorOf } from "../errors.testkit.js";
 import { tensor } from "../tensor/create.js";
@@ -14,7 +15,52 @@ const b = tensor([
   [2, 2],
 ]);
 
+const sizes: Readonly<Record<string, number>> = { a: 2, b: 3, c: 1, d: 4 };
+const labels = Object.keys(sizes);
+
+/** Adds up every product, label by label. Small whole numbers: no sum is rounded. */
+function sumOfProducts(terms: readonly string[], output: string, lists: readonly (readonly number[])[]): number[] {
+  const placeOf = (term: string, at: Readonly<Record<string, number>>) =>
+    [...term].reduce((place, label) => place * sizes[label]! + at[label]!, 0);
+  const out = new Array<number>([...output].reduce((count, label) => count * sizes[label]!, 1)).fill(0);
+  const visit = (at: Record<string, number>, rest: readonly string[]): void => {
+    const [label, ...others] = rest;
+    if (label === undefined) {
+      out[placeOf(output, at)]! += terms.reduce((product, term, i) => product * lists[i]![placeOf(term, at)]!, 1);
+      return;
+    }
+    for (let i = 0; i < sizes[label]!; i++) visit({ ...at, [label]: i }, others);
+  };
+  visit(
+    {},
+    labels.filter((label) => terms.some((term) => term.includes(label))),
+  );
+  return out;
+}
+
+const term = fc.array(fc.constantFrom(...labels), { maxLength: 3 }).map((list) => list.join(""));
+
 describe("einsum", () => {
+  test("is the sum over every label of the product of all operands, for any equation", () => {
+    fc.assert(
+      fc.property(fc.array(term, { minLength: 1, maxLength: 3 }), fc.shuffledSubarray(labels), (terms, wanted) => {
+        const output = wanted.filter((label) => terms.some((each) => each.includes(label))).join("");
+        const lists = terms.map((each, i) =>
+          Array.from({ length: [...each].reduce((n, label) => n * sizes[label]!, 1) }, (_, k) => ((k * 7 + i) % 5) - 2),
+        );
+        const operands = terms.map((each, i) =>
+          tensor(Float32Array.from(lists[i]!), { shape: [...each].map((label) => sizes[label]!) }),
+        );
+        const result = einsum(`${terms.join()}->${output}`, ...operands);
+        expect(result.shape).toEqual([...output].map((label) => sizes[label]!));
+        expect(Array.from(result.dataSync(), (value) => value + 0)).toEqual(
+          sumOfProducts(terms, output, lists).map((value) => value + 0),
+        );
+      }),
+      { seed: 3, numRuns: 300 },
+    );
+  });
+
   test("takes spaces, a label of size 1 that stretches, a label three times in one operand", () => {
     expect(einsum(" i j , j k -> i k ", a, b).toArraySync()).toEqual([
       [7, 8],
@@ -32,6 +78,14 @@ describe("einsum", () => {
   test("sums out the dims of an ellipsis that the result does not have", () => {
     expect(einsum("...i->i", a).toArraySync()).toEqual([5, 7, 9]);
     expect(einsum("ij->j...", a).toArraySync()).toEqual([5, 7, 9]);
+  });
+
+  test("orders the labels of a result that is not given by the alphabet", () => {
+    expect(einsum("ji", a).toArraySync()).toEqual([
+      [1, 4],
+      [2, 5],
+      [3, 6],
+    ]);
   });
 
   test("empty dims sum to zero", () => {

@@ -27,6 +27,7 @@ export { type MeshgridOptions, meshgrid, outer } from "./grid.js";
 export type { Index } from "./index-plan.js";
 export { layerNorm } from "./layer-norm.js";
 export { linear } from "./linear.js";
+export { maskedFill, maskedSelect, nonzero } from "./masks.js";
 export { cos, erf, exp, floor, log, pow, sin, sqrt, tanh } from "./math.js";
 export { matmul } from "./matmul.js";
 export { expandDims, moveAxis, swapAxes } from "./move-axes.js";

@@ -115,6 +115,9 @@ export interface TensorMethods {
   cumSum(axis?: number): Tensor;
   cumProd(axis?: number): Tensor;
   unique(): Unique;
+  nonzero(): Tensor;
+  maskedSelect(mask: Tensor): Tensor;
+  maskedFill(mask: Tensor, value: Operand): Tensor;
   bincount(options?: BincountOptions): Tensor;
   histogram(options?: HistogramOptions): Histogram;
   /** Adds d this / d leaf to `.grad` of every leaf that requires grad. See autograd/backward.ts. */
@@ -138,6 +141,7 @@ const methods = {
   ...pick("flip", "roll", "tile", "repeatInterleave", "swapAxes", "moveAxis", "expandDims"),
   ...pick("tril", "triu", "diag", "diagonal", "trace", "outer", "sort", "argSort", "topK"),
   ...pick("cumSum", "cumProd", "unique", "bincount", "histogram"),
+  ...pick("nonzero", "maskedSelect", "maskedFill"),
   broadcastTo: ops.expand,
   backward,
 } satisfies {
