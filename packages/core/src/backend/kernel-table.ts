@@ -80,8 +80,8 @@ export interface KernelTable {
   /** out_k = factors_k * out_(k-1) + terms_k over ascending k of [outer, K, inner], descending where reversed; the first is terms_0.
    * Without factors a running sum (i32 too), without terms a running product. The accumulator is f64 and never rounded. */
   scan(inputs: ScanInputs, axisView: AxisView, isReversed: boolean, out: TensorView): void;
-  /** Stable sort over K of [outer, K, inner], NaN last in both directions; f32 or i32. */
-  sort(x: TensorView, axisView: AxisView, isDescending: boolean, outputs: SortOutputs): void;
+  /** The first J (indexLength) of K, stably sorted: [outer, K, inner] -> [outer, J, inner]. NaN last in both directions; f32 or i32. */
+  sort(x: TensorView, axisView: GatherAxisView, isDescending: boolean, outputs: SortOutputs): void;
   /** sorted [N, K], values [N, M] of one dtype -> out [N, M] i32: how many elements of the row are below the value, or not above it where isRight. */
   searchSorted(sorted: TensorView, values: TensorView, isRight: boolean, out: TensorView): void;
 }

@@ -27,6 +27,8 @@ describe("sort", () => {
           const sorted = tensor(list).sort({ descending });
           expect(values(sorted.indices)).toEqual(order);
           expect(values(sorted.values)).toEqual(order.map((i) => list[i]!));
+          const few = Math.min(list.length, 3);
+          expect(values(tensor(list).topK(few, { largest: descending }).indices)).toEqual(order.slice(0, few));
         }),
         { seed: 5, numRuns: 60 },
       );

@@ -1,6 +1,6 @@
 /** @file sort, argSort, topK: stable, NaN last. */
 import { ShapeError } from "../errors.js";
-import { formatShape, normalizeAxis } from "../tensor/shape.js";
+import { formatShape, normalizeAxis, type Shape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { defineStructural } from "./apply.js";
 import { type AxisAttrs, axisViewOf } from "./axis.js";
@@ -8,19 +8,32 @@ import type { ReferenceArray } from "./contract.js";
 import { scatterAddOp } from "./gather.js";
 import { referenceFrom } from "./reference-arrays.js";
 import { f32Values, i32Values, normal } from "./samples.js";
-import { narrow } from "./slice.js";
 
 export interface SortAttrs extends AxisAttrs {
   readonly isDescending: boolean;
+  /** How many to answer: the first ones. Default: all. */
+  readonly count?: number;
+}
+
+function sortedShape(shape: Shape, { axis, count = shape[axis]! }: SortAttrs): Shape {
+  return shape.with(axis, count);
 }
 
 /** Outputs: values, and i32 indices of where in the axis each came from. */
 export const sortOp = defineStructural<SortAttrs>({
   name: "sort",
-  shapeRule: ([x]) => [x!, { shape: x!.shape, dtype: "i32" }],
+  shapeRule: ([x], attrs) => {
+    const shape = sortedShape(x!.shape, attrs);
+    return [
+      { shape, dtype: x!.dtype },
+      { shape, dtype: "i32" },
+    ];
+  },
   reference: ([x], attrs) => sortReference(x!, attrs),
-  run: (backend, [x], [values, indices], { axis, isDescending }) =>
-    backend.kernels.sort(x!, axisViewOf(x!.shape, axis), isDescending, { values: values!, indices: indices! }),
+  run: (backend, [x], [values, indices], { axis, isDescending }) => {
+    const view = { ...axisViewOf(x!.shape, axis), indexLength: values!.shape[axis]! };
+    backend.kernels.sort(x!, view, isDescending, { values: values!, indices: indices! });
+  },
   vjp: {
     saves: { outputs: [1] },
     pull: ({ outputs: [, indices], inputShapes, attrs: { axis } }, dValues) =>
@@ -54,26 +67,37 @@ export const sortOp = defineStructural<SortAttrs>({
       inputs: [i32Values([3, -1, 2147483647, -2147483648, 3])],
       attrs: { axis: 0, isDescending: true },
     },
+    { name: "first few", inputs: [normal([3, 37])], attrs: { axis: 1, isDescending: true, count: 2 } },
+    {
+      name: "first few columns of many",
+      inputs: [normal([200, 3])],
+      attrs: { axis: 0, isDescending: false, count: 5 },
+      checkVjp: false,
+    },
+    { name: "first half", inputs: [normal([2, 90])], attrs: { axis: 1, isDescending: false, count: 45 } },
     { name: "empty", inputs: [normal([3, 0])], attrs: { axis: 1, isDescending: false } },
   ],
 });
 
-function sortReference(x: ReferenceArray, { axis, isDescending }: SortAttrs): ReferenceArray[] {
+function sortReference(x: ReferenceArray, attrs: SortAttrs): ReferenceArray[] {
+  const { axis, isDescending } = attrs;
+  const shape = sortedShape(x.shape, attrs);
+  const length = shape[axis]!;
   const { outer, axisLength, inner } = axisViewOf(x.shape, axis);
-  const values = referenceFrom(x.shape, () => 0);
-  const indices = referenceFrom(x.shape, () => 0);
+  const values = referenceFrom(shape, () => 0);
+  const indices = referenceFrom(shape, () => 0);
   const compare = (a: number, b: number): number => {
     if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
     if (a === b) return 0;
     return a < b === isDescending ? 1 : -1;
   };
   for (let c = 0; c < outer * inner; c++) {
-    const placeOf = (k: number) => (Math.floor(c / inner) * axisLength + k) * inner + (c % inner);
+    const placeOf = (k: number, along = axisLength) => (Math.floor(c / inner) * along + k) * inner + (c % inner);
     const order = Array.from({ length: axisLength }, (_, k) => k);
     order.sort((a, b) => compare(x.values[placeOf(a)]!, x.values[placeOf(b)]!));
-    order.forEach((from, k) => {
-      values.values[placeOf(k)] = x.values[placeOf(from)]!;
-      indices.values[placeOf(k)] = from;
+    order.slice(0, length).forEach((from, k) => {
+      values.values[placeOf(k, length)] = x.values[placeOf(from)]!;
+      indices.values[placeOf(k, length)] = from;
     });
   }
   return [values, indices];
@@ -110,10 +134,11 @@ export function argSort(x: Tensor, options: SortOptions = {}): Tensor {
 }
 
 function sortAs(where: string, x: Tensor, { axis = -1, descending = false }: SortOptions): Sorted {
-  const [values, indices] = sortOp.apply([x], {
-    axis: normalizeAxis(where, axis, x.numDims),
-    isDescending: descending,
-  }) as [Tensor, Tensor];
+  return sorted(x, { axis: normalizeAxis(where, axis, x.numDims), isDescending: descending });
+}
+
+function sorted(x: Tensor, attrs: SortAttrs): Sorted {
+  const [values, indices] = sortOp.apply([x], attrs) as [Tensor, Tensor];
   return { values, indices };
 }
 
@@ -140,6 +165,5 @@ export function topK(x: Tensor, k: number, { axis = -1, largest = true }: TopKOp
       { k, x: x.shape, axis },
     );
   }
-  const { values, indices } = sortAs("topK", x, { axis: at, descending: largest });
-  return { values: narrow(values, at, 0, k), indices: narrow(indices, at, 0, k) };
+  return sorted(x, { axis: at, isDescending: largest, count: k });
 }

@@ -1,11 +1,11 @@
 /**
  * @file Stable sort along the middle of [outer, K, inner], and binary search in sorted rows. Loops on the calling thread.
  *
- * Numbers become unsigned keys whose order is theirs: -0 and +0 share one, every NaN has the largest. Short columns are sorted by
- * insertion, others by radix, lowest digits first.
+ * Numbers become unsigned keys whose order is theirs: -0 and +0 share one, every NaN has the largest. Short columns, and the
+ * first few of long ones, are sorted by insertion, others by radix, lowest digits first.
  */
 import type { TensorView } from "../../backend/backend.js";
-import type { AxisView, KernelTable, SortOutputs } from "../../backend/kernel-table.js";
+import type { GatherAxisView, KernelTable, SortOutputs } from "../../backend/kernel-table.js";
 import type { KernelHost, KernelRoom } from "../kernel.js";
 
 const maxInsertionLength = 48;
@@ -33,16 +33,20 @@ class Column {
     this.#counts = new Uint32Array(1 << this.#digitBits);
   }
 
-  sort(): void {
-    if (this.keys.length <= maxInsertionLength) this.#insert();
+  /** Puts the first `count` in order in front; the rest is in any order. */
+  sort(count: number): void {
+    const { length } = this.keys;
+    if (length <= maxInsertionLength || (count <= maxInsertionLength && 16 * count <= length)) this.#insert(count);
     else for (let shift = 0; shift < 32; shift += this.#digitBits) this.#pass(shift);
   }
 
-  #insert(): void {
+  #insert(count: number): void {
     const { keys, places } = this;
     for (let i = 1; i < keys.length; i++) {
-      const [key, place] = [keys[i]!, places[i]!];
-      let at = i;
+      const key = keys[i]!;
+      if (i >= count && keys[count - 1]! <= key) continue;
+      const place = places[i]!;
+      let at = Math.min(i, count - 1);
       for (; at > 0 && keys[at - 1]! > key; at--) {
         keys[at] = keys[at - 1]!;
         places[at] = places[at - 1]!;
@@ -87,10 +91,10 @@ function floatKey(bits: number): number {
 function sort(
   host: KernelHost,
   x: TensorView,
-  run: { view: AxisView; isDescending: boolean; outputs: SortOutputs },
+  run: { view: GatherAxisView; isDescending: boolean; outputs: SortOutputs },
 ): void {
-  const { outer, axisLength, inner } = run.view;
-  if (outer * axisLength * inner === 0) return;
+  const { outer, axisLength, inner, indexLength } = run.view;
+  if (outer * inner * indexLength === 0) return;
   const { i32 } = host.words();
   const from = host.addressOf(x) / 4;
   const [values, indices] = [host.addressOf(run.outputs.values) / 4, host.addressOf(run.outputs.indices) / 4];
@@ -105,11 +109,12 @@ function sort(
       column.keys[k] = run.isDescending && !(isFloat && key === nanKey) ? ~key : key;
       column.places[k] = k;
     }
-    column.sort();
-    for (let k = 0; k < axisLength; k++) {
+    column.sort(indexLength);
+    const firstOut = o * indexLength * inner + (c - o * inner);
+    for (let k = 0; k < indexLength; k++) {
       const place = column.places[k]!;
-      i32[values + first + k * inner] = i32[from + first + place * inner]!;
-      i32[indices + first + k * inner] = place;
+      i32[values + firstOut + k * inner] = i32[from + first + place * inner]!;
+      i32[indices + firstOut + k * inner] = place;
     }
   }
 }
