@@ -18,18 +18,6 @@ function placesOf(x: Tensor): Int32Array {
   return places.slice(0, count);
 }
 
-/** For each dim of a mask, the coordinates of its elements that are not 0, in row-major order. i32. */
-export function maskCoordinates(mask: Tensor): readonly Tensor[] {
-  const places = placesOf(mask);
-  const strides = contiguousStrides(mask.shape);
-  return mask.shape.map((size, axis) =>
-    indicesBeside(
-      mask,
-      places.map((place) => Math.floor(place / strides[axis]!) % size),
-    ),
-  );
-}
-
 /**
  * Where the elements that are not 0 are: one row of coordinates for each, in row-major order. NaN is not 0.
  * @shape [a, b] -> [n, 2], i32
