@@ -84,9 +84,9 @@ export class SimEngine implements ComputeEngine {
   #lastCall = 0;
   #abortedCall = 0;
   #endEarly: (() => void) | undefined;
-  #isDisposed = false;
-  #rejectAll: (error: Error) => void = () => {};
-  readonly #disposed: Promise<never>;
+  /** Rejects what waits; a promise that all calls race with would keep every one of them. */
+  readonly #waiting = new Set<(error: Error) => void>();
+  #closedBy: Error | undefined;
   #step = 0;
 
   constructor(options: SimEngineOptions) {
@@ -102,10 +102,6 @@ export class SimEngine implements ComputeEngine {
     this.#state.momentum.set(momentum);
     this.#reduced = vector(2);
     this.#nodes = new SimNodes(this.memory, { firstByte: 12 * length, length });
-    this.#disposed = new Promise((_, reject) => {
-      this.#rejectAll = reject;
-    });
-    this.#disposed.catch(() => {});
   }
 
   /** Micro-batches that this engine computed, in order: one that is here twice was computed twice. */
@@ -226,16 +222,23 @@ export class SimEngine implements ComputeEngine {
   }
 
   async dispose(): Promise<void> {
-    this.#isDisposed = true;
-    this.#rejectAll(new TrainingError("engine: it was disposed; make a new one.", {}, "E_DISPOSED"));
+    this.#closedBy ??= new TrainingError("engine: it was disposed; make a new one.", {}, "E_DISPOSED");
+    for (const reject of this.#waiting) reject(this.#closedBy);
   }
 
   /** Runs a call behind those before it. */
   #call<T>(work: (call: number) => Promise<T>): Promise<T> {
     const call = ++this.#lastCall;
-    const result = this.#queue.then(() => (this.#isDisposed ? this.#disposed : work(call)));
-    this.#queue = result.catch(() => {});
-    return Promise.race([result, this.#disposed]);
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.add(reject);
+      this.#queue = this.#queue
+        .then(() => {
+          if (this.#closedBy !== undefined) throw this.#closedBy;
+          return work(call);
+        })
+        .then(resolve, reject)
+        .then(() => void this.#waiting.delete(reject));
+    });
   }
 
   #after<T>(ms: number | undefined, work: () => T): Promise<T> {

@@ -25,7 +25,8 @@ const learningRate = 0.05;
 const momentumDecay = 0.9;
 
 export function initialSimState({ seed, numFloats = 24 }: SimModel): SimState {
-  const params = Float32Array.from({ length: numFloats }, (_, i) => noise(seed, 0, -1, i) / 3);
+  const noise = noiseOf(seed, 0, -1);
+  const params = Float32Array.from({ length: numFloats }, (_, i) => noiseAt(noise, i) / 3);
   return { params, momentum: new Float32Array(numFloats) };
 }
 
@@ -66,9 +67,10 @@ export function simNode(
 
 /** Sum of the losses of a micro-batch. */
 export function simLoss({ seed }: SimModel, { params, step }: SimPlace, microBatch: number): number {
+  const noise = noiseOf(seed, step, microBatch);
   let loss = 0;
   for (let i = 0; i < params.length; i++) {
-    const distance = params[i]! - noise(seed, step, microBatch, i);
+    const distance = params[i]! - noiseAt(noise, i);
     loss += distance * distance;
   }
   return (simWeight(step, microBatch) * loss) / params.length;
@@ -131,17 +133,24 @@ export function bytesOf(values: Float32Array | Uint32Array): Uint8Array {
 /** weight x (parameter - a value of its own for every step, micro-batch and element). */
 function simGradient(model: SimModel, { params, step }: SimPlace, microBatch: number): Float32Array {
   const scale = simWeight(step, microBatch) * (model.scaleOf?.(step, microBatch) ?? 1);
+  const noise = noiseOf(model.seed, step, microBatch);
   const gradient = new Float32Array(params.length);
   for (let i = 0; i < params.length; i++) {
-    gradient[i] = scale * Math.fround(params[i]! - noise(model.seed, step, microBatch, i));
+    gradient[i] = scale * Math.fround(params[i]! - noiseAt(noise, i));
   }
   return gradient;
 }
 
-/** A number in (-3, 3), by integer hashing. */
-function noise(seed: number, step: number, microBatch: number, element: number): number {
+/** Integer hash of a micro-batch. */
+function noiseOf(seed: number, step: number, microBatch: number): number {
   let h = Math.imul(seed ^ 0x9e3779b1, 0x85ebca77) + Math.imul(step, 0xc2b2ae3d) + Math.imul(microBatch, 0x27d4eb2f);
-  h = Math.imul(h ^ (h >>> 15) ^ Math.imul(element + 1, 0x165667b1), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return ((h ^ (h >>> 16)) | 0) / 715_827_883;
+  return h ^ (h >>> 16);
+}
+
+/** A number in (-3, 3) for an element. */
+function noiseAt(noise: number, element: number): number {
+  const h = Math.imul(noise ^ Math.imul(element + 1, 0x165667b1), 0x85ebca6b);
+  return ((h ^ (h >>> 15)) | 0) / 715_827_883;
 }
