@@ -1,13 +1,9 @@
-/**
- * @file Entry of the compute thread: one engine, calls in order. Buckets are posted while a backward pass still runs. Only the hashing of
- * an exported state goes on beside later calls, on a thread of its own.
- */
+/** @file Entry of the compute thread: one engine, calls in order. Buckets are posted while a backward pass still runs. */
 import { parentPort, workerData } from "node:worker_threads";
-import type { ExportedState } from "../engine/compute-engine.js";
+import type { StateSnapshot } from "../engine/state-files.js";
 import type { TrainingEngine } from "../engine/training-engine.js";
 import { errorReport } from "../errors.js";
 import { createEngineOf } from "./engine-spec.js";
-import { exportOnOtherThread } from "./snapshot-thread.js";
 import type { CallMessage, ReplyMessage, ThreadData } from "./thread-calls.js";
 
 const port = parentPort;
@@ -18,13 +14,6 @@ const { spec, memory, abortWord } = workerData as ThreadData;
 const abortedCall = new Int32Array(abortWord);
 const reply = (message: ReplyMessage, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 let engine: TrainingEngine | undefined;
-
-/** What `answer` gives when the reply comes by itself. */
-const answersLater = Symbol("answersLater");
-
-function buffersOf({ files }: ExportedState): ArrayBuffer[] {
-  return files.map(({ bytes }) => bytes.buffer as ArrayBuffer);
-}
 
 async function answer({ call, name, argument }: CallMessage): Promise<unknown> {
   engine ??= await createEngineOf(spec, { memory, nowMs: () => performance.now() });
@@ -45,11 +34,7 @@ async function answer({ call, name, argument }: CallMessage): Promise<unknown> {
         () => Atomics.load(abortedCall, 0) >= call,
       );
     case "exportState":
-      exportOnOtherThread(engine.takeSnapshot()).then(
-        (state) => reply({ kind: "result", call, value: state }, buffersOf(state)),
-        (error: unknown) => reply({ kind: "error", call, error: errorReport(error) }),
-      );
-      return answersLater;
+      return engine.takeSnapshot();
     case "importState":
       return engine.importState(argument as CallMessage<"importState">["argument"]);
     case "dispose":
@@ -64,7 +49,13 @@ port.on("message", (message: CallMessage) => {
   queue = queue
     .then(() => answer(message))
     .then((value) => {
-      if (value !== answersLater) reply({ kind: "result", call: message.call, value });
+      reply({ kind: "result", call: message.call, value }, message.name === "exportState" ? buffersOf(value) : []);
     })
     .catch((error: unknown) => reply({ kind: "error", call: message.call, error: errorReport(error) }));
 });
+
+/** What of a snapshot is handed over instead of copied. */
+function buffersOf(value: unknown): ArrayBuffer[] {
+  const { model, optimizer } = value as StateSnapshot;
+  return [model.buffer, optimizer.buffer];
+}

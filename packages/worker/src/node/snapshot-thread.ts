@@ -1,6 +1,6 @@
 /**
  * @file Hashes a snapshot on a thread of its own, so that neither the compute thread nor the thread of the sockets is held for it. The
- * files are handed there and back without a copy; the thread ends with the snapshot.
+ * files are handed there and back without a copy; the thread lives for one snapshot.
  */
 import { Worker } from "node:worker_threads";
 import type { ExportedState } from "../engine/compute-engine.js";

@@ -7,13 +7,13 @@ import type {
   ComputedNodes,
   ComputeProgress,
   ComputeRequest,
-  ExportedState,
   ImportedState,
   MicroBatchSum,
   NodeRange,
   PreparedEngine,
   ReadyBucket,
 } from "../engine/compute-engine.js";
+import type { StateSnapshot } from "../engine/state-files.js";
 import type { ErrorReport } from "../errors.js";
 import type { EngineSpec } from "./engine-spec.js";
 
@@ -30,7 +30,7 @@ export interface ThreadCalls {
   computeNodes: { argument: ComputeRequest; result: ComputedNodes };
   applyStep: { argument: number; result: AppliedStep };
   evaluate: { argument: NodeRange; result: readonly MicroBatchSum[] };
-  exportState: { argument: undefined; result: ExportedState };
+  exportState: { argument: undefined; result: StateSnapshot };
   importState: { argument: ImportedState; result: { readonly step: number; readonly stateHash: string } };
   dispose: { argument: undefined; result: undefined };
 }

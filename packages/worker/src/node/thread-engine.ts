@@ -19,6 +19,7 @@ import type {
 } from "../engine/compute-engine.js";
 import { errorFromReport, TrainingError } from "../errors.js";
 import type { EngineSpec } from "./engine-spec.js";
+import { exportOnOtherThread } from "./snapshot-thread.js";
 import type { CallName, ReplyMessage, ThreadCalls, ThreadData } from "./thread-calls.js";
 
 interface CallListeners {
@@ -79,8 +80,8 @@ export class ThreadEngine implements ComputeEngine {
   evaluate(range: NodeRange): Promise<readonly MicroBatchSum[]> {
     return this.#call("evaluate", range);
   }
-  exportState(): Promise<ExportedState> {
-    return this.#call("exportState", undefined);
+  async exportState(): Promise<ExportedState> {
+    return exportOnOtherThread(await this.#call("exportState", undefined));
   }
   importState({ step, files }: ImportedState): Promise<{ step: number; stateHash: string }> {
     const owned = files.map(({ name, bytes }) => ({ name, bytes: owningItsBuffer(bytes) }));
