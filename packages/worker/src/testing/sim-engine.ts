@@ -95,7 +95,8 @@ export class SimEngine implements ComputeEngine {
     const length = params.length;
     const bucketBytes = options.bucketBytes ?? 32;
     this.#buckets = bucketsOf(length, bucketBytesOf({ bucketBytes }, length));
-    this.memory = new WebAssembly.Memory({ initial: 2, maximum: 2 });
+    const numPages = Math.ceil((4 * length * (3 + options.numMicroBatches)) / 65_536);
+    this.memory = new WebAssembly.Memory({ initial: numPages, maximum: numPages });
     const vector = (i: number): Float32Array => new Float32Array(this.memory.buffer, 4 * length * i, length);
     this.#state = { params: vector(0), momentum: vector(1) };
     this.#state.params.set(params);
