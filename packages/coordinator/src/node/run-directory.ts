@@ -27,8 +27,8 @@ const lineFiles = ["metrics.jsonl", "events.jsonl"] as const;
 
 export interface RunDirectoryOptions {
   readonly dir: string;
-  /** Lines after this step are superseded; undefined for a new run. */
-  readonly resumeStep: number | undefined;
+  /** Whether it holds a run that is taken up again. */
+  readonly isResumed: boolean;
   readonly processId: number;
   /** Whether the process that holds a lock still lives on this machine. */
   readonly isAlive: (processId: number) => boolean;
@@ -41,18 +41,37 @@ export class RunDirectory {
   readonly #lockPath: string;
 
   /** @throws {CoordinatorError} E_RUN_IN_USE when another process holds the directory. */
-  constructor({ dir, resumeStep, processId, isAlive }: RunDirectoryOptions) {
+  constructor({ dir, isResumed, processId, isAlive }: RunDirectoryOptions) {
     this.dir = dir;
     this.checkpointsDir = join(dir, "checkpoints");
     this.#lockPath = join(dir, "lock");
     mkdirSync(this.checkpointsDir, { recursive: true });
     takeLock(this.#lockPath, { dir, processId, isAlive });
-    if (resumeStep !== undefined) {
-      for (const name of lineFiles) supersedeLines(join(dir, name), resumeStep);
-      supersedeCheckpoints(this.checkpointsDir, resumeStep);
-      rmSync(join(dir, "summary.json"), { force: true });
-    }
+    if (isResumed) rmSync(join(dir, "summary.json"), { force: true });
     for (const name of lineFiles) this.#files.set(name, openSync(join(dir, name), "a"));
+  }
+
+  /** The run goes on from this step: lines and checkpoints of later ones move to `*.superseded`. */
+  supersede(step: number): void {
+    for (const name of lineFiles) {
+      const path = join(this.dir, name);
+      closeSync(this.#files.get(name)!);
+      supersedeLines(path, step);
+      this.#files.set(name, openSync(path, "a"));
+    }
+    supersedeCheckpoints(this.checkpointsDir, step);
+  }
+
+  /** Steps of the checkpoints that are there, ascending. */
+  checkpointSteps(): number[] {
+    const found = readdirSync(this.checkpointsDir).map((name) => /^step-(\d+)$/.exec(name));
+    return found.flatMap((match) => (match === null ? [] : [Number(match[1])])).sort((a, b) => a - b);
+  }
+
+  /** Step of the last whole line, -1 when there is none. */
+  lastStepOf(name: (typeof lineFiles)[number]): number {
+    const lines = readFileSync(join(this.dir, name), "utf8").split("\n");
+    return Math.max(-1, ...lines.slice(-64).flatMap((line) => stepOf(line) ?? []));
   }
 
   append(name: (typeof lineFiles)[number], line: object): void {
@@ -89,12 +108,36 @@ function takeLock(
     } catch (error) {
       if ((error as { code?: string }).code !== "EEXIST") throw error;
     }
-    const holder = Number(readFileSync(path, "utf8"));
-    if (attempt > 0 || (Number.isInteger(holder) && holder > 0 && own.isAlive(holder))) {
+    const seen = readLock(path);
+    if (seen === undefined) continue;
+    const holder = Number(seen);
+    if (attempt > 2 || (Number.isInteger(holder) && holder > 0 && own.isAlive(holder))) {
       const text = `run directory: ${own.dir} is in use by process ${holder}; a run needs a directory of its own. Name another one with --out, or wait for that run to end.`;
       throw new CoordinatorError("E_RUN_IN_USE", text, { dir: own.dir, processId: holder });
     }
-    rmSync(path, { force: true });
+    putAside(path, seen);
+  }
+}
+
+function readLock(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Takes a stale lock away; if another process has taken it meanwhile, that one's lock is put back. */
+function putAside(path: string, seen: string): void {
+  const aside = `${path}.stale.${process.pid}`;
+  try {
+    renameSync(path, aside);
+    if (readFileSync(aside, "utf8") !== seen) linkSync(aside, path);
+  } catch (error) {
+    if (!["ENOENT", "EEXIST"].includes((error as { code?: string }).code ?? "")) throw error;
+  } finally {
+    rmSync(aside, { force: true });
   }
 }
 

@@ -1,0 +1,119 @@
+/**
+ * @file Workers that hold another state than the run get the run's: a snapshot where they hold nothing of use, then every reduced
+ * gradient since, while the others go on.
+ */
+import type { BlobRef, MessageBody } from "@lockstep/protocol";
+import type { CoordinatorState, WorkerRecord } from "../state/coordinator-state.js";
+import { nameOf, type Turn } from "./turn.js";
+
+/** Gradients kept for workers that catch up; one that is further behind gets a new snapshot. */
+const maxGradients = 256;
+/** A worker this close to the run is waited for at the next commit. */
+const nearlyLevel = 2;
+
+/** Begins to bring a worker to the run's state. */
+export function startJoin(turn: Turn, worker: WorkerRecord): void {
+  turn.update(worker.workerId, { status: "joining", sentStep: worker.held?.step });
+  serveJoiners(turn);
+}
+
+/** Sends every joiner what there is for it. */
+export function serveJoiners(turn: Turn): void {
+  const { base, gradients } = turn.state.catchUp;
+  for (const { workerId, sentStep } of turn.withStatus("joining")) {
+    let at = sentStep;
+    if (base !== undefined && (at === undefined || !reaches(gradients, at, turn.state.committedStep))) {
+      if (at === undefined || at < base.step) {
+        const { step, stateHash, files } = base;
+        turn.send(workerId, { name: "restore", body: { step, stateHash, files: [...files] } });
+        at = base.step;
+      }
+    }
+    if (at === undefined) continue;
+    for (let gradient = gradients.get(at + 1); gradient !== undefined; gradient = gradients.get(at + 1)) {
+      at++;
+      turn.send(workerId, { name: "applyGradient", body: { step: at, gradient } });
+    }
+    turn.update(workerId, { sentStep: at });
+  }
+}
+
+/** Whether the gradients lead from a state to the run's, but for the last ones, which are still to come. */
+function reaches(gradients: ReadonlyMap<number, BlobRef>, from: number, committedStep: number): boolean {
+  if (from > committedStep) return false;
+  return from >= committedStep - 1 || gradients.has(from + 1);
+}
+
+/** Joiners that only a snapshot can help. */
+export function needsSnapshot(state: CoordinatorState): boolean {
+  const { base, gradients } = state.catchUp;
+  const isServed = (from: number): boolean => reaches(gradients, from, state.committedStep);
+  if (base !== undefined && isServed(base.step)) return false;
+  return [...state.workers.values()].some(
+    ({ status, sentStep }) => status === "joining" && (sentStep === undefined || !isServed(sentStep)),
+  );
+}
+
+/** Whether each reduced gradient is to be kept from now on. */
+export function wantsGradients(state: CoordinatorState): boolean {
+  return [...state.workers.values()].some(({ status }) => status === "joining");
+}
+
+/** A joiner that the members may wait for after the next commit. */
+export function isNearlyLevel({ status, held, sentStep }: WorkerRecord, committedStep: number): boolean {
+  return (
+    status === "joining" && held !== undefined && sentStep !== undefined && held.step >= committedStep - nearlyLevel
+  );
+}
+
+export function onGradientStored(turn: Turn, { step, gradient }: MessageBody<"gradientStored">): void {
+  const { catchUp, committedStep } = turn.state;
+  if (step > committedStep || catchUp.gradients.has(step)) return;
+  if (!wantsGradients(turn.state)) {
+    turn.do({ kind: "releaseBlobs", sha256s: [gradient.sha256] });
+    return;
+  }
+  const gradients = new Map(catchUp.gradients).set(step, gradient);
+  while (gradients.size > maxGradients) {
+    const oldest = Math.min(...gradients.keys());
+    turn.do({ kind: "releaseBlobs", sha256s: [gradients.get(oldest)!.sha256] });
+    gradients.delete(oldest);
+  }
+  turn.set({ catchUp: { ...catchUp, gradients } });
+  serveJoiners(turn);
+}
+
+/** A snapshot is there: joiners that hold nothing of use begin with it. */
+export function useSnapshot(turn: Turn, body: MessageBody<"checkpointDone">): void {
+  const { catchUp } = turn.state;
+  const base = { step: body.step, stateHash: body.stateHash, files: body.files };
+  const gradients = new Map([...catchUp.gradients].filter(([step]) => step > body.step));
+  const dropped = [...catchUp.gradients].filter(([step]) => step <= body.step).map(([, { sha256 }]) => sha256);
+  if (dropped.length > 0) turn.do({ kind: "releaseBlobs", sha256s: dropped });
+  turn.set({ catchUp: { base, gradients } });
+  serveJoiners(turn);
+}
+
+/** What a joiner holds now. */
+export function onLevel(turn: Turn, worker: WorkerRecord, held: MessageBody<"level">): void {
+  const known = turn.state.stateHashes.get(held.step);
+  turn.update(worker.workerId, { held });
+  if (known === undefined || known === held.stateHash || worker.status !== "joining") return;
+  turn.log(
+    "differs",
+    `${nameOf(worker)} holds other bits of the state after step ${held.step} than the run (${held.stateHash}, not ${known}); it gets a snapshot`,
+    { workerId: worker.workerId },
+  );
+  turn.update(worker.workerId, { held: undefined, sentStep: undefined });
+}
+
+/** Nobody catches up: what was kept for it can go. */
+export function dropCatchUp(turn: Turn): void {
+  const { base, gradients } = turn.state.catchUp;
+  if (wantsGradients(turn.state) || (base === undefined && gradients.size === 0)) return;
+  const { writing } = turn.state;
+  const isWritten = (sha256: string): boolean => writing?.files.some((file) => file.sha256 === sha256) ?? false;
+  const files = (base?.files ?? []).map(({ sha256 }) => sha256).filter((sha256) => !isWritten(sha256));
+  turn.set({ catchUp: { base: undefined, gradients: new Map() } });
+  turn.do({ kind: "releaseBlobs", sha256s: [...files, ...[...gradients.values()].map(({ sha256 }) => sha256)] });
+}
