@@ -39,6 +39,8 @@ test.each([
   ["a port past the last", ["coordinator", "x", "--port", "65536"], "it must be a port, 0 to 65535"],
   ["a job that is not there", ["run", "no-such-folder/job.ts"], "there is no no-such-folder/job.ts"],
   ["a URL that is none", ["worker", "http://h:1"], "it must be ws://HOST:PORT"],
+  ["a URL that is none, for status", ["status", "http://h:1", "--token", "12345678"], "status: URL is"],
+  ["status without a token", ["status", "ws://h:1"], "E_USAGE_TOKEN"],
   ["a run that is not there", ["evaluate", "no-such-run"], "holds no config.json"],
   ["a path that is nothing known", ["inspect", "package.json"], "is no run, no checkpoint and no safetensors file"],
   ["generate without a prompt", ["generate", "r"], "required option '--prompt <text>' not specified"],
@@ -74,6 +76,7 @@ test("has the commands and flags that other programs rely on", () => {
       "generate": "max-tokens prompt seed temperature threads top-k top-p",
       "inspect": "json",
       "run": "backend init-from log-format numeric out quiet resume seed set steps threads workers",
+      "status": "json token token-file",
       "worker": "backend cache listen log-format name numeric quiet threads token token-file",
     }
   `);

@@ -102,6 +102,12 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
     ),
   ).action(ending(async () => (await import("./commands/worker.js")).worker));
 
+  command("status <url>", "what a coordinator and its workers are doing")
+    .option("--token-file <file>", "file with the coordinator's token")
+    .option("--token <token>", "the token itself; process lists show it, prefer --token-file")
+    .option("--json", "print JSON", false)
+    .action(ending(async () => (await import("./commands/status.js")).status));
+
   command("generate <run>", "write text with a trained model")
     .requiredOption("--prompt <text>", "text to continue")
     .option("--max-tokens <n>", "tokens to write", count, 400)
