@@ -63,12 +63,9 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
   addLogFlags(
     addComputeFlags(
       addJobFlags(
-        command("run <job>", "train on this machine: a coordinator on loopback and N worker processes").option(
-          "--workers <n>",
-          "number of worker processes",
-          count,
-          1,
-        ),
+        command("run <job>", "train on this machine: a coordinator on loopback and N worker processes")
+          .option("--workers <n>", "number of worker processes", count, 1)
+          .option("--chaos <seed>", "kill, freeze and add workers on purpose, to see the run heal", countOrZero),
       ),
     ),
   ).action(ending(async () => (await import("./commands/run.js")).run));
