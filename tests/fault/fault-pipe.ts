@@ -13,7 +13,6 @@ export interface DirectionFaults {
   readonly bytesPerSec?: number;
   readonly isDropping?: boolean;
   readonly isPaused?: boolean;
-  readonly corrupt?: { readonly afterBytes: number; readonly mask: number };
 }
 
 export interface FaultPipeOptions {
@@ -38,8 +37,8 @@ export class FaultPipe {
   #faults: DirectionFaults;
   #queuedBytes = 0;
   #carriedBytes = 0;
-  /** Position in the stream of the byte to be flipped. */
-  #corruptAt: number | undefined;
+  /** Position in the stream of the byte in which a bit is flipped. */
+  #corrupt: { readonly at: number; readonly mask: number } | undefined;
   /** When the last queued chunk has left a line of limited rate. */
   #lineFreeMs = 0;
   #lastDueMs = 0;
@@ -49,7 +48,6 @@ export class FaultPipe {
   constructor(options: FaultPipeOptions) {
     this.#options = options;
     this.#faults = options.faults;
-    if (options.faults.corrupt) this.corruptFromHere();
     const { source, sink } = options;
     source.on("data", (bytes: Buffer) => this.#take(bytes));
     source.on("end", () => this.#push(undefined));
@@ -66,14 +64,16 @@ export class FaultPipe {
 
   update(faults: DirectionFaults): void {
     this.#faults = faults;
-    if (faults.corrupt === undefined) this.#corruptAt = undefined;
-    else if (this.#corruptAt === undefined) this.corruptFromHere();
     this.#steer();
   }
 
-  corruptFromHere(): void {
-    const { corrupt } = this.#faults;
-    if (corrupt !== undefined) this.#corruptAt = this.#carriedBytes + corrupt.afterBytes;
+  heal(): void {
+    this.#corrupt = undefined;
+    this.update({});
+  }
+
+  corrupt(afterBytes: number, mask: number): void {
+    this.#corrupt = { at: this.#carriedBytes + afterBytes, mask };
   }
 
   /** Sends a FIN now; later bytes are lost. */
@@ -94,12 +94,11 @@ export class FaultPipe {
   }
 
   #flip(bytes: Buffer): void {
-    const { corrupt } = this.#faults;
-    if (corrupt === undefined || this.#corruptAt === undefined) return;
-    const at = this.#corruptAt - this.#carriedBytes;
-    if (at < 0 || at >= bytes.length) return;
-    bytes[at] = bytes[at]! ^ corrupt.mask;
-    this.#corruptAt = Number.POSITIVE_INFINITY;
+    if (this.#corrupt === undefined) return;
+    const at = this.#corrupt.at - this.#carriedBytes;
+    if (at >= bytes.length) return;
+    bytes[at] = bytes[at]! ^ this.#corrupt.mask;
+    this.#corrupt = undefined;
     this.#options.onFired("corrupt");
   }
 

@@ -13,19 +13,24 @@ afterEach(() => {
 const lines = (entries: readonly object[]) => entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
 
 /** A run directory with these steps, as files. */
-function runDirectory(steps: readonly (readonly [step: number, loss: number | null])[], summary: object = {}): string {
+function runDirectory(
+  steps: readonly (readonly [step: number, loss: number | null])[],
+  { summary = {}, hashes = ["h0", "h1", "h2"] }: { readonly summary?: object; readonly hashes?: string[] } = {},
+): string {
   const out = mkdtempSync(join(tmpdir(), "lockstep-checks-"));
   folders.push(out);
   const whole = { status: "completed", steps: 3, paramsSha256: "aa", evalLoss: 0.5, ...summary };
   writeFileSync(join(out, "summary.json"), JSON.stringify(whole));
   writeFileSync(join(out, "metrics.jsonl"), lines(steps.map(([step, loss]) => ({ step, loss }))));
-  writeFileSync(join(out, "events.jsonl"), lines(steps.map(([step]) => ({ type: "commit", step }))));
+  const commits = steps.map(([step]) => ({ type: "commit", step, previousStateHash: hashes[step - 1] }));
+  writeFileSync(join(out, "events.jsonl"), lines(commits));
   return out;
 }
 
 const expected = {
   ...{ paramsSha256: "aa", evalLoss: 0.5 },
   metrics: [1, 2, 3].map((step) => ({ step, loss: step / 10 })),
+  commits: [1, 2, 3].map((step) => ({ step, previousStateHash: `h${step - 1}` })),
 };
 const good = [
   [1, 0.1],
@@ -51,10 +56,12 @@ test("finds a step that is missing, one that is there twice, one too many, and d
   );
 });
 
-test("finds another loss, other parameters, another end", () => {
-  const out = runDirectory([good[0], [2, 0.25], good[2]], { paramsSha256: "bb", status: "failed" });
+test("finds another loss, another state, other parameters, another end", () => {
+  const summary = { paramsSha256: "bb", status: "failed" };
+  const out = runDirectory([good[0], [2, 0.25], good[2]], { summary, hashes: ["h0", "h1", "no"] });
   expect(findViolations(out, expected)).toEqual([
-    "metrics.jsonl: loss of step 2 is 0.25; undisturbed it was 0.2",
+    "loss of step 2 is 0.25; undisturbed it was 0.2",
+    "previousStateHash of step 3 is no; undisturbed it was h2",
     "summary: status is failed; it must be completed",
     "summary: paramsSha256 is bb; it must be aa",
   ]);

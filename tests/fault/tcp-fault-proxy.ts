@@ -2,7 +2,7 @@
  * @file A TCP proxy on loopback whose two directions can be made slow, deaf, wrong or dead while bytes flow. Knows no protocol, so
  * WebSockets go through it as well.
  *
- * Faults hold for every connection, those to come included, until `heal`. Deterministic by seed as far as TCP is: jitter, and which
+ * Delay, rate, drop and pause hold for every connection, those to come included, until `heal`; the rest hits what is open now. Deterministic by seed as far as TCP is: jitter, and which
  * bit is flipped. `fired()` counts what really happened to bytes or connections, not what was asked for.
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -84,12 +84,10 @@ export class TcpFaultProxy {
     }
   }
 
-  /** Flips one bit of the byte that is `afterBytes` behind what each connection has carried so far. Once a connection. */
+  /** Flips one bit of the byte that is `afterBytes` behind what each open connection has carried so far. */
   corrupt(direction: Direction, afterBytes: number, bit?: number): void {
     const chosen = bit ?? new Generator(this.#options.seed ?? 0, { stream: 1 }).integer(8);
-    const corrupt = { afterBytes, mask: 1 << chosen };
-    this.#set(direction, { corrupt });
-    for (const { pipes } of this.#connections) pipes[direction].corruptFromHere();
+    for (const { pipes } of this.#connections) pipes[direction].corrupt(afterBytes, 1 << chosen);
   }
 
   /** Stops reading: nothing is lost, and soon the sender's buffers are full. */
@@ -124,7 +122,7 @@ export class TcpFaultProxy {
     this.#isRefusing = false;
     for (const direction of directionsOf("both")) {
       this.#faults[direction] = {};
-      for (const { pipes } of this.#connections) pipes[direction].update({});
+      for (const { pipes } of this.#connections) pipes[direction].heal();
     }
   }
 

@@ -8,6 +8,7 @@ export interface UndisturbedRun {
   readonly paramsSha256: string;
   readonly evalLoss: number;
   readonly metrics: readonly Line[];
+  readonly commits: readonly Line[];
 }
 
 const undisturbedRuns = new Map<string, Promise<UndisturbedRun>>();
@@ -31,12 +32,16 @@ async function trainAlone(
   const { status, stderr } = await runLockstep(["run", job, ...flags, ...settings], { limitMs: 3_600_000 });
   if (status !== 0) throw new Error(`the undisturbed run ended with ${status}: ${stderr}`);
   const { paramsSha256, evalLoss } = readSummary(out);
-  return { paramsSha256, evalLoss, metrics: readAllLines(join(out, "metrics.jsonl")) };
+  return { paramsSha256, evalLoss, metrics: readAllLines(join(out, "metrics.jsonl")), commits: readCommits(out) };
+}
+
+function readCommits(out: string): readonly Line[] {
+  return readAllLines(join(out, "events.jsonl")).filter(({ type }) => type === "commit");
 }
 
 /**
- * What in a run directory breaks the laws: steps that are missing or there twice (L3), other losses or parameters than those of the
- * undisturbed run (L1), an end that is none.
+ * What in a run directory breaks the laws: steps that are missing or there twice (L3), other losses, states or parameters than those of
+ * the undisturbed run (L1), an end that is none.
  */
 export function findViolations(
   out: string,
@@ -45,12 +50,13 @@ export function findViolations(
 ): readonly string[] {
   const summary = readSummary(out);
   const metrics = readAllLines(join(out, "metrics.jsonl"));
-  const commits = readAllLines(join(out, "events.jsonl")).filter(({ type }) => type === "commit");
+  const commits = readCommits(out);
   const numSteps = expected.metrics.length;
   const found = [
     ...violationsOfSequence("metrics.jsonl", metrics, numSteps),
     ...violationsOfSequence("commit events", commits, numSteps),
-    ...violationsOfLosses(metrics, expected.metrics),
+    ...violationsOfValues(metrics, expected.metrics, "loss"),
+    ...violationsOfValues(commits, expected.commits, "previousStateHash"),
   ];
   const differs = (what: string, is: unknown, must: unknown) => {
     if (is !== must) found.push(`summary: ${what} is ${String(is)}; it must be ${String(must)}`);
@@ -77,10 +83,14 @@ export function violationsOfSequence(what: string, lines: readonly Line[], numSt
 }
 
 /** A lost worker may take its losses along (null); what is there must have the same bits. */
-function violationsOfLosses(lines: readonly Line[], expected: readonly Line[]): readonly string[] {
-  const lossOf = new Map(expected.map(({ step, loss }) => [step, loss]));
+function violationsOfValues(
+  lines: readonly Line[],
+  expected: readonly Line[],
+  field: "loss" | "previousStateHash",
+): readonly string[] {
+  const valueAt = new Map(expected.map((line) => [line.step, line[field]]));
   return lines
-    .filter(({ step, loss }) => loss !== null && loss !== lossOf.get(step))
+    .filter((line) => line[field] !== null && line[field] !== valueAt.get(line.step))
     .slice(0, 3)
-    .map(({ step, loss }) => `metrics.jsonl: loss of step ${step} is ${loss}; undisturbed it was ${lossOf.get(step)}`);
+    .map((line) => `${field} of step ${line.step} is ${line[field]}; undisturbed it was ${valueAt.get(line.step)}`);
 }

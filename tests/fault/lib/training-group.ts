@@ -180,7 +180,7 @@ export class TrainingGroup {
     );
   }
 
-  /** Waits for the coordinator's end. Frozen workers are woken first, so that none is left behind. */
+  /** Waits for the coordinator's end. */
   async finish(): Promise<Ended & { readonly summary: Summary }> {
     const ended = await this.#coordinator.ended;
     if (ended.status === null) throw new Error(`the coordinator was killed after its limit\n${this.describe()}`);

@@ -51,7 +51,7 @@ export default defineJob({
     width: z.int().positive().default(144),
     learningRate: z.number().positive().default(0.01),
   }),
-  training: { globalBatchSize: 6_400, microBatchSize: 400, totalSteps: 60, bucketBytes: 16_384 },
+  training: { globalBatchSize: 4_800, microBatchSize: 300, totalSteps: 60, bucketBytes: 16_384 },
   data: () => ({ train: dataset(0, trainSize), eval: dataset(10_000, 64) }),
   model: ({ width }) => new Net(width),
   loss: (model, { x, y, numSamples }) => {
