@@ -198,7 +198,9 @@ export class TrainingGroup {
 
   /** The last events, for the message of a failed wait. */
   describe(): string {
-    const last = this.events().slice(-15);
+    const events = this.events();
+    const told = events.filter(({ type }) => type !== "commit").slice(-15);
+    const last = [...told, ...events.slice(-1)];
     const processes = [...this.workers].map(([name, { pid }]) => `${name} ${pid}`).join(", ");
     return [...last.map((event) => JSON.stringify(event).slice(0, 300)), `workers: ${processes}`].join("\n");
   }
