@@ -6,6 +6,7 @@
  */
 import { join } from "node:path";
 import { Generator } from "@lockstep/core";
+import type { Line } from "../lib/line-file.js";
 import { findViolations, undisturbed } from "../lib/run-checks.js";
 import { TrainingGroup } from "../lib/training-group.js";
 import { pause } from "../lib/wait-until.js";
@@ -69,7 +70,6 @@ class Soak {
   #numStarted = 0;
   #lastStep = 0;
   #lastCommitMs = performance.now();
-  #longestGapMs = 0;
 
   constructor(group: TrainingGroup, seed: number, log: (line: string) => void) {
     this.#group = group;
@@ -109,7 +109,7 @@ class Soak {
     return {
       steps,
       faults: this.#faults,
-      longestGapMs: this.#longestGapMs,
+      longestGapMs: longestGapMs(this.#group.events()),
       memory,
       failures: [...this.failures, ...grown],
     };
@@ -157,7 +157,6 @@ class Soak {
         this.#lastCommitMs = nowMs;
       }
       const gapMs = nowMs - this.#lastCommitMs;
-      this.#longestGapMs = Math.max(this.#longestGapMs, gapMs);
       if (gapMs > watchdogMs) throw new Error(`no step was committed for ${watchdogMs} ms\n${this.#group.describe()}`);
       for (const { name, process } of this.#group.workers.values()) {
         if (process.child.exitCode === null && process.child.signalCode === null) continue;
@@ -176,6 +175,12 @@ class Soak {
     if (worker) this.#memory.sample(steadfast, worker.pid);
     if (this.#faults.restartCoordinator === 0) this.#memory.sample("coordinator", this.#group.coordinatorPid);
   }
+}
+
+/** Between two commits, by the coordinator's clock. */
+function longestGapMs(events: readonly Line[]): number {
+  const times = events.filter(({ type }) => type === "commit").map(({ time }) => Date.parse(String(time)));
+  return times.reduce((longest, time, index) => Math.max(longest, time - (times[index - 1] ?? time)), 0);
 }
 
 async function orTimeOut<T>(promise: Promise<T>, limitMs: number, describe: () => string): Promise<T> {
