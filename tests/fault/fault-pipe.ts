@@ -44,6 +44,7 @@ export class FaultPipe {
   #lastDueMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #isFinished = false;
+  #isFarewellLost = false;
 
   constructor(options: FaultPipeOptions) {
     this.#options = options;
@@ -67,9 +68,13 @@ export class FaultPipe {
     this.#steer();
   }
 
+  /** A farewell that was dropped comes now, as a kernel repeats it; bytes that were dropped do not. */
   heal(): void {
     this.#corrupt = undefined;
     this.update({});
+    const { source, sink } = this.#options;
+    if (source.destroyed && !sink.destroyed) sink.resetAndDestroy();
+    else if (this.#isFarewellLost) this.finish();
   }
 
   corrupt(afterBytes: number, mask: number): void {
@@ -105,6 +110,7 @@ export class FaultPipe {
   #push(bytes: Buffer | undefined): void {
     const { delayMs = 0, jitterMs = 0, bytesPerSec, isDropping } = this.#faults;
     if (bytes === undefined && isDropping === true) {
+      this.#isFarewellLost = true;
       this.#options.onFired("drop");
       return;
     }

@@ -104,7 +104,26 @@ test("a black hole swallows bytes and the farewell, closes nothing, and heals wi
   proxy.drop("toTarget");
   client.end();
   while (proxy.fired()["drop toTarget"]! < 2) await new Promise(setImmediate);
-  expect([...sockets].map(({ readyState }) => readyState)).toEqual(["open"]);
+  const [server] = sockets;
+  expect(server!.readyState).toBe("open");
+  const ended = once(server!, "end");
+  proxy.heal();
+  await ended;
+});
+
+test("a connection that one end gave up in a black hole is reset for the other when the hole heals", async () => {
+  const { proxy, dial, sockets } = await echoThroughProxy();
+  const { client, seen } = await dial();
+  client.write("x");
+  await received(client, seen, 1);
+  proxy.drop("both");
+  [...sockets][0]!.resetAndDestroy();
+  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+  expect(client.destroyed).toBe(false);
+  const gone = closed(client);
+  proxy.heal();
+  await gone;
+  expect(seen.error).toBe("ECONNRESET");
 });
 
 test("reset breaks both ends with RST", async () => {

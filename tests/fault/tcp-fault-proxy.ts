@@ -71,7 +71,10 @@ export class TcpFaultProxy {
     this.#set(directions, { bytesPerSec });
   }
 
-  /** A black hole: bytes and farewells of this direction vanish from now on, and nothing is closed. */
+  /**
+   * A black hole: bytes and farewells of this direction vanish from now on, and nothing is closed. Healed, the stream has a hole; for a
+   * cable that is cut and mended see `pause`.
+   */
   drop(directions: Directions): void {
     this.#set(directions, { isDropping: true });
   }
@@ -117,7 +120,7 @@ export class TcpFaultProxy {
     this.#isRefusing = true;
   }
 
-  /** All faults off. What was dropped stays lost. */
+  /** All faults off. Bytes that were dropped stay lost; an end that was dropped arrives. */
   heal(): void {
     this.#isRefusing = false;
     for (const direction of directionsOf("both")) {
