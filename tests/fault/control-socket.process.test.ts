@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from "vitest";
 import { cleanUp } from "../e2e/lockstep-process.js";
 import { disturbedRun } from "./lib/disturbed-run.js";
+import { pause } from "./lib/wait-until.js";
 import type { TcpFaultProxy } from "./tcp-fault-proxy.js";
 
 afterEach(cleanUp);
@@ -70,6 +71,23 @@ test("a slow line, with jitter, slows the steps and breaks nothing", async () =>
   const { violations, fired, events } = await breakSocket(slow, { isLost: false, minWorkers: 3, totalSteps: 60 });
   expect(violations).toEqual([]);
   expect(fired).toEqual(["delay toClient", "delay toTarget", "rate toTarget"]);
+  expect(events.filter(({ type }) => type === "left")).toEqual([]);
+}, 120_000);
+
+test("a cable that is cut and mended within the patience costs a moment, not a worker", async () => {
+  let fired = {};
+  const scenario = { workers, minWorkers: 3, totalSteps: 60 };
+  const { violations, events } = await disturbedRun(scenario, async (group) => {
+    await group.waitForProgress(5);
+    const proxy = group.workers.get("b")!.proxy!;
+    proxy.pause("both");
+    await pause(300);
+    proxy.resume("both");
+    await group.waitForProgress(5);
+    fired = proxy.fired();
+  });
+  expect(violations).toEqual([]);
+  expect(fired).toEqual({ "pause toClient": 1, "pause toTarget": 1 });
   expect(events.filter(({ type }) => type === "left")).toEqual([]);
 }, 120_000);
 

@@ -6,6 +6,7 @@ let stdout = "";
 beforeEach(() => {
   stderr = "";
   stdout = "";
+  vi.stubEnv("LOCKSTEP_TOKEN", undefined);
   vi.spyOn(process.stderr, "write").mockImplementation((text) => {
     stderr += String(text);
     return true;
@@ -16,6 +17,7 @@ beforeEach(() => {
   });
 });
 afterEach(() => {
+  vi.unstubAllEnvs();
   vi.restoreAllMocks();
 });
 

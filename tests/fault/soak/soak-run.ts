@@ -39,7 +39,8 @@ const meanPauseMs = 2_500;
 const totalSteps = 10_000_000;
 
 export async function soakRun({ minutes, seed, folder, log, signal }: SoakOptions): Promise<SoakResult> {
-  const job = { job: "tests/e2e/jobs/steady", seed, totalSteps };
+  const set = ["checkpointIntervalSteps=100", "evalIntervalSteps=250"];
+  const job = { job: "tests/e2e/jobs/steady", seed, totalSteps, set };
   const out = join(folder, "run");
   const limitMs = (minutes + 10) * 60_000;
   const group = await TrainingGroup.start({ ...job, out, minWorkers: 1, limitMs });

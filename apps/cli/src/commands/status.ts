@@ -4,7 +4,7 @@ import { parseCoordinatorUrl } from "../coordinator-url.js";
 import { type ExitStatus, exitStatus, UsageError } from "../exit-status.js";
 import { fetchStatus } from "../status/fetch-status.js";
 import { formatStatus } from "../status/format-status.js";
-import { readToken, type TokenFlags } from "../token.js";
+import { promptToken, readToken, type TokenFlags } from "../token.js";
 
 interface StatusFlags extends TokenFlags {
   readonly json: boolean;
@@ -12,7 +12,8 @@ interface StatusFlags extends TokenFlags {
 
 export async function status(url: string, flags: StatusFlags): Promise<ExitStatus> {
   const address = parseCoordinatorUrl(url, "status");
-  const token = readToken(flags, process.env, (line) => process.stderr.write(`${line}\n`));
+  const given = readToken(flags, process.env, (line) => process.stderr.write(`${line}\n`));
+  const token = given ?? (process.stdin.isTTY === true ? await promptToken() : undefined);
   if (token === undefined) {
     throw new UsageError(
       "status: there is no token; a coordinator answers nobody without one. Pass --token-file, or set LOCKSTEP_TOKEN.",
