@@ -89,10 +89,7 @@ export class FaultPipe {
   }
 
   #take(bytes: Buffer): void {
-    if (this.#faults.isDropping === true || this.#isFinished) {
-      if (!this.#isFinished) this.#options.onFired("drop");
-      return;
-    }
+    if (this.#isFinished) return;
     this.#flip(bytes);
     this.#carriedBytes += bytes.length;
     this.#push(bytes);
@@ -108,12 +105,7 @@ export class FaultPipe {
   }
 
   #push(bytes: Buffer | undefined): void {
-    const { delayMs = 0, jitterMs = 0, bytesPerSec, isDropping } = this.#faults;
-    if (bytes === undefined && isDropping === true) {
-      this.#isFarewellLost = true;
-      this.#options.onFired("drop");
-      return;
-    }
+    const { delayMs = 0, jitterMs = 0, bytesPerSec } = this.#faults;
     const nowMs = performance.now();
     let dueMs = Math.max(nowMs, this.#lastDueMs);
     if (bytes !== undefined && bytesPerSec !== undefined) {
@@ -143,8 +135,10 @@ export class FaultPipe {
       }
       this.#queue.shift();
       this.#queuedBytes -= next.bytes?.length ?? 0;
-      if (next.bytes === undefined) this.finish();
-      else if (this.#faults.isDropping === true) this.#options.onFired("drop");
+      if (this.#faults.isDropping === true) {
+        this.#isFarewellLost ||= next.bytes === undefined;
+        this.#options.onFired("drop");
+      } else if (next.bytes === undefined) this.finish();
       else if (!this.#isFinished && sink.writable) sink.write(next.bytes);
     }
     this.#steer();
