@@ -58,6 +58,7 @@ export class FaultPipe {
     sink.on("close", () => {
       clearTimeout(this.#timer);
       this.#queue.length = 0;
+      this.#queuedBytes = 0;
     });
     sink.on("drain", () => this.#steer());
     this.#steer();
