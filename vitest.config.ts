@@ -19,7 +19,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "tests/**/*.test.ts"],
-          exclude: [...exclude, "tests/e2e/**"],
+          // Faults in real processes take minutes: npm run test:fault.
+          exclude: [...exclude, "tests/e2e/**", "tests/fault/**/*.process.test.ts"],
           sequence: { groupOrder: 0 },
         },
       },

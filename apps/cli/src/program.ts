@@ -63,12 +63,9 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
   addLogFlags(
     addComputeFlags(
       addJobFlags(
-        command("run <job>", "train on this machine: a coordinator on loopback and N worker processes").option(
-          "--workers <n>",
-          "number of worker processes",
-          count,
-          1,
-        ),
+        command("run <job>", "train on this machine: a coordinator on loopback and N worker processes")
+          .option("--workers <n>", "number of worker processes", count, 1)
+          .option("--chaos <seed>", "kill, freeze and add workers on purpose, to see the run heal", countOrZero),
       ),
     ),
   ).action(ending(async () => (await import("./commands/run.js")).run));
@@ -101,6 +98,12 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
         .option("--cache <dir>", "where files of runs are kept (default: ~/.cache/lockstep)"),
     ),
   ).action(ending(async () => (await import("./commands/worker.js")).worker));
+
+  command("status <url>", "what a coordinator and its workers are doing")
+    .option("--token-file <file>", "file with the coordinator's token")
+    .option("--token <token>", "the token itself; process lists show it, prefer --token-file")
+    .option("--json", "print JSON", false)
+    .action(ending(async () => (await import("./commands/status.js")).status));
 
   command("generate <run>", "write text with a trained model")
     .requiredOption("--prompt <text>", "text to continue")

@@ -27,6 +27,13 @@ export interface SuperviseOptions extends LogFlags {
   readonly joinFailure: "fail" | "refuse";
   /** Called when the coordinator listens; what it returns is stopped at the end. */
   readonly onListening: (run: ListeningRun) => Promise<{ stop(graceMs: number): Promise<void> } | undefined>;
+  /** Sees every committed step and every event, after the progress view. */
+  readonly observe?: {
+    onMetrics(metrics: { readonly step: number }): void;
+    onEvent(event: { readonly type: string; readonly [field: string]: unknown }): void;
+    /** The run is over; the workers are about to be stopped. */
+    stop(): void;
+  };
   /** Printed under the summary. */
   readonly farewell: (url: string) => string;
 }
@@ -73,6 +80,7 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     onMetrics: (metrics) => {
       if (metrics.loss !== null) curve.train.push({ step: metrics.step, loss: metrics.loss });
       view.step(metrics);
+      options.observe?.onMetrics(metrics);
     },
     onEvent: (event) => {
       if (event.type === "evaluated" && typeof event.evalLoss === "number") {
@@ -80,6 +88,7 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
       }
       if (event.type === "joined") joined.add(String(event.name));
       showEvent(view, event);
+      options.observe?.onEvent(event);
     },
   }).catch((error: unknown) => {
     if ((error as { code?: unknown }).code !== "E_RUN_IN_USE") plan.rollback();
@@ -96,6 +105,7 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     const { url, fail } = coordinator;
     const workers = await options.onListening({ url, view, hasJoined: (name) => joined.has(name), fail });
     const summary = await coordinator.finished;
+    options.observe?.stop();
     await workers?.stop(workersGraceMs);
     view.end();
     if (!options.quiet && options.logFormat === "pretty" && summary.steps > 0) {

@@ -5,3 +5,4 @@ export type { CoordinatorDecision, CoordinatorEffect, CoordinatorEvent } from ".
 export { type CoordinatorState, initialCoordinatorState } from "./state/coordinator-state.js";
 export { type CoordinatorTimeouts, defaultTimeouts, type RunPlan } from "./state/run-plan.js";
 export type { EventLine, MetricsLine, RunSummary } from "./state/run-summary.js";
+export type { StatusReport, StatusWorker } from "./state/status-report.js";

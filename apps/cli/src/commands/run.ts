@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { prepareChaos } from "../chaos/prepare-chaos.js";
 import { type ExitStatus, UsageError } from "../exit-status.js";
 import type { ComputeFlags, JobFlags, LogFlags } from "../flags/common-flags.js";
 import { findLanAddress } from "../lan-address.js";
@@ -12,6 +13,7 @@ import { createToken } from "../token.js";
 
 interface RunFlags extends JobFlags, ComputeFlags, LogFlags {
   readonly workers: number;
+  readonly chaos?: number;
 }
 
 const localJoinTimeoutMs = 120_000;
@@ -24,6 +26,13 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
       { entries: flags.backend.length, workers },
     );
   }
+  if (flags.chaos !== undefined && workers < 2) {
+    throw new UsageError(
+      `run: --chaos kills and freezes workers, and --workers is ${workers}; there must be at least 2, so that one is left. Give --workers 3.`,
+      { workers },
+      "E_USAGE_CHAOS",
+    );
+  }
   const plan = await planRun(jobPath, flags, process.cwd(), new Date());
   if (workers > plan.job.numMicroBatches) {
     throw new UsageError(
@@ -33,6 +42,7 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
     );
   }
   const token = createToken();
+  const chaos = flags.chaos === undefined ? undefined : prepareChaos(flags.chaos, workers, plan);
   const cacheDir = mkdtempSync(join(tmpdir(), "lockstep-run-"));
   try {
     return await superviseRun(plan, {
@@ -40,12 +50,14 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
       host: "127.0.0.1",
       port: 0,
       token,
-      minWorkers: workers,
-      maxWorkers: workers,
+      minWorkers: chaos === undefined ? workers : 1,
+      maxWorkers: chaos === undefined ? workers : workers + 1,
       joinTimeoutMs: localJoinTimeoutMs,
-      joinFailure: "fail",
-      onListening: async ({ url, view, hasJoined, fail }) =>
-        startLocalWorkers({
+      // Chaos may kill a worker before it is in; that must not end the run.
+      joinFailure: chaos === undefined ? "fail" : "refuse",
+      ...(chaos === undefined ? {} : { observe: chaos.observe }),
+      onListening: async ({ url, view, hasJoined, fail }) => {
+        const started = startLocalWorkers({
           url,
           token,
           workers,
@@ -57,7 +69,10 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
             if (hasJoined(name)) view.warn(message);
             else fail("E_WORKER_START", `run: ${message}. It must join; nothing was trained.`);
           },
-        }),
+        });
+        chaos?.begin(started, (line) => view.warn(line));
+        return started;
+      },
       farewell: () => joinAdvice(jobPath),
     });
   } finally {
