@@ -51,7 +51,7 @@ test("below --min-workers the run waits, says so, and goes on when one comes", a
     await group.waitForProgress(5);
     const { length: from } = group.events();
     group.signal("b", "SIGKILL");
-    await group.waitForEvent("notice", { from, reason: "waiting" });
+    await group.waitForEvent("waiting", { from, reason: "--min-workers" });
     const { step } = group;
     await group.addWorker("d");
     await group.waitForMembers(["a", "c", "d"]);

@@ -21,8 +21,12 @@ export interface SuperviseOptions extends LogFlags {
   readonly port: number;
   readonly token: string;
   readonly minWorkers: number;
+  /** Workers without which a run that has begun waits. Default: minWorkers. */
+  readonly minWorkersToGoOn?: number;
   readonly maxWorkers: number;
   readonly joinTimeoutMs: number;
+  /** Share of micro-batches that a second worker computes again. */
+  readonly audit?: number;
   /** A worker that cannot join ends the run, or is sent away. */
   readonly joinFailure: "fail" | "refuse";
   /** Called when the coordinator listens; what it returns is stopped at the end. */
@@ -43,6 +47,8 @@ export interface ListeningRun {
   readonly view: ProgressView;
   /** Whether a worker of this name has said hello. */
   readonly hasJoined: (name: string) => boolean;
+  /** Workers that are connected now. */
+  readonly numConnected: () => number;
   /** Ends the run as failed. */
   readonly fail: (code: string, message: string) => void;
 }
@@ -59,6 +65,7 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
   });
   const curve = { train: [] as CurvePoint[], evaluations: [] as CurvePoint[] };
   const joined = new Set<string>();
+  const connected = new Set<unknown>();
   if (plan.warning !== undefined) view.warn(plan.warning);
   plan.commit();
   const coordinator = await createCoordinator({
@@ -67,7 +74,9 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     port: options.port,
     token: options.token,
     minWorkers: options.minWorkers,
+    ...(options.minWorkersToGoOn === undefined ? {} : { minWorkersToGoOn: options.minWorkersToGoOn }),
     maxWorkers: options.maxWorkers,
+    trust: { auditRate: options.audit ?? 0 },
     joinTimeoutMs: options.joinTimeoutMs,
     joinFailure: options.joinFailure,
     versions: { lockstep: version, numerics: numericsVersion },
@@ -87,6 +96,8 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
         curve.evaluations.push({ step: Number(event.step), loss: event.evalLoss });
       }
       if (event.type === "joined") joined.add(String(event.name));
+      if (event.type === "joined" || event.type === "returned") connected.add(event.workerId);
+      if (["left", "evicted", "refused", "banned"].includes(event.type)) connected.delete(event.workerId);
       showEvent(view, event);
       options.observe?.onEvent(event);
     },
@@ -103,7 +114,13 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
   });
   try {
     const { url, fail } = coordinator;
-    const workers = await options.onListening({ url, view, hasJoined: (name) => joined.has(name), fail });
+    const workers = await options.onListening({
+      url,
+      view,
+      hasJoined: (name) => joined.has(name),
+      numConnected: () => connected.size,
+      fail,
+    });
     const summary = await coordinator.finished;
     options.observe?.stop();
     await workers?.stop(workersGraceMs);
@@ -128,8 +145,21 @@ export function statusOfSummary(summary: Pick<RunSummary, "status" | "error">): 
 
 /** Events a person wants to read while the run goes on; the rest stands in events.jsonl. */
 function showEvent(view: ProgressView, event: { readonly type: string; readonly reason?: string }): void {
-  const shown = ["joined", "left", "refused", "generation", "evaluated", "checkpoint", "notice", "stopping"];
-  const warned = ["checkpointFailed", "failed", "left", "refused"];
+  const shown = [
+    "joined",
+    "returned",
+    "heard",
+    "resumed",
+    "generation",
+    "evaluated",
+    "checkpoint",
+    "notice",
+    "stopping",
+  ];
+  const warned = [
+    ...["checkpointFailed", "failed", "left", "refused", "suspect", "evicted", "waiting", "attempt"],
+    ...["strike", "banned", "outvoted", "late"],
+  ];
   const text = event.reason ?? event.type;
   if (warned.includes(event.type)) view.warn(text, event);
   else if (shown.includes(event.type)) view.note(text, event);

@@ -9,14 +9,18 @@ import { findLanAddress } from "../lan-address.js";
 import { startLocalWorkers } from "../local-workers.js";
 import { planRun } from "../plan-run.js";
 import { superviseRun } from "../supervise-run.js";
-import { createToken } from "../token.js";
+import { systemClock } from "../system-clock.js";
+import { createToken, writeTokenFile } from "../token.js";
 
 interface RunFlags extends JobFlags, ComputeFlags, LogFlags {
   readonly workers: number;
   readonly chaos?: number;
+  readonly audit: number;
 }
 
 const localJoinTimeoutMs = 120_000;
+/** After the last local worker is gone, another one may be on its way. */
+const lastWorkerGraceMs = 500;
 
 export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus> {
   const { workers } = flags;
@@ -50,13 +54,21 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
       host: "127.0.0.1",
       port: 0,
       token,
-      minWorkers: chaos === undefined ? workers : 1,
+      minWorkers: workers,
+      minWorkersToGoOn: 1,
       maxWorkers: chaos === undefined ? workers : workers + 1,
       joinTimeoutMs: localJoinTimeoutMs,
       // Chaos may kill a worker before it is in; that must not end the run.
       joinFailure: chaos === undefined ? "fail" : "refuse",
       ...(chaos === undefined ? {} : { observe: chaos.observe }),
-      onListening: async ({ url, view, hasJoined, fail }) => {
+      onListening: async ({ url, view, hasJoined, numConnected, fail }) => {
+        const tokenFile = join(plan.runDir, "token");
+        writeTokenFile(tokenFile, token);
+        view.note(`another worker on this machine joins with: lockstep worker ${url} --token-file ${tokenFile}`, {
+          url,
+          tokenFile,
+        });
+        let numLeft = workers;
         const started = startLocalWorkers({
           url,
           token,
@@ -66,8 +78,14 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
           cacheDir,
           onCrash: (name, status, stderr) => {
             const message = `worker "${name}" ended with ${status}${stderr === "" ? "" : `: ${stderr}`}`;
+            numLeft--;
             if (hasJoined(name)) view.warn(message);
-            else fail("E_WORKER_START", `run: ${message}. It must join; nothing was trained.`);
+            if (hasJoined(name) && numLeft === 0 && chaos === undefined)
+              systemClock.schedule(lastWorkerGraceMs, () => {
+                if (numConnected() === 0) fail("E_WORKER_LOST", `run: ${message}. It was the last worker.`);
+              });
+            if (!hasJoined(name) && chaos === undefined)
+              fail("E_WORKER_START", `run: ${message}. It must join; nothing was trained.`);
           },
         });
         chaos?.begin(started, (line) => view.warn(line));

@@ -17,6 +17,7 @@ interface WorkerFlags extends ComputeFlags, LogFlags, TokenFlags {
   readonly name?: string;
   readonly listen?: string;
   readonly cache?: string;
+  readonly reconnectTimeout?: number;
   readonly tokenFromParent?: boolean;
 }
 
@@ -49,6 +50,7 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
         else if (level !== "debug") view.warn(message, fields);
       },
       signal: controller.signal,
+      ...(flags.reconnectTimeout === undefined ? {} : { timeouts: { reconnectMs: flags.reconnectTimeout * 1_000 } }),
       ...(flags.numeric === undefined ? {} : { numeric: flags.numeric }),
       ...(flags.name === undefined ? {} : { name: flags.name }),
       ...(flags.listen === undefined ? {} : { listen: flags.listen }),
