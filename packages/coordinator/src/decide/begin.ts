@@ -10,6 +10,7 @@ import { needsSnapshot, startJoin } from "./catch-up.js";
 import { endEarly, fail } from "./ending.js";
 import { startGeneration } from "./generation.js";
 import { requestSnapshot } from "./snapshots.js";
+import { noteState } from "./stepping.js";
 import { nameOf, type Turn } from "./turn.js";
 
 export function beginIfEnough(turn: Turn): void {
@@ -20,6 +21,7 @@ export function beginIfEnough(turn: Turn): void {
   }
   if (!turn.state.isSettled) settle(turn);
   if (!turn.state.isSettled || turn.state.phase !== "rendezvous") return;
+  if (!agreeOnState(turn)) return;
   levelOthers(turn);
   const { state } = turn;
   const level = holders(turn);
@@ -71,10 +73,7 @@ function holders(turn: Turn): WorkerRecord[] {
   const known = stateHashes.get(committedStep);
   return turn
     .withStatus("ready", "joining")
-    .filter(
-      ({ held }) =>
-        held?.step === committedStep && (known === undefined || held.stateHash === "" || held.stateHash === known),
-    );
+    .filter(({ held }) => held?.step === committedStep && (known === undefined || held.stateHash === known));
 }
 
 /** Decides from which step a run that was taken up again goes on: the largest that any returning member holds. */
@@ -87,7 +86,11 @@ function settle(turn: Turn): void {
   const firstMs = Math.min(...there.map(({ joinedAtMs }) => joinedAtMs));
   const hasReturned = there.some(({ hello }) => hello.held !== null);
   const isPreparing = turn.withStatus("preparing").length > 0 && turn.nowMs < joinDeadline(state);
-  if (there.length < (hasReturned ? minWorkersToGoOn : minWorkers) || (!hasReturned && isPreparing)) return;
+  const needed = hasReturned ? minWorkersToGoOn : minWorkers;
+  if (there.length < needed || (!hasReturned && isPreparing)) {
+    giveUpOrWait(turn, { needed, numLevel: there.length });
+    return;
+  }
   if (isAnybodyMissing && turn.nowMs < firstMs + timeouts.returnMs) {
     turn.set({ deadlineMs: Math.min(state.deadlineMs, firstMs + timeouts.returnMs) });
     return;
@@ -99,13 +102,7 @@ function settle(turn: Turn): void {
     ),
   );
   if (agreed.kind === "split") {
-    const sides = agreed.groups.map(({ value, workerIds }) => `${workerIds.join(", ")}: ${value}`).join("; ");
-    fail(
-      turn,
-      "E_REPLICAS_DIFFER",
-      `replicas: the workers that came back hold different states after step ${step}: ${sides}; all must hold the same. Start them anew: the run goes on from its last checkpoint.`,
-      { checkpointFrom: [] },
-    );
+    failSplitStates(turn, step, agreed.groups);
     return;
   }
   const metrics = history?.committedStep === step ? history.metrics : undefined;
@@ -135,6 +132,38 @@ function settle(turn: Turn): void {
 function lastOf(evaluations: ReadonlyMap<number, number> | undefined, step: number): number | undefined {
   const steps = [...(evaluations?.keys() ?? [])].filter((k) => k <= step);
   return steps.length === 0 ? undefined : evaluations!.get(Math.max(...steps));
+}
+
+/** In a run that waits, the state of the last step may not have been told by anyone yet. @returns whether it is known now. */
+function agreeOnState(turn: Turn): boolean {
+  const { committedStep, stateHashes, hasBegun } = turn.state;
+  if (!hasBegun || stateHashes.has(committedStep)) return true;
+  const there = turn.withStatus("ready");
+  if (there.length === 0 || there.some(({ held }) => held === undefined)) {
+    giveUpOrWait(turn, { needed: turn.state.plan.minWorkersToGoOn, numLevel: 0 });
+    return false;
+  }
+  const told = there.flatMap(({ workerId, held }): [string, string][] =>
+    held?.step === committedStep ? [[workerId, held.stateHash]] : [],
+  );
+  if (told.length === 0) return true;
+  const agreed = decideAgreement(told);
+  if (agreed.kind === "split") {
+    failSplitStates(turn, committedStep, agreed.groups);
+    return false;
+  }
+  noteState(turn, committedStep, agreed.value);
+  return true;
+}
+
+function failSplitStates(
+  turn: Turn,
+  step: number,
+  groups: readonly { readonly value: string; readonly workerIds: readonly string[] }[],
+): void {
+  const sides = groups.map(({ value, workerIds }) => `${workerIds.join(", ")}: ${value}`).join("; ");
+  const message = `replicas: the workers that are left hold different states after step ${step}: ${sides}; all must hold the same. Start them anew: the run goes on from its last checkpoint.`;
+  fail(turn, "E_REPLICAS_DIFFER", message, { checkpointFrom: [] });
 }
 
 /** Workers that hold another state than the run's get it. */

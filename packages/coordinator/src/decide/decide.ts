@@ -16,7 +16,7 @@ import { onLost } from "./loss.js";
 import { evict } from "./regroup.js";
 import { onJoined, onPrepareTick, onReady, refuseWorker } from "./rendezvous.js";
 import { onCheckpointWriteFailed, onCheckpointWritten, onSnapshotDone, onSnapshotFailed } from "./snapshots.js";
-import { onProgress, onStepFailed } from "./step-failures.js";
+import { onProgress, onStepFailed, rescue, rescueDeadline } from "./step-failures.js";
 import { commitIfComplete, onSteppingTick, onStepReport } from "./stepping.js";
 import { nameOf, Turn } from "./turn.js";
 
@@ -33,7 +33,7 @@ export function decide(state: CoordinatorState, event: CoordinatorEvent, nowMs: 
 /** When `decide` wants to be asked again at the latest. */
 export function nextDeadlineMs(state: CoordinatorState): number {
   if (state.phase === "stopped") return Number.POSITIVE_INFINITY;
-  return Math.min(state.deadlineMs, silenceDeadline(state), prepareDeadline(state));
+  return Math.min(state.deadlineMs, silenceDeadline(state), prepareDeadline(state), rescueDeadline(state));
 }
 
 function prepareDeadline({ workers, plan }: CoordinatorState): number {
@@ -213,6 +213,7 @@ function onStop(turn: Turn, reason: string): void {
 function onTick(turn: Turn): void {
   onSilenceTick(turn);
   onPrepareTick(turn);
+  rescue(turn);
   const { phase, deadlineMs, plan } = turn.state;
   if (turn.nowMs < deadlineMs) return;
   switch (phase) {

@@ -63,6 +63,7 @@ export function onSilenceTick(turn: Turn): void {
       const limit = Math.round(evictMs(turn.state, worker));
       turn.log("suspect", `${nameOf(worker)} has said nothing for ${shown} ms; it is evicted after ${limit} ms`, {
         workerId: worker.workerId,
+        name: worker.name,
         silentMs: shown,
       });
     } else evict(turn, worker, `it said nothing for ${shown} ms`);

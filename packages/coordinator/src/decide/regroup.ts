@@ -51,14 +51,12 @@ function carryStep(turn: Turn): void {
 export function waitForWorkers(turn: Turn, why: string): void {
   const { state } = turn;
   const { generation, committedStep, step } = state;
-  for (const worker of turn.liveMembers()) {
-    if (step !== undefined) {
-      const { attempt } = step.assignment;
-      const body = { step: step.assignment.step, generation, attempt, reason: why.slice(0, 4_000) };
-      turn.send(worker.workerId, { name: "abortStep", body });
-    }
-    const stateHash = state.stateHashes.get(committedStep) ?? "";
-    turn.update(worker.workerId, { status: "ready", held: { step: committedStep, stateHash } });
+  // Each answers with the state it holds: that of the last step may not be known yet.
+  const attempt = step?.assignment.attempt ?? 0;
+  const body = { step: committedStep + 1, generation, attempt, reason: why.slice(0, 4_000) };
+  for (const { workerId } of turn.liveMembers()) {
+    turn.send(workerId, { name: "abortStep", body });
+    turn.update(workerId, { status: "ready", held: undefined });
   }
   const untilMs = turn.nowMs + state.plan.timeouts.joinMs;
   turn.set({

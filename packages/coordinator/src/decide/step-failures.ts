@@ -1,7 +1,7 @@
 /** @file An attempt that a worker could not finish: whose fault it was, and who computes what again. Stragglers too. */
 import type { MessageBody } from "@lockstep/protocol";
 import { shareOut } from "../assignment/share-out.js";
-import type { Dispute, StepInFlight, WorkerRecord } from "../state/coordinator-state.js";
+import type { CoordinatorState, Dispute, StepInFlight, WorkerRecord } from "../state/coordinator-state.js";
 import { strike } from "./accusations.js";
 import { fail } from "./ending.js";
 import { beginAttempt, isDisputed, memberSpeeds, mutable, pairOf } from "./generation.js";
@@ -24,6 +24,8 @@ const linkTrouble: ReadonlySet<string> = new Set([
 /** A straggler's nodes are given away once a step at most. */
 const maxRescues = 1;
 const minRescueMs = 400;
+/** A worker that takes this many times as long as it usually does is a straggler. */
+const lateFactor = 1.5;
 /** A pair whose link breaks this often loses the worker that is accused. */
 const maxTroubles = 5;
 
@@ -119,9 +121,22 @@ export function onProgress(turn: Turn, worker: WorkerRecord, body: MessageBody<"
   rescue(turn);
 }
 
+/** When a straggler's nodes may be given away, if nothing is heard of it until then. */
+export function rescueDeadline({ phase, step, members, workers, lastEventMs }: CoordinatorState): number {
+  if (phase !== "stepping" || step === undefined || step.numRescues >= maxRescues || step.assignment.attempt > 0)
+    return Number.POSITIVE_INFINITY;
+  const expected = members.map((id, rank) => {
+    const total = step.assignment.nodesByRank[rank]!.reduce((sum, [lo, hi]) => sum + hi - lo, 0);
+    return total * (workers.get(id)?.microBatchMs ?? 0);
+  });
+  const atMs = step.startedAtMs + Math.max(minRescueMs, lateFactor * Math.max(...expected)) + 1;
+  return atMs > lastEventMs ? atMs : Number.POSITIVE_INFINITY;
+}
+
 /** All but one have computed their part, and the one has whole nodes that it has not begun: an idle worker takes them over. */
-function rescue(turn: Turn): void {
-  const step = turn.state.step!;
+export function rescue(turn: Turn): void {
+  const { step, phase } = turn.state;
+  if (phase !== "stepping" || step === undefined) return;
   const members = turn.liveMembers();
   const busy = members.filter((worker) => !hasComputed(turn, step, worker));
   const straggler = busy[0];
@@ -136,6 +151,7 @@ function rescue(turn: Turn): void {
   const elapsedMs = turn.nowMs - step.startedAtMs;
   const total = nodes.reduce((sum, [lo, hi]) => sum + hi - lo, 0);
   const done = progress?.doneMicroBatches ?? 0;
+  if (elapsedMs < Math.max(minRescueMs, lateFactor * total * straggler.microBatchMs)) return;
   const leftMs = (elapsedMs / Math.max(done, 0.5)) * (total - done);
   const speeds = memberSpeeds(turn.state);
   const idle = Math.min(
@@ -144,7 +160,7 @@ function rescue(turn: Turn): void {
     ),
   );
   const takenMs = unbegun.reduce((sum, [lo, hi]) => sum + hi - lo, 0) * idle;
-  if (leftMs < minRescueMs || leftMs < 2 * takenMs) return;
+  if (leftMs < 2 * takenMs) return;
   const nodesByRank = mutable(
     shareOut({
       numMicroBatches: turn.state.plan.numMicroBatches,

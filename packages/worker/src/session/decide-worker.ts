@@ -273,10 +273,14 @@ function decideApplied(state: WorkerState, step: number, measures: StateMeasures
 }
 
 function decideAbort(state: WorkerState, abort: MessageBody<"abortStep">): WorkerDecision {
-  if (!isCurrent(state, abort) || (state.phase !== "computing" && state.phase !== "reported")) return same(state);
+  const { step, measures } = state;
+  const level: WorkerEffect[] =
+    measures === undefined ? [] : [send({ name: "level", body: { step, stateHash: measures.stateHash } })];
+  if (!isCurrent(state, abort) || (state.phase !== "computing" && state.phase !== "reported"))
+    return { state, effects: level };
   return {
     state: { ...idle(state), phase: "idle" },
-    effects: [{ kind: "abortStep", reason: abort.reason }],
+    effects: [{ kind: "abortStep", reason: abort.reason }, ...level],
     reason: `step ${abort.step} is given up: ${abort.reason}`,
   };
 }
