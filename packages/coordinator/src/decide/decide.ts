@@ -6,6 +6,7 @@
 import type { MessageBody, WorkerMessage } from "@lockstep/protocol";
 import type { CoordinatorDecision, CoordinatorEvent } from "../state/coordinator-events.js";
 import type { CoordinatorState, WorkerRecord } from "../state/coordinator-state.js";
+import { strike } from "./accusations.js";
 import { beginIfEnough } from "./begin.js";
 import { onGradientStored, onLevel, serveJoiners } from "./catch-up.js";
 import { endEarly, endIfDone, fail, finishRun, giveUpCheckpoint } from "./ending.js";
@@ -59,6 +60,10 @@ function dispatch(turn: Turn, event: CoordinatorEvent): void {
       return;
     case "left":
       onLeft(turn, event.workerId, event.reason);
+      return;
+    case "violated":
+      if (turn.worker(event.workerId) !== undefined)
+        strike(turn, event.workerId, `it broke the protocol: ${event.what}`);
       return;
     case "heard":
       noteHeard(turn, event.workerId);

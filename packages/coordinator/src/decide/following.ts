@@ -29,9 +29,14 @@ export function onApplied(turn: Turn, worker: WorkerRecord, body: MessageBody<"a
 export function onEvaluated(turn: Turn, worker: WorkerRecord, body: MessageBody<"evaluated">): void {
   const { follow, phase } = turn.state;
   if (phase !== "following" || follow?.evaluating === undefined || body.step !== follow.step) return;
-  if (!follow.evaluating.has(worker.workerId)) return;
+  const ranges = follow.evaluating.get(worker.workerId);
+  if (ranges === undefined) return;
+  // A worker that took over another one's part says both apart.
+  const done = new Set(body.losses.map(([m]) => m));
+  const rest = ranges.filter(([lo]) => !done.has(lo));
   const evaluating = new Map(follow.evaluating);
-  evaluating.delete(worker.workerId);
+  if (rest.length > 0) evaluating.set(worker.workerId, rest);
+  else evaluating.delete(worker.workerId);
   setFollow(turn, {
     evaluating,
     losses: [...follow.losses, ...body.losses],

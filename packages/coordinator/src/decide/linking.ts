@@ -25,13 +25,17 @@ export function onLinkReport(turn: Turn, worker: WorkerRecord, body: MessageBody
   beginStep(turn);
 }
 
-/** The receiver dials: a pair [from, to] is direct when `to` could dial `from` and the link has not broken too often. */
+/**
+ * The receiver dials: [from, to] could be direct when `to` could dial `from`. A pair uses the relay both ways or not at all, so that
+ * what becomes of its direct link means nothing to it; and it does where that link has broken before.
+ */
 function relayPairsOf(state: CoordinatorState): [number, number][] {
+  const isDirect = (from: number, to: number): boolean =>
+    state.links.get(state.members[to]!)?.find(({ rank }) => rank === from)?.isDirect === true;
   return state.members.flatMap((workerId, to) =>
     state.members.flatMap((other, from): [number, number][] => {
-      const link = state.links.get(workerId)?.find(({ rank }) => rank === from);
       const isTrusted = (state.brokenLinks.get(pairOf(workerId, other)) ?? 0) < maxBrokenLinks;
-      return from === to || (link?.isDirect === true && isTrusted) ? [] : [[from, to]];
+      return from === to || (isTrusted && isDirect(from, to) && isDirect(to, from)) ? [] : [[from, to]];
     }),
   );
 }

@@ -147,6 +147,7 @@ export class CoordinatorShell {
       },
       onMessage: (workerId, message) => this.dispatch({ kind: "message", workerId, message }),
       onHeard: (workerId) => this.dispatch({ kind: "heard", workerId }),
+      onViolation: (workerId, what) => this.dispatch({ kind: "violated", workerId, what }),
       onClose: (workerId, reason) => {
         this.#peers.delete(workerId);
         this.dispatch({ kind: "left", workerId, reason });

@@ -31,6 +31,8 @@ export interface WorkerSocketOptions {
   readonly onMessage: (workerId: string, message: WorkerMessage) => void;
   /** Something came that is answered here: a heartbeat, or about a blob. */
   readonly onHeard: (workerId: string) => void;
+  /** It broke the protocol; its socket is about to close. */
+  readonly onViolation: (workerId: string, what: string) => void;
   /** Once, after its hello. */
   readonly onClose: (workerId: string, reason: string) => void;
   /** Of a socket that never said hello. */
@@ -94,7 +96,13 @@ export class WorkerSocket {
       this.#dispatch(controlCodec.decodeControl(data, "worker") as WorkerMessage);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.send({ name: "refused", body: { code: error.code, message: error.message.slice(0, 4_000) } });
+      if (this.#workerId === undefined) {
+        this.send({ name: "refused", body: { code: error.code, message: error.message.slice(0, 4_000) } });
+        this.#drop(error.message, 4_008);
+        return;
+      }
+      // A network can change a byte: the worker may come back, a few times.
+      this.#options.onViolation(this.#workerId, error.message);
       this.#drop(error.message, 4_008);
     }
   }

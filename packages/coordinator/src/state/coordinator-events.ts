@@ -15,6 +15,8 @@ export type CoordinatorEvent =
   | { readonly kind: "message"; readonly workerId: string; readonly message: WorkerMessage }
   /** Something came from it, if only a heartbeat. */
   | { readonly kind: "heard"; readonly workerId: string }
+  /** It broke the protocol; its socket is about to close. */
+  | { readonly kind: "violated"; readonly workerId: string; readonly what: string }
   /** Its socket is gone. */
   | { readonly kind: "left"; readonly workerId: string; readonly reason: string }
   | { readonly kind: "checkpointWritten"; readonly step: number }
