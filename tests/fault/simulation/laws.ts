@@ -11,6 +11,20 @@ export function findBrokenLaws({ job, seed, faults }: Schedule, outcome: SimOutc
   const must = (holds: boolean, what: string): void => {
     if (!holds) broken.push(what);
   };
+  // Values that are not finite are computed elsewhere; where nobody else is left, the run ends and says so (L6).
+  const isRightlyEnded =
+    summary.error?.code === "E_NOT_FINITE" &&
+    summary.worldSize === 1 &&
+    fired.some((what) => what.startsWith("poison"));
+  if (isRightlyEnded) {
+    const saved = disk.checkpoints.get(summary.steps)?.paramsSha256;
+    const known = plainSimLoop({ seed, numMicroBatches: job.numMicroBatches, steps: summary.steps }).paramsSha256;
+    must(
+      saved === known || summary.steps === 0,
+      `step ${summary.steps} was saved as ${saved}; a plain loop has ${known}`,
+    );
+    return broken;
+  }
   must(
     summary.status === "completed",
     `the run ended as ${summary.status}: ${summary.error?.code} ${summary.error?.message}`,

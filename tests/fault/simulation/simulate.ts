@@ -212,7 +212,8 @@ export class Simulation {
     this.workers.push(worker);
     // A worker that gave up, or was told to leave, is started anew by whoever looks after it.
     worker.finished.then(() => {
-      if (!this.#isOver && this.#disk.summary === undefined && this.#numAlive() < 2) this.#restart();
+      if (!this.#isOver && this.#disk.summary === undefined && this.#numAlive() < this.#schedule.numWorkers)
+        this.#restart();
     });
     return worker;
   }

@@ -138,8 +138,8 @@ function lastOf(evaluations: ReadonlyMap<number, number> | undefined, step: numb
 function agreeOnState(turn: Turn): boolean {
   const { committedStep, stateHashes, hasBegun } = turn.state;
   if (!hasBegun || stateHashes.has(committedStep)) return true;
-  const there = turn.withStatus("ready");
-  if (there.length === 0 || there.some(({ held }) => held === undefined)) {
+  const there = turn.withStatus("ready", "joining");
+  if (there.length === 0 || there.some(({ status, held }) => status === "ready" && held === undefined)) {
     giveUpOrWait(turn, { needed: turn.state.plan.minWorkersToGoOn, numLevel: 0 });
     return false;
   }

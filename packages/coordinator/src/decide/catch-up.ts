@@ -4,6 +4,7 @@
  */
 import type { BlobRef, MessageBody } from "@lockstep/protocol";
 import type { CoordinatorState, WorkerRecord } from "../state/coordinator-state.js";
+import { releaseBlobs } from "./release-blobs.js";
 import { nameOf, type Turn } from "./turn.js";
 
 /** Gradients kept for workers that catch up; one that is further behind gets a new snapshot. */
@@ -70,16 +71,18 @@ export function onGradientStored(turn: Turn, { step, gradient }: MessageBody<"gr
   const { catchUp, committedStep } = turn.state;
   if (step > committedStep || catchUp.gradients.has(step)) return;
   if (!wantsGradients(turn.state)) {
-    turn.do({ kind: "releaseBlobs", sha256s: [gradient.sha256] });
+    releaseBlobs(turn, [gradient.sha256]);
     return;
   }
   const gradients = new Map(catchUp.gradients).set(step, gradient);
+  const dropped: string[] = [];
   while (gradients.size > maxGradients) {
     const oldest = Math.min(...gradients.keys());
-    turn.do({ kind: "releaseBlobs", sha256s: [gradients.get(oldest)!.sha256] });
+    dropped.push(gradients.get(oldest)!.sha256);
     gradients.delete(oldest);
   }
   turn.set({ catchUp: { ...catchUp, gradients } });
+  releaseBlobs(turn, dropped);
   serveJoiners(turn);
 }
 
@@ -88,9 +91,9 @@ export function useSnapshot(turn: Turn, body: MessageBody<"checkpointDone">): vo
   const { catchUp } = turn.state;
   const base = { step: body.step, stateHash: body.stateHash, files: body.files };
   const gradients = new Map([...catchUp.gradients].filter(([step]) => step > body.step));
-  const dropped = [...catchUp.gradients].filter(([step]) => step <= body.step).map(([, { sha256 }]) => sha256);
-  if (dropped.length > 0) turn.do({ kind: "releaseBlobs", sha256s: dropped });
+  const before = [...(catchUp.base?.files ?? []), ...catchUp.gradients.values()].map(({ sha256 }) => sha256);
   turn.set({ catchUp: { base, gradients } });
+  releaseBlobs(turn, before);
   serveJoiners(turn);
 }
 
@@ -111,9 +114,9 @@ export function onLevel(turn: Turn, worker: WorkerRecord, held: MessageBody<"lev
 export function dropCatchUp(turn: Turn): void {
   const { base, gradients } = turn.state.catchUp;
   if (wantsGradients(turn.state) || (base === undefined && gradients.size === 0)) return;
-  const { writing } = turn.state;
-  const isWritten = (sha256: string): boolean => writing?.files.some((file) => file.sha256 === sha256) ?? false;
-  const files = (base?.files ?? []).map(({ sha256 }) => sha256).filter((sha256) => !isWritten(sha256));
   turn.set({ catchUp: { base: undefined, gradients: new Map() } });
-  turn.do({ kind: "releaseBlobs", sha256s: [...files, ...[...gradients.values()].map(({ sha256 }) => sha256)] });
+  releaseBlobs(
+    turn,
+    [...(base?.files ?? []), ...gradients.values()].map(({ sha256 }) => sha256),
+  );
 }

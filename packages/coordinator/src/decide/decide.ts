@@ -15,6 +15,7 @@ import { onLinkingTick, onLinkReport } from "./linking.js";
 import { excuseSilence, noteHeard, onSilenceTick, silenceDeadline } from "./liveness.js";
 import { onLost } from "./loss.js";
 import { evict } from "./regroup.js";
+import { flushReleases } from "./release-blobs.js";
 import { onJoined, onPrepareTick, onReady, refuseWorker } from "./rendezvous.js";
 import { onCheckpointWriteFailed, onCheckpointWritten, onSnapshotDone, onSnapshotFailed } from "./snapshots.js";
 import { onProgress, onStepFailed, rescue, rescueDeadline } from "./step-failures.js";
@@ -51,6 +52,7 @@ function settle(turn: Turn): void {
   advance(turn);
   endIfDone(turn);
   if (turn.lost.length > 0) settle(turn);
+  flushReleases(turn);
 }
 
 function dispatch(turn: Turn, event: CoordinatorEvent): void {

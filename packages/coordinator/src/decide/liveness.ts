@@ -56,7 +56,8 @@ export function excuseSilence(turn: Turn): void {
 export function onSilenceTick(turn: Turn): void {
   for (const worker of turn.state.workers.values()) {
     const silentMs = turn.nowMs - worker.lastHeardMs;
-    if (silentMs < nextLimit(turn.state, worker)) continue;
+    // The same sum as in `silenceDeadline`: a difference could round to the other side of the limit.
+    if (turn.nowMs < worker.lastHeardMs + nextLimit(turn.state, worker)) continue;
     const shown = Math.round(silentMs);
     if (!worker.isSuspect) {
       turn.update(worker.workerId, { isSuspect: true });

@@ -108,7 +108,9 @@ function objectionToClass(hello: Hello, worker: WorkerRecord, plan: CoordinatorS
 }
 
 function welcome(turn: Turn, worker: WorkerRecord): void {
-  const { welcome: body } = turn.state.plan;
+  const { plan, hasBegun } = turn.state;
+  // Where the run has begun its state comes from a member: the checkpoint it began with may be gone by now.
+  const body = hasBegun ? { ...plan.welcome, resume: null, initFrom: null } : plan.welcome;
   turn.update(worker.workerId, { status: "preparing", joinedAtMs: turn.nowMs });
   if (worker.hello.held === null)
     turn.send(worker.workerId, { name: "welcome", body: { ...body, workerId: worker.workerId } });

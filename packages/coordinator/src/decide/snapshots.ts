@@ -3,6 +3,7 @@ import type { MessageBody } from "@lockstep/protocol";
 import type { CoordinatorState, Snapshot, StoredCheckpoint, WorkerRecord } from "../state/coordinator-state.js";
 import { decideRetention } from "../state/retention.js";
 import { needsSnapshot, useSnapshot } from "./catch-up.js";
+import { releaseBlobs } from "./release-blobs.js";
 import { nameOf, type Turn } from "./turn.js";
 
 /** Why a checkpoint of the step just committed is due; empty when it is not. */
@@ -64,7 +65,10 @@ function noteSnapshot(turn: Turn, writer: WorkerRecord, what: Pick<Snapshot, "re
 export function onSnapshotDone(turn: Turn, worker: WorkerRecord, body: MessageBody<"checkpointDone">): void {
   const { snapshot } = turn.state;
   if (snapshot?.writerId !== worker.workerId || snapshot.step !== body.step || snapshot.done !== undefined) {
-    turn.do({ kind: "releaseBlobs", sha256s: body.files.map(({ sha256 }) => sha256) });
+    releaseBlobs(
+      turn,
+      body.files.map(({ sha256 }) => sha256),
+    );
     return;
   }
   turn.set({ snapshot: { ...snapshot, done: body } });
@@ -87,7 +91,10 @@ export function useIfKnown(turn: Turn): void {
       `checkpoint of step ${snapshot.step}: ${who} uploaded state ${done.stateHash}, and the replicas hold ${known}; it is not used`,
       { workerId: snapshot.writerId },
     );
-    turn.do({ kind: "releaseBlobs", sha256s: done.files.map(({ sha256 }) => sha256) });
+    releaseBlobs(
+      turn,
+      done.files.map(({ sha256 }) => sha256),
+    );
     turn.set({ wantedCheckpoint: snapshot.reasons });
     return;
   }
@@ -127,7 +134,10 @@ export function onCheckpointWriteFailed(turn: Turn, step: number, why: string): 
   const { writing } = turn.state;
   if (writing?.step !== step) return;
   turn.set({ writing: undefined });
-  releaseFiles(turn, writing);
+  releaseBlobs(
+    turn,
+    writing.files.map(({ sha256 }) => sha256),
+  );
   noteFailure(turn, step, why);
 }
 
@@ -151,14 +161,11 @@ export function onCheckpointWritten(turn: Turn, step: number): void {
     reasons,
   });
   turn.journal({ kind: "checkpoint", step, paramsSha256, reasons });
-  releaseFiles(turn, writing);
+  releaseBlobs(
+    turn,
+    writing.files.map(({ sha256 }) => sha256),
+  );
   prune(turn);
-}
-
-function releaseFiles(turn: Turn, { files }: StoredCheckpoint): void {
-  const kept = new Set((turn.state.catchUp.base?.files ?? []).map(({ sha256 }) => sha256));
-  const sha256s = files.map(({ sha256 }) => sha256).filter((sha256) => !kept.has(sha256));
-  if (sha256s.length > 0) turn.do({ kind: "releaseBlobs", sha256s });
 }
 
 function prune(turn: Turn): void {

@@ -167,6 +167,8 @@ export interface CoordinatorState {
   readonly wantedCheckpoint: readonly string[];
   readonly catchUp: CatchUp;
   readonly carried: CarriedStep | undefined;
+  /** Blobs that are let go once nobody needs them. */
+  readonly releasable: readonly string[];
   /** Whether it is known from which step the run goes on; not yet, while members of an earlier coordinator come back. */
   readonly isSettled: boolean;
   /** The checkpoint being written to disk. */
@@ -227,6 +229,7 @@ export function initialCoordinatorState(plan: RunPlan, nowMs: number): Coordinat
     wantedCheckpoint: [],
     catchUp: { base: undefined, gradients: new Map() },
     carried: undefined,
+    releasable: [],
     isSettled: history === undefined,
     writing: undefined,
     stored: undefined,

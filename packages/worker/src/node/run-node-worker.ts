@@ -49,6 +49,22 @@ export interface NodeWorkerOptions {
  * Joins a run and works until it ends. Resolves also when the run fails or refuses this worker; every socket and thread is closed then.
  */
 export async function runNodeWorker(options: NodeWorkerOptions): Promise<SessionResult> {
+  let lostAtMs: number | undefined;
+  for (;;) {
+    const result = await runOnce(options);
+    const now = performance.now();
+    const isEarly = result.code === "E_DISCONNECTED_EARLY";
+    if (isEarly) lostAtMs = now;
+    // A coordinator that was lost before this worker had a state to keep may be back in a moment.
+    const limitMs = options.timeouts?.reconnectMs ?? defaultReconnectMs;
+    const isWorthTrying = isEarly || (result.code === "E_CONNECT" && lostAtMs !== undefined);
+    if (!isWorthTrying || options.signal?.aborted === true || now - lostAtMs! > limitMs) return result;
+    options.log("info", `${result.reason}; this worker joins anew`);
+    await new Promise((resolve) => setTimeout(resolve, earlyPauseMs));
+  }
+}
+
+async function runOnce(options: NodeWorkerOptions): Promise<SessionResult> {
   const workerId = `w-${randomBytes(4).toString("hex")}`;
   const clock = nodeClock();
   const transport = new WebSocketTransport({
@@ -94,6 +110,9 @@ export async function runNodeWorker(options: NodeWorkerOptions): Promise<Session
     return { status: "disconnected", code, reason: message, step: 0 };
   }
 }
+
+const defaultReconnectMs = 60_000;
+const earlyPauseMs = 500;
 
 /** Where peers may dial this worker: one listener for its life. */
 class PeerAddresses {

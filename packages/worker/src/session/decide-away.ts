@@ -8,6 +8,7 @@ export function decideCutOff(state: WorkerState, reason: string): WorkerDecision
       return same(state);
     case "joining":
     case "preparing":
+      return finish(state, { status: "disconnected", code: "E_DISCONNECTED_EARLY", reason });
     case "failed":
       return finish(state, { status: "disconnected", code: "E_DISCONNECTED", reason });
     case "applying":
