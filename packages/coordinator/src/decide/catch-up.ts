@@ -2,7 +2,7 @@
  * @file Workers that hold another state than the run get the run's: a snapshot where they hold nothing of use, then every reduced
  * gradient since, while the others go on.
  */
-import type { BlobRef, MessageBody } from "@lockstep/protocol";
+import type { MessageBody } from "@lockstep/protocol";
 import type { CoordinatorState, WorkerRecord } from "../state/coordinator-state.js";
 import { releaseBlobs } from "./release-blobs.js";
 import { nameOf, type Turn } from "./turn.js";
@@ -23,7 +23,7 @@ export function serveJoiners(turn: Turn): void {
   const { base, gradients } = turn.state.catchUp;
   for (const { workerId, sentStep } of turn.withStatus("joining")) {
     let at = sentStep;
-    if (base !== undefined && (at === undefined || !reaches(gradients, at, turn.state.committedStep))) {
+    if (base !== undefined && (at === undefined || !reaches(turn.state, at))) {
       if (at === undefined || at < base.step) {
         const { step, stateHash, files } = base;
         turn.send(workerId, { name: "restore", body: { step, stateHash, files: [...files] } });
@@ -39,16 +39,25 @@ export function serveJoiners(turn: Turn): void {
   }
 }
 
-/** Whether the gradients lead from a state to the run's, but for the last ones, which are still to come. */
-function reaches(gradients: ReadonlyMap<number, BlobRef>, from: number, committedStep: number): boolean {
-  if (from > committedStep) return false;
-  return from >= committedStep - 1 || gradients.has(from + 1);
+/** Whether gradients lead from a state to the run's: they are there, or have been asked for a moment ago. */
+function reaches({ committedStep, catchUp }: CoordinatorState, from: number): boolean {
+  if (from >= committedStep) return from === committedStep;
+  const { gradients, askedFrom } = catchUp;
+  const isOnItsWay = askedFrom !== undefined && from + 1 >= askedFrom && from >= committedStep - nearlyLevel;
+  return gradients.has(from + 1) || isOnItsWay;
+}
+
+/** The commit of this step asks for its gradient, or does not. */
+export function noteAsked(turn: Turn, step: number): void {
+  const { catchUp } = turn.state;
+  const askedFrom = wantsGradients(turn.state) ? (catchUp.askedFrom ?? step) : undefined;
+  if (askedFrom !== catchUp.askedFrom) turn.set({ catchUp: { ...catchUp, askedFrom } });
 }
 
 /** Joiners that only a snapshot can help. */
 export function needsSnapshot(state: CoordinatorState): boolean {
-  const { base, gradients } = state.catchUp;
-  const isServed = (from: number): boolean => reaches(gradients, from, state.committedStep);
+  const { base } = state.catchUp;
+  const isServed = (from: number): boolean => reaches(state, from);
   if (base !== undefined && isServed(base.step)) return false;
   return [...state.workers.values()].some(
     ({ status, sentStep }) => status === "joining" && (sentStep === undefined || !isServed(sentStep)),
@@ -60,11 +69,10 @@ export function wantsGradients(state: CoordinatorState): boolean {
   return [...state.workers.values()].some(({ status }) => status === "joining");
 }
 
-/** A joiner that the members may wait for after the next commit. */
-export function isNearlyLevel({ status, held, sentStep }: WorkerRecord, committedStep: number): boolean {
-  return (
-    status === "joining" && held !== undefined && sentStep !== undefined && held.step >= committedStep - nearlyLevel
-  );
+/** A joiner that the members may wait for after the commit of the last step. */
+export function isNearlyLevel(state: CoordinatorState, { status, held, sentStep }: WorkerRecord): boolean {
+  if (status !== "joining" || held === undefined || sentStep === undefined) return false;
+  return held.step >= state.committedStep - nearlyLevel && reaches(state, sentStep);
 }
 
 export function onGradientStored(turn: Turn, { step, gradient }: MessageBody<"gradientStored">): void {
@@ -92,7 +100,7 @@ export function useSnapshot(turn: Turn, body: MessageBody<"checkpointDone">): vo
   const base = { step: body.step, stateHash: body.stateHash, files: body.files };
   const gradients = new Map([...catchUp.gradients].filter(([step]) => step > body.step));
   const before = [...(catchUp.base?.files ?? []), ...catchUp.gradients.values()].map(({ sha256 }) => sha256);
-  turn.set({ catchUp: { base, gradients } });
+  turn.set({ catchUp: { ...catchUp, base, gradients } });
   releaseBlobs(turn, before);
   serveJoiners(turn);
 }
@@ -114,7 +122,7 @@ export function onLevel(turn: Turn, worker: WorkerRecord, held: MessageBody<"lev
 export function dropCatchUp(turn: Turn): void {
   const { base, gradients } = turn.state.catchUp;
   if (wantsGradients(turn.state) || (base === undefined && gradients.size === 0)) return;
-  turn.set({ catchUp: { base: undefined, gradients: new Map() } });
+  turn.set({ catchUp: { base: undefined, gradients: new Map(), askedFrom: undefined } });
   releaseBlobs(
     turn,
     [...(base?.files ?? []), ...gradients.values()].map(({ sha256 }) => sha256),

@@ -168,7 +168,7 @@ function goOn(turn: Turn): void {
   const joining = turn.withStatus("joining");
   const known = state.stateHashes.get(follow.step);
   const level = joining.filter(({ held }) => held?.step === follow.step && held.stateHash === known).slice(0, room);
-  const isAwaited = joining.some((worker) => isNearlyLevel(worker, follow.step) && !level.includes(worker));
+  const isAwaited = joining.some((worker) => isNearlyLevel(state, worker) && !level.includes(worker));
   if (follow.joinUntilMs !== undefined && isAwaited && level.length < room && turn.nowMs < follow.joinUntilMs) {
     turn.set({ deadlineMs: follow.joinUntilMs });
     return;

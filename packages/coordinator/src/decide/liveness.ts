@@ -49,6 +49,7 @@ export function excuseSilence(turn: Turn): void {
       awayMs,
     });
     for (const { workerId } of workers.values()) turn.update(workerId, { lastHeardMs: turn.nowMs, isSuspect: false });
+    turn.set({ deadlineMs: turn.state.deadlineMs + awayMs });
   }
   turn.set({ lastEventMs: turn.nowMs });
 }

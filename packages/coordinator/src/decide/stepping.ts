@@ -3,7 +3,7 @@ import type { MessageBody } from "@lockstep/protocol";
 import type { StepInFlight, WorkerRecord } from "../state/coordinator-state.js";
 import { strike } from "./accusations.js";
 import { type Agreement, decideAgreement } from "./agreement.js";
-import { dropCatchUp, isNearlyLevel, wantsGradients } from "./catch-up.js";
+import { dropCatchUp, isNearlyLevel, noteAsked, wantsGradients } from "./catch-up.js";
 import { fail } from "./ending.js";
 import { beginAttempt, freshStep, replan, stepTimeoutMs } from "./generation.js";
 import { evict, regroup } from "./regroup.js";
@@ -166,7 +166,8 @@ function follow(turn: Turn, step: StepInFlight, gradientHash: string): void {
   const isLast = k >= plan.stopStep || turn.state.stopRequest !== undefined;
   const isEvalDue = k >= plan.stopStep || (plan.evalIntervalSteps > 0 && k % plan.evalIntervalSteps === 0);
   const hasEvalData = (turn.liveMembers()[0]?.ready?.grid.numEvalMicroBatches ?? 0) > 0;
-  const isJoinDue = turn.withStatus("joining").some((worker) => isNearlyLevel(worker, k));
+  noteAsked(turn, k);
+  const isJoinDue = turn.withStatus("joining").some((worker) => isNearlyLevel(turn.state, worker));
   const isRegroupDue = turn.liveMembers().length < members.length;
   const writer = beginSnapshotWithCommit(turn, checkpointReasons(turn.state, turn.nowMs));
   const rankOf = (worker: WorkerRecord | undefined): number | null =>

@@ -126,6 +126,8 @@ export interface CatchUp {
     | undefined;
   /** By step; reduced gradients of committed steps. */
   readonly gradients: ReadonlyMap<number, BlobRef>;
+  /** From which step on every gradient was asked for; undefined while none is. */
+  readonly askedFrom: number | undefined;
 }
 
 /** What is kept of a step that is begun again in another generation. */
@@ -227,7 +229,7 @@ export function initialCoordinatorState(plan: RunPlan, nowMs: number): Coordinat
     follow: undefined,
     snapshot: undefined,
     wantedCheckpoint: [],
-    catchUp: { base: undefined, gradients: new Map() },
+    catchUp: { base: undefined, gradients: new Map(), askedFrom: undefined },
     carried: undefined,
     releasable: [],
     isSettled: history === undefined,

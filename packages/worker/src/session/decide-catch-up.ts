@@ -6,7 +6,7 @@ import type { WorkerDecision, WorkerEffect, WorkerEvent, WorkerState } from "./w
 type CatchUpOrder = Extract<CoordinatorMessage, { readonly name: "restore" | "applyGradient" | "applyKept" }>;
 
 export function beginCatching(state: WorkerState, order: CatchUpOrder): WorkerDecision {
-  if (state.phase === "joining" || state.phase === "preparing" || state.phase === "away")
+  if (state.phase === "joining" || state.phase === "preparing" || state.phase === "returning")
     return unexpected(state, order.name);
   const effect = effectOf(state, order);
   if (effect === undefined)

@@ -61,7 +61,8 @@ export function decideWorker(state: WorkerState, event: WorkerEvent): WorkerDeci
     case "disconnected":
       return decideCutOff(state, event.reason);
     case "reconnected":
-      return same(state, "the coordinator is reached again");
+      if (state.phase !== "away") return same(state);
+      return { state: { ...state, phase: "returning" }, effects: [], reason: "the coordinator is reached again" };
     case "gaveUp":
       return finish(state, { status: "disconnected", code: "E_DISCONNECTED", reason: event.reason });
     case "interrupted":
@@ -164,7 +165,8 @@ function decideWelcome(state: WorkerState, welcome: MessageBody<"welcome">): Wor
 
 function decideWelcomeBack(state: WorkerState, { runId, term }: MessageBody<"welcomeBack">): WorkerDecision {
   const { ready, measures } = state;
-  if (state.phase !== "away" || ready === undefined || measures === undefined) return unexpected(state, "welcomeBack");
+  if (state.phase !== "returning" || ready === undefined || measures === undefined)
+    return unexpected(state, "welcomeBack");
   if (runId !== state.runId || term < state.term) {
     const reason = `the coordinator is of term ${term} of run ${runId}, and this worker has worked for term ${state.term} of run ${state.runId}; a coordinator that another one has followed must not go on. Stop it.`;
     return finish(state, { status: "refused", code: "E_STALE_TERM", reason });

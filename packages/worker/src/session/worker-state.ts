@@ -3,7 +3,7 @@
  *
  * joining -> preparing -> ready -> linking -> idle -> computing -> reported -> applying -> idle, with evaluating beside it and, outside
  * of a generation, catching (taking the run's state). A new generation leads back to linking from every phase after ready; a channel
- * that breaks leads to away, and back to ready; stop leads to stopped from everywhere.
+ * that breaks leads to away, returning, and back to ready; stop leads to stopped from everywhere.
  */
 import type { Assignment, CoordinatorMessage, Link, MessageBody, WorkerMessage, WorkerPhase } from "@lockstep/protocol";
 import type { ErrorReport } from "../errors.js";
@@ -20,6 +20,7 @@ export type SessionPhase =
   | "evaluating"
   | "catching"
   | "away"
+  | "returning"
   | "failed"
   | "stopped";
 
