@@ -43,7 +43,7 @@ export function planSchedule(seed: number): Schedule {
   const random = createSeededRandom(seed);
   const numMicroBatches = random.between(4, 9);
   const numWorkers = random.between(1, 3);
-  const stopStep = random.between(9, 14);
+  const stopStep = random.between(16, 20);
   const numFaults = random.between(1, 5);
   const job: SimJob = {
     numMicroBatches,
@@ -63,7 +63,7 @@ export function planSchedule(seed: number): Schedule {
     msPerMicroBatch: Array.from({ length: 12 }, () => random.between(2, 12)),
     faults: Array.from({ length: numFaults }, () => ({
       kind: kinds[random.between(0, kinds.length - 1)]!,
-      step: random.between(0, stopStep - 7),
+      step: random.between(0, stopStep - 13),
       afterMs: random.next() * 80,
       forMs: random.next() < 0.5 ? random.between(20, 900) : random.between(900, 14_000),
       pick: random.next(),

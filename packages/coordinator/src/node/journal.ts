@@ -230,8 +230,11 @@ class HistoryFold {
       case "ban":
         this.#banned.set(record.workerId, { name: record.name, reason: record.reason });
         return;
-      case "checkpoint":
       case "end":
+        // They were told: nobody will come back.
+        this.#members = [];
+        return;
+      case "checkpoint":
         return;
       default:
         record satisfies never;
