@@ -29,7 +29,12 @@ export default defineConfig({
         extends: true,
         test: {
           name: "process",
-          include: ["tests/e2e/**/*.test.ts", "examples/*/**/*.test.ts"],
+          include: [
+            ...["tests/e2e/**/*.test.ts", "examples/*/**/*.test.ts"],
+            // The shortest of the fault tests; the others run by npm run test:fault.
+            ...["tests/fault/kill.process.test.ts", "tests/fault/coordinator-restart.process.test.ts"],
+            "tests/fault/join.process.test.ts",
+          ],
           exclude,
           fileParallelism: false,
           sequence: { groupOrder: 1 },

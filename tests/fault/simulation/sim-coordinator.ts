@@ -49,7 +49,6 @@ export class SimCoordinator implements LineEnd {
   readonly gate: Gate;
   readonly blobs = new Map<string, Uint8Array>();
   readonly disk: SimDisk;
-  readonly #network: SimNetwork;
   readonly #lines = new Map<string, ControlLine>();
   readonly #onEnd: (summary: RunSummary) => void;
   readonly #onCommit: (step: number) => void;
@@ -64,7 +63,6 @@ export class SimCoordinator implements LineEnd {
     { job, disk }: { readonly job: SimJob; readonly disk: SimDisk },
     on: { readonly end: (summary: RunSummary) => void; readonly commit: (step: number) => void },
   ) {
-    this.#network = network;
     this.gate = new Gate(network.clock);
     this.disk = disk;
     this.#onEnd = on.end;

@@ -60,7 +60,7 @@ export class SimWorker {
   }
 
   async #run(transport: SimTransport): Promise<SessionResult> {
-    const { network, workerId, transports, model } = this.#options;
+    const { workerId, transports, model } = this.#options;
     const router = new FrameRouter(transport);
     const first = this.#dial(null);
     if (first === undefined) throw new Error("a worker is started while the coordinator is away");

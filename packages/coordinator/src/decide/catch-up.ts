@@ -41,10 +41,11 @@ export function serveJoiners(turn: Turn): void {
 
 /** Whether gradients lead from a state to the run's: they are there, or have been asked for a moment ago. */
 function reaches({ committedStep, catchUp }: CoordinatorState, from: number): boolean {
-  if (from >= committedStep) return from === committedStep;
   const { gradients, askedFrom } = catchUp;
-  const isOnItsWay = askedFrom !== undefined && from + 1 >= askedFrom && from >= committedStep - nearlyLevel;
-  return gradients.has(from + 1) || isOnItsWay;
+  let at = from;
+  while (gradients.has(at + 1)) at++;
+  if (at >= committedStep) return at === committedStep;
+  return askedFrom !== undefined && at + 1 >= askedFrom && at >= committedStep - nearlyLevel;
 }
 
 /** The commit of this step asks for its gradient, or does not. */

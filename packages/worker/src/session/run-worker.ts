@@ -230,9 +230,7 @@ class WorkerSession {
     const startedMs = this.#ports.clock.nowMs();
     const running = runner.start(group, assignment, {
       deadlineMs: this.#deadline.nextMs(),
-      onProgress: (progress) => {
-        if (this.#running === running) this.#dispatch({ kind: "progress", place: assignment, ...progress });
-      },
+      onProgress: (progress) => this.#dispatch({ kind: "progress", place: assignment, ...progress }),
     });
     this.#running = running;
     running.outcome.then(
