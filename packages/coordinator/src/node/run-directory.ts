@@ -9,7 +9,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -21,7 +20,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { RunSummary } from "../state/run-summary.js";
-import { CoordinatorError } from "./coordinator-error.js";
+import { type RunLock, takeRunLock } from "./run-lock.js";
 
 const lineFiles = ["metrics.jsonl", "events.jsonl"] as const;
 
@@ -38,15 +37,14 @@ export class RunDirectory {
   readonly dir: string;
   readonly checkpointsDir: string;
   readonly #files = new Map<string, number>();
-  readonly #lockPath: string;
+  readonly #lock: RunLock;
 
   /** @throws {CoordinatorError} E_RUN_IN_USE when another process holds the directory. */
   constructor({ dir, isResumed, processId, isAlive }: RunDirectoryOptions) {
     this.dir = dir;
     this.checkpointsDir = join(dir, "checkpoints");
-    this.#lockPath = join(dir, "lock");
     mkdirSync(this.checkpointsDir, { recursive: true });
-    takeLock(this.#lockPath, { dir, processId, isAlive });
+    this.#lock = takeRunLock({ path: join(dir, "lock"), dir, processId, isAlive });
     if (isResumed) rmSync(join(dir, "summary.json"), { force: true });
     for (const name of lineFiles) this.#files.set(name, openSync(join(dir, name), "a"));
   }
@@ -93,66 +91,7 @@ export class RunDirectory {
   dispose(): void {
     for (const file of this.#files.values()) closeSync(file);
     this.#files.clear();
-    rmSync(this.#lockPath, { force: true });
-  }
-}
-
-function takeLock(
-  path: string,
-  own: { readonly dir: string; readonly processId: number; readonly isAlive: (processId: number) => boolean },
-): void {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      createWhole(path, `${own.processId}\n`);
-      return;
-    } catch (error) {
-      if ((error as { code?: string }).code !== "EEXIST") throw error;
-    }
-    const seen = readLock(path);
-    if (seen === undefined) continue;
-    const holder = Number(seen);
-    if (attempt > 2 || (Number.isInteger(holder) && holder > 0 && own.isAlive(holder))) {
-      const text = `run directory: ${own.dir} is in use by process ${holder}; a run needs a directory of its own. Name another one with --out, or wait for that run to end.`;
-      throw new CoordinatorError("E_RUN_IN_USE", text, { dir: own.dir, processId: holder });
-    }
-    putAside(path, seen);
-  }
-}
-
-function readLock(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-/** Takes a stale lock away; if another process has taken it meanwhile, that one's lock is put back. */
-function putAside(path: string, seen: string): void {
-  const aside = `${path}.stale.${process.pid}`;
-  try {
-    renameSync(path, aside);
-    if (readFileSync(aside, "utf8") !== seen) linkSync(aside, path);
-  } catch (error) {
-    if (!["ENOENT", "EEXIST"].includes((error as { code?: string }).code ?? "")) throw error;
-  } finally {
-    rmSync(aside, { force: true });
-  }
-}
-
-/** A file that nobody sees before its text is in it. @throws EEXIST when it is there already. */
-function createWhole(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, text);
-  try {
-    linkSync(temporary, path);
-  } catch (error) {
-    // Some file systems have no links; there the file is made where it belongs.
-    if ((error as { code?: string }).code === "EEXIST") throw error;
-    writeFileSync(path, text, { flag: "wx" });
-  } finally {
-    rmSync(temporary, { force: true });
+    this.#lock.dispose();
   }
 }
 
