@@ -73,14 +73,14 @@ test("has the commands and flags that other programs rely on", () => {
   expect(flagsOf).toMatchInlineSnapshot(`
     {
       "check": "backend numeric seed set threads",
-      "coordinator": "host init-from join-timeout log-format max-workers min-workers numeric out port quiet resume seed set steps token token-file",
+      "coordinator": "audit fork host init-from join-timeout log-format max-workers min-workers numeric out port quiet resume seed set steps token token-file",
       "doctor": "json",
       "evaluate": "init-from json set threads",
       "generate": "max-tokens prompt seed temperature threads top-k top-p",
       "inspect": "json",
-      "run": "backend chaos init-from log-format numeric out quiet resume seed set steps threads workers",
+      "run": "audit backend chaos fork init-from log-format numeric out quiet resume seed set steps threads workers",
       "status": "json token token-file",
-      "worker": "backend cache listen log-format name numeric quiet threads token token-file",
+      "worker": "backend cache listen log-format name numeric quiet reconnect-timeout threads token token-file",
     }
   `);
 });

@@ -2,17 +2,6 @@ import { expect, test } from "vitest";
 import type { RunHistory } from "../state/run-plan.js";
 import { hashA, hashB, ScriptedRun } from "./scripted-run.testkit.js";
 
-/** Everyone whose links are wanted has them, and the step begins. */
-function regrouped(run: ScriptedRun): void {
-  for (const id of run.state.members) run.links(id);
-}
-
-/** Every micro-batch once. */
-function cover(run: ScriptedRun): number[] {
-  const nodes = run.state.step!.assignment.nodesByRank.flat();
-  return nodes.flatMap(([lo, hi]) => Array.from({ length: hi - lo }, (_, i) => lo + i)).sort((a, b) => a - b);
-}
-
 test("a worker lost in the middle of a step costs nothing: the survivors keep their nodes and compute the rest", () => {
   const run = new ScriptedRun({ minWorkers: 3, maxWorkers: 3, numMicroBatches: 8, stopStep: 9 });
   run.start("w0", "w1", "w2");
@@ -20,12 +9,12 @@ test("a worker lost in the middle of a step costs nothing: the survivors keep th
   const before = run.state.step!.assignment.nodesByRank;
   run.leave("w1");
   expect(run.state).toMatchObject({ phase: "linking", generation: 2, members: ["w0", "w2"] });
-  regrouped(run);
+  run.linkAll();
   const { assignment } = run.state.step!;
   expect(assignment).toMatchObject({ step: 2, generation: 2, attempt: 0 });
   expect(assignment.nodesByRank[0]).toEqual(expect.arrayContaining(before[0]!));
   expect(assignment.nodesByRank[1]).toEqual(expect.arrayContaining(before[2]!));
-  expect(cover(run)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(run.covered()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   run.step();
   expect(run.state.committedStep).toBe(2);
   expect(run.summary).toBeUndefined();
@@ -182,106 +171,6 @@ test("links that are not reported in time evict the one that owes them", () => {
   expect(run.state).toMatchObject({ phase: "linking", generation: 2, members: ["w0"] });
 });
 
-test("values that are not finite are computed by another worker; if it has finite ones, the first gets a strike", () => {
-  const run = new ScriptedRun({ stopStep: 9 });
-  run.start("w0", "w1");
-  run.step();
-  const failed = { step: 2, generation: 1, attempt: 0, code: "E_NOT_FINITE", message: "NaN", tensor: null };
-  run.say("w0", { name: "stepFailed", body: { ...failed, accusedId: "w1", node: [2, 4] } });
-  const { assignment } = run.state.step!;
-  expect(assignment).toMatchObject({ attempt: 1, nodesByRank: [expect.arrayContaining([[0, 2]]), []] });
-  expect(cover(run)).toEqual([0, 1, 2, 3]);
-  run.step();
-  expect(run.state.committedStep).toBe(2);
-  expect(run.state.strikes.get("w1")).toBe(1);
-});
-
-test("values that are not finite for two workers end the run with their words and the state before the step (L6)", () => {
-  const run = new ScriptedRun({ stopStep: 9 });
-  run.start("w0", "w1");
-  run.step();
-  const failed = { step: 2, generation: 1, code: "E_NOT_FINITE", tensor: "wte" };
-  run.say("w1", {
-    name: "stepFailed",
-    body: { ...failed, attempt: 0, message: "loss is NaN", accusedId: "w1", node: [2, 4] },
-  });
-  run.say("w0", {
-    name: "stepFailed",
-    body: { ...failed, attempt: 1, message: "loss is NaN here too", accusedId: "w0", node: [2, 3] },
-  });
-  expect(run.state.ending).toMatchObject({ code: "E_NOT_FINITE" });
-  expect(run.state.ending!.message).toContain("loss is NaN here too");
-  expect(run.last("w0", "checkpointRequest")).toMatchObject({ step: 1 });
-});
-
-test("refused frames are strikes, the third one a ban; a banned worker is not let in again", () => {
-  const run = new ScriptedRun({ minWorkers: 3, maxWorkers: 3, stopStep: 9 });
-  run.start("w0", "w1", "w2");
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const body = { step: 1, generation: 1, attempt, code: "E_FRAME_REFUSED", message: "twice", tensor: null };
-    run.say("w0", { name: "stepFailed", body: { ...body, accusedId: "w2", node: null } });
-  }
-  expect(run.types().filter((type) => type === "strike")).toHaveLength(3);
-  expect(run.last("w2", "refused")).toMatchObject({ code: "E_BANNED" });
-  expect(run.state.members).toEqual(["w0", "w1"]);
-  expect(run.journal.find(({ kind }) => kind === "ban")).toMatchObject({ workerId: "w2" });
-  run.join("w2");
-  expect(run.last("w2", "refused")).toMatchObject({ code: "E_BANNED" });
-});
-
-test("a link that breaks makes the members dial anew, and is replaced by the relay when it breaks again", () => {
-  const run = new ScriptedRun({ stopStep: 9 });
-  run.start("w0", "w1");
-  for (const generation of [1, 2]) {
-    const body = { step: 1, generation, attempt: 0, code: "E_PEER_LOST", message: "gone", tensor: null };
-    run.say("w0", { name: "stepFailed", body: { ...body, accusedId: "w1", node: null } });
-    expect(run.state).toMatchObject({ phase: "linking", generation: generation + 1, members: ["w0", "w1"] });
-    regrouped(run);
-  }
-  expect(run.last("w0", "routes")!.relayPairs).toHaveLength(2);
-});
-
-test("a node of unusual norm is computed again; equal bits are accepted, other ones decided by a third computation", () => {
-  const run = new ScriptedRun({ minWorkers: 3, maxWorkers: 3, stopStep: 999 });
-  run.start("w0", "w1", "w2");
-  while (run.state.recentNorms.length < 40) run.step();
-  const nodes = run.state.step!.assignment.nodesByRank;
-  const [lo, hi] = nodes[1]![0]!;
-  const huge = { nodeSquares: [[lo, hi, 1e12]] as [number, number, number][] };
-  run.report("w0");
-  run.report("w1", huge);
-  run.report("w2");
-  expect(run.events.at(-1)!.reason).toContain("times the usual one");
-  expect(run.state.step!.assignment.nodesByRank[1]).not.toContainEqual([lo, hi]);
-  const k = run.state.step!.assignment.step;
-  run.step();
-  expect(run.events.find(({ type }) => type === "outlier")!.reason).toContain("equal bits");
-  expect(run.state.committedStep).toBe(k);
-  expect(run.state.strikes.size).toBe(0);
-  run.report("w0");
-  run.report("w1", huge);
-  run.report("w2");
-  for (const id of ["w0", "w1", "w2"]) run.report(id, { gradientHash: hashB });
-  for (const id of ["w0", "w1", "w2"]) run.report(id, { gradientHash: hashB });
-  expect(run.state.committedStep).toBe(k + 1);
-  expect(run.state.strikes.size).toBe(1);
-});
-
-test("an audit has another worker compute a node again", () => {
-  const trust = { auditRate: 1, outlierFactor: 20, maxStrikes: 3 };
-  const run = new ScriptedRun({ stopStep: 9, trust });
-  run.start("w0", "w1");
-  const before = run.state.step!.assignment.nodesByRank;
-  run.step();
-  expect(run.events.at(-1)!.reason).toContain("audited");
-  const after = run.state.step!.assignment.nodesByRank;
-  expect(after).not.toEqual(before);
-  expect(cover(run)).toEqual([0, 1, 2, 3]);
-  run.step();
-  expect(run.types()).toContain("audited");
-  expect(run.state.committedStep).toBe(1);
-});
-
 test("nodes that a straggler has not begun are given to an idle worker", () => {
   const run = new ScriptedRun({ numMicroBatches: 6, stopStep: 99 });
   run.start("w0", "w1");
@@ -300,7 +189,7 @@ test("nodes that a straggler has not begun are given to an idle worker", () => {
   const now = run.state.step!.assignment;
   expect(now.attempt).toBe(1);
   expect(now.nodesByRank[straggler!]).toEqual(assignment.nodesByRank[straggler!]!.slice(0, 1));
-  expect(cover(run)).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(run.covered()).toEqual([0, 1, 2, 3, 4, 5]);
 });
 
 test("a worker that cannot go on is left out; a second one that fails alike ends the run", () => {

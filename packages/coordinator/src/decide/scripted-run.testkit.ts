@@ -140,6 +140,17 @@ export class ScriptedRun {
     for (const id of this.state.members) this.links(id);
   }
 
+  /** Every member of a generation that has just begun reports its links, and the step begins. */
+  linkAll(): void {
+    for (const id of this.state.members) this.links(id);
+  }
+
+  /** Micro-batches of the assignment, ascending: each must be there once. */
+  covered(): number[] {
+    const nodes = this.state.step!.assignment.nodesByRank.flat();
+    return nodes.flatMap(([lo, hi]) => Array.from({ length: hi - lo }, (_, i) => lo + i)).sort((a, b) => a - b);
+  }
+
   links(workerId: string, change: { readonly blocked?: readonly number[] } = {}): void {
     const own = this.state.members.indexOf(workerId);
     const links = this.state.members.flatMap((_, rank) => {

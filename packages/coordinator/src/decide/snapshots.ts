@@ -77,10 +77,11 @@ export function onSnapshotDone(turn: Turn, worker: WorkerRecord, body: MessageBo
 
 /** A snapshot counts once the replicas have agreed on the state it is of. @returns whether it did not agree. */
 export function useIfKnown(turn: Turn): void {
-  const { snapshot, stateHashes } = turn.state;
+  const { snapshot, stateHashes, phase } = turn.state;
   const done = snapshot?.done;
   if (snapshot === undefined || done === undefined) return;
-  const known = stateHashes.get(snapshot.step);
+  // In a run that is ending nobody may be left to agree with: then the only copy counts.
+  const known = stateHashes.get(snapshot.step) ?? (phase === "ending" ? done.stateHash : undefined);
   if (known === undefined) return;
   turn.set({ snapshot: undefined });
   if (known !== done.stateHash) {
