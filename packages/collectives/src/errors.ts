@@ -22,7 +22,11 @@ export type CollectiveErrorCode =
   | "E_ARGUMENT"
   | "E_DISPOSED";
 
-/** A collective, or a link that carries it, cannot go on. Nothing of a step is applied when one is thrown. */
+/**
+ * A collective, or a link that carries it, cannot go on. Nothing of a step is applied when one is thrown.
+ *
+ * One that accuses somebody has the fields `rank` and `workerId`, and `node` when it is about a node; one without `workerId` accuses nobody.
+ */
 export class CollectiveError extends Error {
   readonly code: CollectiveErrorCode;
   readonly fields: CollectiveErrorFields;
@@ -94,22 +98,32 @@ export function generationChangedError(place: CollectivePlace, reason: string): 
 }
 
 export interface NotFinite {
-  readonly rank: number;
-  readonly workerId: string;
-  /** undefined when every node is finite and their sum is not. */
-  readonly node: { readonly lo: number; readonly hi: number } | undefined;
   readonly bucket: number;
   /** In the flat gradient. */
   readonly firstIndex: number;
   readonly value: number;
 }
 
-/** A sum of gradients is not finite. @source none: ours */
-export function notFiniteError(place: CollectivePlace, what: NotFinite): CollectiveError {
-  const source =
-    what.node === undefined
-      ? `the sum over all micro-batches, reduced by rank ${what.rank} (worker "${what.workerId}"), has`
-      : `rank ${what.rank} (worker "${what.workerId}") delivered for micro-batches ${what.node.lo}..${what.node.hi - 1}`;
+/** A node came with a value that is not finite. Accuses who computed it. @source none: ours */
+export function notFiniteError(
+  place: CollectivePlace,
+  what: NotFinite & {
+    readonly rank: number;
+    readonly workerId: string;
+    readonly node: { readonly lo: number; readonly hi: number };
+  },
+): CollectiveError {
+  const { rank, workerId, node } = what;
+  const batches = `micro-batches ${node.lo}..${node.hi - 1}`;
+  return notFinite(place, `rank ${rank} (worker "${workerId}") delivered for ${batches}`, what);
+}
+
+/** All nodes are finite and their sum is not. Accuses nobody. @source none: ours */
+export function sumNotFiniteError(place: CollectivePlace, what: NotFinite): CollectiveError {
+  return notFinite(place, "the sum over all micro-batches, of which each is finite, has", what);
+}
+
+function notFinite(place: CollectivePlace, source: string, what: NotFinite): CollectiveError {
   return new CollectiveError(
     "E_NOT_FINITE",
     `${place.where}: ${source} ${what.value} at element ${what.firstIndex} of the flat gradient (bucket ${what.bucket}, step ${place.step}, ` +

@@ -9,6 +9,7 @@ export type {
   ExchangeResult,
   ExchangeTimings,
   GradientExchangeOptions,
+  NodeSquares,
   ProvidedNode,
 } from "./exchange/exchange-options.js";
 export * from "./exchange/exchange-plan.js";

@@ -1,5 +1,13 @@
 /** One rank of a run: what a job is, how it is computed, how a worker takes part. No Node imports: those are in `@lockstep/worker/node`. */
-export type { ComputeEngine, EngineInfo, ExportedState, PreparedEngine } from "./engine/compute-engine.js";
+export type {
+  ComputeEngine,
+  ComputeProgress,
+  EngineInfo,
+  ExportedState,
+  ImportedState,
+  PreparedEngine,
+  StateFile,
+} from "./engine/compute-engine.js";
 export { InlineEngine } from "./engine/inline-engine.js";
 export { formatMemoryPlan, type MemoryPlan, type MemoryPlanRow } from "./engine/memory-plan.js";
 export { modelFile, optimizerFile, type TrainerState, trainerFile } from "./engine/state-files.js";

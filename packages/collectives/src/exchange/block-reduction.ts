@@ -2,7 +2,7 @@
  * @file Completes the tree sum of one block at its owner, from node vectors that arrive in any order.
  *
  * Two siblings are added as soon as both are there: which additions happen is the plan's, when they happen is chance.
- * The nodes' own vectors are never written: they belong to their provider, or are kept to say whose value was not finite.
+ * The nodes' own vectors are never written: they belong to their provider, or came from another rank and stay until the block is complete.
  */
 import type { MergePlan } from "../tree/merge-plan.js";
 import type { VectorOps, VectorPool } from "./vector-ops.js";
@@ -56,16 +56,6 @@ export class BlockReduction {
   firstMissingLeaf(isWanted: (leaf: number) => boolean): number | undefined {
     const leaf = this.plan.leaves.findIndex((_, number) => this.entries[number] === undefined && isWanted(number));
     return leaf < 0 ? undefined : leaf;
-  }
-
-  /** The first node with a value that is not finite. */
-  findNonFinite(): { readonly leaf: number; readonly index: number; readonly value: number } | undefined {
-    for (let leaf = 0; leaf < this.plan.leaves.length; leaf++) {
-      const vector = this.entries[leaf];
-      const index = vector === undefined ? -1 : this.ops.findNonFinite(vector);
-      if (index >= 0) return { leaf, index, value: vector![index]! };
-    }
-    return undefined;
   }
 
   release(): void {

@@ -38,6 +38,11 @@ export interface ExchangeTimings {
   readonly completedMs: number;
 }
 
+export interface NodeSquares extends TreeRange {
+  /** In f64. */
+  readonly sumSquares: number;
+}
+
 export interface ExchangeResult {
   /** 32 hex digits over the blocks' hashes in flat order: equal on all ranks of one generation. */
   readonly gradientHash: string;
@@ -45,6 +50,11 @@ export interface ExchangeResult {
   readonly blockHashes: Uint32Array;
   /** Tree sum of the nodes' weights. */
   readonly totalWeight: number;
+  /**
+   * Of every node of the step, in the order of its micro-batches: the sum of squares of the part of its vector that this rank owns. Added up
+   * over the ranks of a group they are the squares of the nodes' norms.
+   */
+  readonly nodeSquares: readonly NodeSquares[];
   /** Headers included. */
   readonly bytesSent: number;
   readonly timings: ExchangeTimings;

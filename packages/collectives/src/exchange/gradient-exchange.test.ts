@@ -2,9 +2,10 @@ import { describe, expect, test } from "vitest";
 import { FrameRouter } from "../group/frame-router.js";
 import { createProcessGroup, type ProcessGroup } from "../group/process-group.js";
 import { plainVectorOps } from "../testing/plain-vector-ops.js";
+import { assertReduction, nodesWithVectors, reductionInput, runRank } from "../testing/reduction-case.js";
 import { createSimGroups } from "../testing/sim-group.js";
 import { SimNetwork } from "../testing/sim-network.js";
-import type { TreeRange } from "../tree/tree-shape.js";
+import { nodesOf, type TreeRange } from "../tree/tree-shape.js";
 import type { GradientExchangeOptions } from "./exchange-options.js";
 import { bucketsOf } from "./exchange-plan.js";
 import { GradientExchange } from "./gradient-exchange.js";
@@ -144,8 +145,9 @@ describe("a gradient exchange that cannot complete", () => {
     for (const [rank, exchange] of exchanges.entries()) provideAll(exchange, rank, { value: 3e38, weight: 1 });
     const [first] = await network.clock.runUntil(Promise.allSettled(exchanges.map(({ done }) => done)));
     expect(first).toMatchObject({
-      reason: { code: "E_NOT_FINITE", fields: { node: undefined, firstIndex: 0, value: Infinity } },
+      reason: { code: "E_NOT_FINITE", fields: { firstIndex: 0, value: Infinity } },
     });
+    expect((first as PromiseRejectedResult).reason.fields).not.toHaveProperty("workerId"); // nobody is to blame
   });
 
   test("refuses a step whose weights are all zero", async () => {
@@ -286,6 +288,60 @@ describe("a gradient exchange among others", () => {
     expect(violations).toEqual(["w1 sent a frame as rank 0; its rank is 1"]);
     expect(router.counters().numViolations).toBe(1);
   });
+});
+
+describe("ranks without nodes", () => {
+  test.each([
+    [2, [1]],
+    [2, [0]],
+    [3, [0, 2]],
+    [4, [1, 2]],
+    [5, [0, 4]],
+    [5, [2]],
+  ])("worldSize %i: ranks %j own shards, reduce and receive like the others", async (worldSize, idle) => {
+    const options = { seed: worldSize, worldSize, numMicroBatches: 7, length: 2_003, bucketElements: 500 };
+    const input = reductionInput(options);
+    const busy = Array.from({ length: worldSize }, (_, rank) => rank).filter((rank) => !idle.includes(rank));
+    const nodesByRank: TreeRange[][] = Array.from({ length: worldSize }, () => []);
+    for (const [i, node] of nodesOf(0, 7, 7)
+      .flatMap(({ lo, hi }) => leavesOf(lo, hi))
+      .entries())
+      nodesByRank[busy[i % busy.length]!]!.push(node);
+    for (const ringAbove of [1, 8]) {
+      const network = new SimNetwork({ seed: worldSize });
+      const groups = createSimGroups(network, { worldSize });
+      const runs = groups.map((group) => runRank(group, { ...options, ringAbove }, { ...input, nodesByRank }));
+      const results = await network.clock.runUntil(Promise.all(runs));
+      assertReduction(input, results);
+      for (const rank of idle) expect(results[rank]!.nodeSquares.every(({ sumSquares }) => sumSquares > 0)).toBe(true);
+    }
+  });
+});
+
+function leavesOf(lo: number, hi: number): TreeRange[] {
+  return Array.from({ length: hi - lo }, (_, i) => ({ lo: lo + i, hi: lo + i + 1 }));
+}
+
+test("the squares of a node's parts add up over the ranks to its squared norm, whatever the order of arrival", async () => {
+  const options = { seed: 3, worldSize: 4, numMicroBatches: 9, length: 2_003, bucketElements: 300 };
+  const input = reductionInput(options);
+  const run = (seed: number) => {
+    const network = new SimNetwork({ seed });
+    const groups = createSimGroups(network, { worldSize: 4 });
+    return network.clock.runUntil(Promise.all(groups.map((group) => runRank(group, options, input))));
+  };
+  const results = await run(1);
+  const nodes = input.nodesByRank.flatMap((_, rank) => nodesWithVectors(input, rank)).sort((a, b) => a.lo - b.lo);
+  expect(nodes.length).toBeGreaterThan(4);
+  for (const [i, { lo, hi, vector }] of nodes.entries()) {
+    const parts = results.map(({ nodeSquares }) => nodeSquares[i]!);
+    for (const part of parts) expect(part).toMatchObject({ lo, hi });
+    const total = parts.reduce((sum, { sumSquares }) => sum + sumSquares, 0);
+    const expected = vector.reduce((sum, x) => sum + x * x, 0);
+    expect(Math.abs(total - expected)).toBeLessThan(1e-12 * expected);
+  }
+  const again = await run(2);
+  expect(again.map(({ nodeSquares }) => nodeSquares)).toEqual(results.map(({ nodeSquares }) => nodeSquares));
 });
 
 describe("bytes on the wire", () => {

@@ -7,15 +7,16 @@
  * verify the hash. No float is ever added in rank order (L1).
  *
  * Not here: which nodes a rank computes, what is done with the result. The provided vectors are read, never written;
- * they and the destination must stay until `done` settles. Nothing of the destination may be used before.
+ * they and the destination must stay until `done` settles. Nothing of the destination may be used before, nor after an error.
  */
 import { BULK_HEADER_BYTES, type BulkHeader, emptyBulkHeader, type HashWords } from "@lockstep/protocol";
-import { CollectiveError, notFiniteError, noWeightError } from "../errors.js";
+import { CollectiveError, type NotFinite, notFiniteError, noWeightError, sumNotFiniteError } from "../errors.js";
 import type { FramePlace } from "../group/frame-router.js";
 import { type Debt, frameRefusedError, PendingCollective, placeFields } from "../group/pending-collective.js";
 import type { ProcessGroup } from "../group/process-group.js";
 import { type BulkFrame, bytesOf } from "../transport/transport.js";
-import { type MergePlan, mergePlanOf, sumOverPlan } from "../tree/merge-plan.js";
+import { type MergePlan, mergePlanOf } from "../tree/merge-plan.js";
+import type { TreeRange } from "../tree/tree-shape.js";
 import { BlockReduction } from "./block-reduction.js";
 import {
   ALL_PHASES,
@@ -29,7 +30,9 @@ import {
 } from "./exchange-options.js";
 import { type ExchangeBlock, type ExchangePlan, findBlock, planExchange } from "./exchange-plan.js";
 import { type GatherRoute, gatherRoute } from "./gather-route.js";
-import { hexOf, wordsOf } from "./hash-hex.js";
+import { wordsOf } from "./hash-hex.js";
+import { NodeLedger } from "./node-ledger.js";
+import { isSameHash, payloadHashError } from "./payload-hash.js";
 import { createVectorPool, type VectorPool } from "./vector-ops.js";
 
 export class GradientExchange {
@@ -46,9 +49,10 @@ export class GradientExchange {
   /** Of owned blocks. */
   private readonly reductions: (BlockReduction | undefined)[];
   private readonly isComplete: Uint8Array;
+  /** Blocks of which something was written to the destination. */
+  private readonly isTouched: Uint8Array;
   private readonly blockHashes: Uint32Array;
-  private readonly weights: (number | undefined)[];
-  private readonly provided = new Set<string>();
+  private readonly ledger: NodeLedger;
   /** Pool vectors into which node payloads are coming, by their bytes. */
   private readonly landings = new Map<Uint8Array, Float32Array>();
   private totalWeight: number | undefined;
@@ -72,9 +76,10 @@ export class GradientExchange {
     this.route = gatherRoute(group, { gathers: phases.gathers, ringAbove: options.ringAbove ?? DEFAULT_RING_ABOVE });
     const numBlocks = this.plan.blocks.length;
     this.isComplete = new Uint8Array(numBlocks);
+    this.isTouched = new Uint8Array(numBlocks);
     this.blockHashes = new Uint32Array(4 * numBlocks);
     this.numIncomplete = this.plan.blocks.filter((block) => this.isAwaited(block)).length;
-    this.weights = new Array(this.merge.leaves.length).fill(undefined);
+    this.ledger = new NodeLedger(this.merge, this.plan, group.rank);
     this.startedMs = group.clock.nowMs();
     this.lastProvidedMs = this.startedMs;
     const tools = { ops: options.ops, pool: this.pool };
@@ -113,7 +118,7 @@ export class GradientExchange {
    */
   provide(node: ProvidedNode, bucket: number, vector: Float32Array): void {
     if (this.pending.isOver) return;
-    const leaf = this.assertProvided(node, bucket, vector);
+    const leaf = this.ledger.provide(node, bucket, vector.length);
     this.lastProvidedMs = this.group.clock.nowMs();
     const { offset: bucketOffset } = this.plan.buckets[bucket]!;
     this.pending.guard(() => {
@@ -145,41 +150,14 @@ export class GradientExchange {
     );
   }
 
-  private assertProvided(node: ProvidedNode, bucket: number, vector: Float32Array): number {
-    const leaf = this.merge.leafOf(node.lo, node.hi);
-    const length = this.plan.buckets[bucket]?.length;
-    const key = `${leaf}/${bucket}`;
-    const refuse = (what: string): never => {
-      throw new CollectiveError("E_ARGUMENT", `provide: node [${node.lo}, ${node.hi}), bucket ${bucket}: ${what}.`, {
-        node: { lo: node.lo, hi: node.hi },
-        bucket,
-      });
-    };
-    if (leaf === undefined || this.merge.leaves[leaf]!.rank !== this.group.rank)
-      return refuse(`it is not rank ${this.group.rank}'s`);
-    if (length === undefined) return refuse(`there are ${this.plan.buckets.length} buckets`);
-    if (vector.length !== length) refuse(`the vector has ${vector.length} elements; it must have ${length}`);
-    if (this.provided.has(key)) refuse("it is given twice; it must be given once");
-    this.assertWeight(leaf, node.weight, refuse);
-    this.provided.add(key);
-    return leaf;
-  }
-
-  private assertWeight(leaf: number, weight: number, refuse: (what: string) => never): void {
-    const before = this.weights[leaf];
-    if (!(Number.isFinite(weight) && weight >= 0))
-      refuse(`its weight is ${weight}; it must be finite and not negative`);
-    if (before !== undefined && before !== weight) refuse(`its weight is ${weight} and was ${before}; it must stay`);
-    this.weights[leaf] = weight;
-  }
-
   private sendNode(block: ExchangeBlock, leaf: number, piece: Float32Array): void {
     const { lo, hi } = this.merge.leaves[leaf]!;
     const header: BulkHeader = {
       ...this.headerOf(block, "nodeShard"),
       nodeLo: lo,
       nodeHi: hi,
-      weight: this.weights[leaf]!,
+      weight: this.ledger.weightOf(leaf),
+      payloadHash: wordsOf(this.options.ops.hash(piece)),
     };
     this.pending.send(block.ownerRank, { header, payload: bytesOf(piece) });
   }
@@ -204,7 +182,7 @@ export class GradientExchange {
     const block = findBlock(this.plan, header);
     if (block === undefined || this.isComplete[block.index] === 1) return undefined;
     if (header.kind === "reducedShard") {
-      return rank === this.route.source(block.ownerRank) ? bytesOf(this.destinationOf(block)) : undefined;
+      return rank === this.route.source(block.ownerRank) ? bytesOf(this.touched(block)) : undefined;
     }
     if (header.kind !== "nodeShard" || this.reductions[block.index] === undefined) return undefined;
     const vector = this.pool.acquire(block.length);
@@ -214,12 +192,12 @@ export class GradientExchange {
   }
 
   private receive(rank: number, frame: BulkFrame): void {
-    const { header } = frame;
+    const { header, payload } = frame;
     const block = findBlock(this.plan, header);
-    if (block === undefined) {
+    if (block === undefined || payload.byteLength !== 4 * block.length) {
       throw this.refused(
         rank,
-        `block ${header.block} with ${header.elementCount} elements of bucket ${header.bucket}, not in the plan`,
+        `block ${header.block} of bucket ${header.bucket} as ${header.elementCount} elements in ${payload.byteLength} bytes, not as planned`,
       );
     }
     if (header.kind === "nodeShard") this.receiveNode(rank, block, frame);
@@ -228,37 +206,69 @@ export class GradientExchange {
   }
 
   private receiveNode(rank: number, block: ExchangeBlock, { header, payload }: BulkFrame): void {
-    const leaf = this.merge.leafOf(header.nodeLo, header.nodeHi);
-    const name = `node [${header.nodeLo}, ${header.nodeHi}) of bucket ${header.bucket}`;
+    const node = { lo: header.nodeLo, hi: header.nodeHi };
+    const leaf = this.merge.leafOf(node.lo, node.hi);
+    const name = `node [${node.lo}, ${node.hi}) of bucket ${header.bucket}`;
+    const refuse = (what: string): never => {
+      throw this.refused(rank, `${name}${what}`, node);
+    };
     if (leaf === undefined || this.merge.leaves[leaf]!.rank !== rank)
-      throw this.refused(rank, `${name}, which is not its own`);
-    if (block.ownerRank !== this.group.rank)
-      throw this.refused(rank, `${name}, whose shard rank ${block.ownerRank} owns`);
-    if (this.isComplete[block.index] === 1 || this.reductions[block.index]!.has(leaf))
-      throw this.refused(rank, `${name} twice`);
-    this.assertWeight(leaf, header.weight, (what) => {
-      throw this.refused(rank, `${name}: ${what}`);
-    });
+      throw this.refused(rank, `${name}, which is not its own`, node);
+    if (block.ownerRank !== this.group.rank) refuse(`, whose shard rank ${block.ownerRank} owns`);
+    if (this.isComplete[block.index] === 1 || this.reductions[block.index]!.has(leaf)) refuse(" twice");
+    this.ledger.setWeight(leaf, header.weight, (what) => refuse(`: ${what}`));
     const vector = this.landings.get(payload) ?? this.pool.receive(payload);
     this.landings.delete(payload);
+    const hash = wordsOf(this.options.ops.hash(vector));
+    if (!isSameHash(hash, header)) {
+      this.pool.release(vector);
+      throw payloadHashError(this.pending.place, {
+        rank,
+        workerId: this.group.members[rank]!,
+        name,
+        header,
+        hash,
+        node,
+      });
+    }
     this.insert(block, leaf, { vector, isReceived: true });
   }
 
+  /** Adds a node's vector to its block, unless a value of it is not finite. */
   private insert(block: ExchangeBlock, leaf: number, node: { vector: Float32Array; isReceived: boolean }): void {
     const reduction = this.reductions[block.index]!;
-    reduction.insert(leaf, node.vector, node.isReceived);
+    const { vector, isReceived } = node;
+    const squares = this.options.ops.sumSquares(vector);
+    if (!Number.isFinite(squares)) {
+      const error = this.notFinite(block, leaf, vector);
+      if (isReceived) this.pool.release(vector);
+      throw error;
+    }
+    this.ledger.setSquares(leaf, block.index, squares);
+    reduction.insert(leaf, vector, isReceived);
     if (reduction.sum !== undefined) this.finishBlock(block, reduction, reduction.sum);
+  }
+
+  private notFinite(block: ExchangeBlock, leaf: number, vector: Float32Array): CollectiveError {
+    const { rank, lo, hi } = this.merge.leaves[leaf]!;
+    const who = { rank, workerId: this.group.members[rank]!, node: { lo, hi } };
+    return notFiniteError(this.pending.place, { ...who, ...this.findNonFinite(block, vector) });
+  }
+
+  private findNonFinite(block: ExchangeBlock, vector: Float32Array): NotFinite {
+    const index = this.options.ops.findNonFinite(vector);
+    return { bucket: block.bucket, firstIndex: block.offset + index, value: vector[index]! };
   }
 
   /** Divides, checks, hashes, sends on: the block's sum is complete. */
   private finishBlock(block: ExchangeBlock, reduction: BlockReduction, sum: Float32Array): void {
     const { ops } = this.options;
-    const destination = this.destinationOf(block);
-    this.totalWeight ??= sumOverPlan(this.merge, this.weights as number[]);
+    const destination = this.touched(block);
+    this.totalWeight ??= this.ledger.totalWeight();
     if (this.totalWeight === 0) throw noWeightError(this.pending.place, this.merge.numMicroBatches);
     ops.divide(destination, sum, Math.fround(this.totalWeight));
-    const firstBad = ops.findNonFinite(destination);
-    if (firstBad >= 0) throw this.notFinite(block, reduction, { index: firstBad, value: destination[firstBad]! });
+    if (ops.findNonFinite(destination) >= 0)
+      throw sumNotFiniteError(this.pending.place, this.findNonFinite(block, destination));
     const payloadHash = wordsOf(ops.hash(destination));
     reduction.release();
     const header: BulkHeader = { ...this.headerOf(block, "reducedShard"), weight: this.totalWeight, payloadHash };
@@ -276,18 +286,12 @@ export class GradientExchange {
     if (header.weight !== this.totalWeight) {
       throw this.refused(rank, `${name} divided by ${header.weight}; the total weight is ${this.totalWeight}`);
     }
-    const destination = this.destinationOf(block);
+    const destination = this.touched(block);
     const isThere = payload.buffer === destination.buffer && payload.byteOffset === destination.byteOffset;
     if (!isThere) bytesOf(destination).set(payload);
     const hash = wordsOf(this.options.ops.hash(destination));
-    if (hash.some((word, i) => word !== header.payloadHash[i])) {
-      throw new CollectiveError(
-        "E_HASH",
-        `allReduce: rank ${rank} (worker "${this.group.members[rank]}") sent ${name} with hash ${hexOf(header.payloadHash)}, but its ` +
-          `bytes have ${hexOf(hash)}; they must be the same. The step is not applied.`,
-        { ...this.pending.place, rank, workerId: this.group.members[rank], bucket: block.bucket, shard: block.shard },
-      );
-    }
+    if (!isSameHash(hash, header))
+      throw payloadHashError(this.pending.place, { rank, workerId: this.group.members[rank]!, name, header, hash });
     const forwarded = { ...header, senderRank: this.group.rank };
     for (const next of this.route.targets(block.ownerRank))
       this.pending.send(next, { header: forwarded, payload: bytesOf(destination) });
@@ -320,6 +324,7 @@ export class GradientExchange {
       gradientHash,
       blockHashes: this.blockHashes,
       totalWeight: this.totalWeight ?? 0,
+      nodeSquares: this.ledger.nodeSquares(),
       bytesSent: this.pending.bytesSent,
       timings: {
         startedMs: this.startedMs,
@@ -353,43 +358,31 @@ export class GradientExchange {
   }
 
   private findOwnDebt(numBuckets: number): Debt | undefined {
-    const { rank } = this.group;
-    for (let leaf = 0; leaf < this.merge.leaves.length; leaf++) {
-      if (this.merge.leaves[leaf]!.rank !== rank) continue;
-      for (let bucket = 0; bucket < numBuckets; bucket++) {
-        if (!this.provided.has(`${leaf}/${bucket}`)) return { rank, bucket, numBuckets };
-      }
-    }
-    return undefined;
+    const missing = this.ledger.findMissing();
+    return missing === undefined ? undefined : { rank: this.group.rank, bucket: missing.bucket, numBuckets };
   }
 
-  private notFinite(
-    block: ExchangeBlock,
-    reduction: BlockReduction,
-    bad: { index: number; value: number },
-  ): CollectiveError {
-    const found = reduction.findNonFinite();
-    const leaf = found === undefined ? undefined : this.merge.leaves[found.leaf]!;
-    const rank = leaf?.rank ?? this.group.rank;
-    return notFiniteError(this.pending.place, {
-      rank,
-      workerId: this.group.members[rank]!,
-      node: leaf === undefined ? undefined : { lo: leaf.lo, hi: leaf.hi },
-      bucket: block.bucket,
-      firstIndex: block.offset + (found?.index ?? bad.index),
-      value: found?.value ?? bad.value,
-    });
+  private refused(rank: number, what: string, node?: TreeRange): CollectiveError {
+    const sender = { rank, workerId: this.group.members[rank]!, ...(node === undefined ? {} : { node }) };
+    return frameRefusedError(this.pending.place, sender, what);
   }
 
-  private refused(rank: number, what: string): CollectiveError {
-    return frameRefusedError(this.pending.place, { rank, workerId: this.group.members[rank]! }, what);
+  /** The block's destination, to be written. */
+  private touched(block: ExchangeBlock): Float32Array {
+    this.isTouched[block.index] = 1;
+    return this.destinationOf(block);
   }
 
   private destinationOf(block: ExchangeBlock): Float32Array {
     return this.options.destination.subarray(block.offset, block.offset + block.length);
   }
 
+  /** The exchange is over. What was begun and not completed and checked becomes NaN: nobody can take it for a gradient. */
   private release(): void {
+    for (const block of this.plan.blocks) {
+      const isHalf = this.isTouched[block.index] === 1 && this.isComplete[block.index] === 0;
+      if (isHalf) this.destinationOf(block).fill(Number.NaN);
+    }
     for (const reduction of this.reductions) reduction?.release();
     for (const vector of this.landings.values()) this.pool.release(vector); // no longer written: the exchange is over
     this.landings.clear();

@@ -145,7 +145,7 @@ export class PendingCollective<Result> {
         new CollectiveError(
           "E_PEER_TIMEOUT",
           `${this.place.where}: step ${this.place.step} is complete here, but its frames were not taken within ${deadlineMs} ms.`,
-          { ...this.place, rank, deadlineMs },
+          { ...this.place, rank, workerId: this.group.members[rank], deadlineMs },
         ),
       );
       return;
@@ -167,8 +167,12 @@ export class PendingCollective<Result> {
 
 const BULK_FRAME_OVERHEAD = 88;
 
-/** A frame that contradicts the plan: who sent it, and what it must have been. */
-export function frameRefusedError(place: CollectivePlace, sender: { rank: number; workerId: string }, what: string) {
+/** A frame that contradicts the plan: who sent it, of which node, and what it must have been. */
+export function frameRefusedError(
+  place: CollectivePlace,
+  sender: { rank: number; workerId: string; node?: { readonly lo: number; readonly hi: number } },
+  what: string,
+) {
   return new CollectiveError(
     "E_FRAME_REFUSED",
     `${place.where}: rank ${sender.rank} (worker "${sender.workerId}") sent ${what} (step ${place.step}, generation ${place.generation}). ` +

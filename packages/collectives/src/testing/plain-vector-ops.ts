@@ -3,7 +3,7 @@
  * own: four chains of multiplications over the words, enough to notice any changed bit.
  */
 import { hexOf } from "../exchange/hash-hex.js";
-import type { VectorOps } from "../exchange/vector-ops.js";
+import { sumSquares, type VectorOps } from "../exchange/vector-ops.js";
 
 export const plainVectorOps: VectorOps = {
   add(out, left, right) {
@@ -16,6 +16,7 @@ export const plainVectorOps: VectorOps = {
     for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
     return -1;
   },
+  sumSquares,
   hash(values) {
     const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
     const chains = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f];

@@ -14,6 +14,10 @@ const manifestSchema = z.object({
   step: z.int().min(0),
   paramsSha256: z.string(),
   files: z.array(z.object({ name: z.string(), sha256: z.string(), byteLength: z.int().min(0) })),
+  /** Why it was written: steps, time, best, last. */
+  reasons: z.array(z.string()).default([]),
+  /** Held-out loss of its state, where it was written for that. */
+  evalLoss: z.number().optional(),
 });
 
 export type CheckpointManifest = z.infer<typeof manifestSchema>;
@@ -27,15 +31,19 @@ export interface CheckpointSource {
   readonly step: number;
   readonly paramsSha256: string;
   readonly files: readonly (NamedBlob & { readonly path: string })[];
+  readonly reasons?: readonly string[];
+  readonly evalLoss?: number;
 }
 
 /**
  * Writes a checkpoint so that a crash at any moment leaves either all of it or nothing under its name: files and manifest go into a
- * temporary folder, everything is synced, then the folder is renamed.
+ * temporary folder, everything is synced, then the folder is renamed. One of the same step and the same bytes stays as it is; another
+ * one is put aside first, and `recoverCheckpoints` puts it back if the new one never took its place.
  */
 export async function writeCheckpoint(checkpointsDir: string, source: CheckpointSource): Promise<string> {
   const target = join(checkpointsDir, checkpointName(source.step));
   const temporary = join(checkpointsDir, `.tmp-${checkpointName(source.step)}`);
+  if (await isThere(target, source)) return target;
   await rm(temporary, { recursive: true, force: true });
   await mkdir(temporary, { recursive: true });
   for (const { name, path } of source.files) {
@@ -48,22 +56,46 @@ export async function writeCheckpoint(checkpointsDir: string, source: Checkpoint
     step: source.step,
     paramsSha256: source.paramsSha256,
     files: source.files.map(({ name, sha256, byteLength }) => ({ name, sha256, byteLength })),
+    reasons: [...(source.reasons ?? [])],
+    ...(source.evalLoss === undefined ? {} : { evalLoss: source.evalLoss }),
   };
   const file = await open(join(temporary, "manifest.json"), "w");
   await file.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
   await file.sync();
   await file.close();
   await syncPath(temporary);
-  await rm(target, { recursive: true, force: true });
+  const aside = join(checkpointsDir, `.aside-${checkpointName(source.step)}`);
+  await rm(aside, { recursive: true, force: true });
+  await rename(target, aside).catch(ignoreMissing);
   await rename(temporary, target);
   await syncPath(checkpointsDir);
+  await rm(aside, { recursive: true, force: true });
   return target;
 }
 
-/** Removes what a crash left of unfinished checkpoints. */
-export async function removeUnfinished(checkpointsDir: string): Promise<void> {
-  for (const name of await readdir(checkpointsDir).catch(() => [])) {
-    if (name.startsWith(".tmp-")) await rm(join(checkpointsDir, name), { recursive: true, force: true });
+async function isThere(target: string, source: CheckpointSource): Promise<boolean> {
+  const manifest = await verifyCheckpoint(target).catch(() => undefined);
+  return (
+    manifest?.paramsSha256 === source.paramsSha256 &&
+    manifest.files.length === source.files.length &&
+    manifest.files.every((file, i) => file.sha256 === source.files[i]!.sha256 && file.name === source.files[i]!.name)
+  );
+}
+
+function ignoreMissing(error: { readonly code?: string }): void {
+  if (error.code !== "ENOENT") throw error;
+}
+
+/** Mends what a crash left: unfinished checkpoints go, one that was put aside comes back where nothing took its place. */
+export async function recoverCheckpoints(checkpointsDir: string): Promise<void> {
+  const names = await readdir(checkpointsDir).catch((): string[] => []);
+  for (const name of names) {
+    const path = join(checkpointsDir, name);
+    if (name.startsWith(".tmp-")) await rm(path, { recursive: true, force: true });
+    if (!name.startsWith(".aside-")) continue;
+    const target = name.slice(".aside-".length);
+    if (names.includes(target)) await rm(path, { recursive: true, force: true });
+    else await rename(path, join(checkpointsDir, target));
   }
 }
 

@@ -1,4 +1,5 @@
 export type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
+export type { StatusReport, StatusWorker } from "../state/status-report.js";
 export {
   type CheckpointManifest,
   checkpointName,

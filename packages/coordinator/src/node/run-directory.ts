@@ -9,7 +9,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -21,14 +20,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { RunSummary } from "../state/run-summary.js";
-import { CoordinatorError } from "./coordinator-error.js";
+import { type RunLock, takeRunLock } from "./run-lock.js";
 
 const lineFiles = ["metrics.jsonl", "events.jsonl"] as const;
 
 export interface RunDirectoryOptions {
   readonly dir: string;
-  /** Lines after this step are superseded; undefined for a new run. */
-  readonly resumeStep: number | undefined;
+  /** Whether it holds a run that is taken up again. */
+  readonly isResumed: boolean;
   readonly processId: number;
   /** Whether the process that holds a lock still lives on this machine. */
   readonly isAlive: (processId: number) => boolean;
@@ -38,21 +37,39 @@ export class RunDirectory {
   readonly dir: string;
   readonly checkpointsDir: string;
   readonly #files = new Map<string, number>();
-  readonly #lockPath: string;
+  readonly #lock: RunLock;
 
   /** @throws {CoordinatorError} E_RUN_IN_USE when another process holds the directory. */
-  constructor({ dir, resumeStep, processId, isAlive }: RunDirectoryOptions) {
+  constructor({ dir, isResumed, processId, isAlive }: RunDirectoryOptions) {
     this.dir = dir;
     this.checkpointsDir = join(dir, "checkpoints");
-    this.#lockPath = join(dir, "lock");
     mkdirSync(this.checkpointsDir, { recursive: true });
-    takeLock(this.#lockPath, { dir, processId, isAlive });
-    if (resumeStep !== undefined) {
-      for (const name of lineFiles) supersedeLines(join(dir, name), resumeStep);
-      supersedeCheckpoints(this.checkpointsDir, resumeStep);
-      rmSync(join(dir, "summary.json"), { force: true });
-    }
+    this.#lock = takeRunLock({ path: join(dir, "lock"), dir, processId, isAlive });
+    if (isResumed) rmSync(join(dir, "summary.json"), { force: true });
     for (const name of lineFiles) this.#files.set(name, openSync(join(dir, name), "a"));
+  }
+
+  /** The run goes on from this step: lines and checkpoints of later ones move to `*.superseded`. */
+  supersede(step: number): void {
+    for (const name of lineFiles) {
+      const path = join(this.dir, name);
+      closeSync(this.#files.get(name)!);
+      supersedeLines(path, step);
+      this.#files.set(name, openSync(path, "a"));
+    }
+    supersedeCheckpoints(this.checkpointsDir, step);
+  }
+
+  /** Steps of the checkpoints that are there, ascending. */
+  checkpointSteps(): number[] {
+    const found = readdirSync(this.checkpointsDir).map((name) => /^step-(\d+)$/.exec(name));
+    return found.flatMap((match) => (match === null ? [] : [Number(match[1])])).sort((a, b) => a - b);
+  }
+
+  /** Step of the last whole line, -1 when there is none. */
+  lastStepOf(name: (typeof lineFiles)[number]): number {
+    const lines = readFileSync(join(this.dir, name), "utf8").split("\n");
+    return Math.max(-1, ...lines.slice(-64).flatMap((line) => stepOf(line) ?? []));
   }
 
   append(name: (typeof lineFiles)[number], line: object): void {
@@ -74,42 +91,7 @@ export class RunDirectory {
   dispose(): void {
     for (const file of this.#files.values()) closeSync(file);
     this.#files.clear();
-    rmSync(this.#lockPath, { force: true });
-  }
-}
-
-function takeLock(
-  path: string,
-  own: { readonly dir: string; readonly processId: number; readonly isAlive: (processId: number) => boolean },
-): void {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      createWhole(path, `${own.processId}\n`);
-      return;
-    } catch (error) {
-      if ((error as { code?: string }).code !== "EEXIST") throw error;
-    }
-    const holder = Number(readFileSync(path, "utf8"));
-    if (attempt > 0 || (Number.isInteger(holder) && holder > 0 && own.isAlive(holder))) {
-      const text = `run directory: ${own.dir} is in use by process ${holder}; a run needs a directory of its own. Name another one with --out, or wait for that run to end.`;
-      throw new CoordinatorError("E_RUN_IN_USE", text, { dir: own.dir, processId: holder });
-    }
-    rmSync(path, { force: true });
-  }
-}
-
-/** A file that nobody sees before its text is in it. @throws EEXIST when it is there already. */
-function createWhole(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, text);
-  try {
-    linkSync(temporary, path);
-  } catch (error) {
-    // Some file systems have no links; there the file is made where it belongs.
-    if ((error as { code?: string }).code === "EEXIST") throw error;
-    writeFileSync(path, text, { flag: "wx" });
-  } finally {
-    rmSync(temporary, { force: true });
+    this.#lock.dispose();
   }
 }
 

@@ -5,7 +5,7 @@
 
 import { BackendError } from "../errors.js";
 import { finishHash, initialLanes } from "../hash/hash128.js";
-import { addRange, divideRange, findNonFiniteRange, hashRange } from "./kernels/ranges.js";
+import { addRange, divideRange, findNonFiniteRange, hashRange, sumSquaresRange } from "./kernels/ranges.js";
 import { maxPages } from "./memory-layout.js";
 import { buildModule } from "./module-builder.js";
 
@@ -17,6 +17,11 @@ export interface VectorOps {
   divide(dst: Float32Array, src: Float32Array, divisor: number): void;
   /** Index of the first value that is infinite or NaN, -1 if there is none. */
   findNonFinite(vector: Float32Array): number;
+  /**
+   * Sum of squares in f64; not finite exactly when a value is not. Lane l of 4 adds the values l, l + 4, l + 8 ..., then
+   * (lane 0 + lane 2) + (lane 1 + lane 3).
+   */
+  sumSquares(vector: Float32Array): number;
   /** 32 hex digits: as `hash128` of the bytes. */
   hash(vector: Float32Array): string;
 }
@@ -25,13 +30,14 @@ interface RangeFunctions {
   addRange(left: number, right: number, dst: number, count: number): void;
   divideRange(src: number, dst: number, count: number, divisor: number): void;
   findNonFiniteRange(address: number, count: number): number;
+  sumSquaresRange(address: number, count: number): number;
   hashRange(address: number, numWords: number): Iterable<number>;
 }
 
 /** @throws {BackendError} E_BACKEND from its methods for a view of another memory, or views of unequal lengths. */
 export function createVectorOps(memory: WebAssembly.Memory): VectorOps {
   const shared = typeof SharedArrayBuffer !== "undefined" && (memory.buffer as unknown) instanceof SharedArrayBuffer;
-  const functions = [addRange, divideRange, findNonFiniteRange, hashRange(initialLanes())];
+  const functions = [addRange, divideRange, findNonFiniteRange, sumSquaresRange, hashRange(initialLanes())];
   const { bytes } = buildModule(functions, "strict", { initialPages: 1, maximumPages: maxPages, shared });
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
   const ranges = instance.exports as unknown as RangeFunctions;
@@ -55,6 +61,7 @@ export function createVectorOps(memory: WebAssembly.Memory): VectorOps {
       ranges.divideRange(address(src, dst.length), address(dst), dst.length, divisor);
     },
     findNonFinite: (vector) => ranges.findNonFiniteRange(address(vector), vector.length),
+    sumSquares: (vector) => ranges.sumSquaresRange(address(vector), vector.length),
     hash: (vector) => finishHash(Int32Array.from(ranges.hashRange(address(vector), vector.length)), vector.byteLength),
   };
 }

@@ -13,6 +13,7 @@ import { crossEntropyOp } from "./cross-entropy.js";
 import { dropoutOp } from "./dropout.js";
 import { embeddingOp } from "./embedding.js";
 import { expandOp, sumOp } from "./expand-sum.js";
+import { flipOp } from "./flip.js";
 import { gatherOp, scatterAddOp } from "./gather.js";
 import { layerNormOp } from "./layer-norm.js";
 import { linearOp } from "./linear.js";
@@ -23,19 +24,5 @@ import { maxPoolOp } from "./pool.js";
 import { argMaxOp, argMinOp, maxOp, minOp } from "./reduce.js";
 import { resampleOp } from "./resample.js";
 import { reshapeOp } from "./reshape.js";
-import { rmsNormOp } from "./rms-norm.js";
-import { sliceOp, unsliceOp } from "./slice.js";
-import { logSoftmaxOp, softmaxOp } from "./softmax.js";
-
-export const opRegistry: readonly Op[] = [
-  ...[addOp, subOp, mulOp, divOp, maximumOp, minimumOp, negOp, absOp, squareOp],
-  ...[sqrtOp, expOp, logOp, tanhOp, erfOp, sinOp, cosOp, floorOp, powOp],
-  ...[sigmoidOp, siluOp, reluOp, geluOp, binaryCrossEntropyOp],
-  ...[ltOp, leOp, gtOp, geOp, eqOp, neOp, whereOp, clipOp, castOp],
-  ...[copyOp, reshapeOp, permuteOp, expandOp, sliceOp, unsliceOp, concatOp, splitOp],
-  ...[sumOp, maxOp, minOp, argMaxOp, argMinOp],
-  ...[matmulOp, linearOp, softmaxOp, logSoftmaxOp, layerNormOp, crossEntropyOp],
-  ...[causalAttentionOp, packedCausalAttentionOp, embeddingOp, gatherOp, scatterAddOp, dropoutOp],
-  ...[convolutionOp, convolutionTransposedOp, convolutionWeightOp, maxPoolOp, resampleOp],
-  ...[channelNormOp, rmsNormOp],
-];
+  ...[flipOp, setSliceOp, takeRowsOp, addRowsOp, putRowsOp, cumSumOp, cumProdOp, recurrenceOp],
+  ...[sortOp, searchSortedOp],

@@ -118,6 +118,34 @@ describe("NodeStack", () => {
     expect(sums[0]!.map((x, i) => Math.fround(x + tail[i]!))).toEqual(oracle(leaves, 0, 11));
   });
 
+  test("L1 a node given up in the middle leaves its finished subtrees, and every other vector goes back", () => {
+    const memory = new PlainMemory();
+    const pool = new VectorPool(memory.backend, layout.length);
+    const leaves = Array.from({ length: 7 }, (_, m) => roughValues(m + 90, layout.length));
+    const stack = new NodeStack(pool, layout, { lo: 0, hi: 8 });
+    for (const leaf of leaves) {
+      const fold = stack.leaf(1);
+      fold.add(0, memory.view(leaf.subarray(0, 5), [5], [1]));
+      fold.add(2, memory.view(leaf.subarray(5), [3, 2], [2, 1]));
+      fold.finish();
+    }
+    const parts = stack.dismantle();
+    expect(parts.map(({ lo, hi, weight }) => [lo, hi, weight])).toEqual([
+      [0, 4, 4],
+      [4, 6, 2],
+      [6, 7, 1],
+    ]);
+    for (const { lo, hi, vector } of parts) {
+      expect(memory.arrays.get(vector.buffer)).toEqual(oracle(leaves, lo, hi));
+      pool.release(vector);
+    }
+    expect(pool.numUsed).toBe(0);
+    const failing = new NodeStack(pool, layout, { lo: 0, hi: 2 });
+    failing.leaf(1).add(0, undefined); // never finished
+    failing.abandon();
+    expect(pool.numUsed).toBe(0);
+  });
+
   test("a gradient that is absent counts as +0, also where -0 stood", () => {
     const memory = new PlainMemory();
     const stack = new NodeStack(new VectorPool(memory.backend, layout.length), layout, { lo: 0, hi: 2 });

@@ -40,6 +40,8 @@ export class NodeStack {
   private readonly hi: number;
   private entries: NodeSum[] = [];
   private next: number;
+  /** Vector of an open fold that no entry holds yet. */
+  private opened: Tensor | undefined;
   private scratch: DeviceBuffer | undefined;
 
   /** @param range micro-batches [lo, hi) of the node, at least one. */
@@ -82,6 +84,7 @@ export class NodeStack {
     const total = folded.reduceRight((right, left) => left.weight + right, weight);
     const bottom = folded[0];
     const vector = bottom === undefined ? this.pool.acquire() : bottom.vector;
+    this.opened = bottom === undefined ? vector : undefined;
     const isAdded = new Uint8Array(this.layout.parameters.length);
     const add = (index: number, gradient: TensorView | undefined): void => {
       if (isAdded[index] === 1) return;
@@ -94,6 +97,7 @@ export class NodeStack {
       const lo = bottom === undefined ? m : bottom.lo;
       this.entries.length -= folded.length;
       this.entries.push({ lo, hi: m + 1, weight: total, vector });
+      this.opened = undefined;
       this.next = m + 1;
     };
     return { vector, weight: total, add, finish };
@@ -117,11 +121,22 @@ export class NodeStack {
     return node;
   }
 
-  /** Gives all vectors back. */
-  abandon(): void {
-    for (const entry of this.entries) this.pool.release(entry.vector);
+  /**
+   * Ends the node before it is complete. The finished subtrees on the stack, from left to right, now belong to the caller, who releases
+   * their vectors. Not after a fold that was opened and not finished: the entries it folds into are partly written.
+   */
+  dismantle(): readonly NodeSum[] {
+    const { entries } = this;
     this.entries = [];
     this.releaseScratch();
+    return entries;
+  }
+
+  /** Gives all vectors back, those of a fold that was not finished included. */
+  abandon(): void {
+    for (const entry of this.dismantle()) this.pool.release(entry.vector);
+    if (this.opened !== undefined) this.pool.release(this.opened);
+    this.opened = undefined;
   }
 
   /** Entries that a leaf completes: all for the last one, else the trailing ones of the number of leaves before it. */

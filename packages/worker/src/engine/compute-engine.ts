@@ -57,6 +57,14 @@ export interface ComputeRequest {
   readonly nodes: readonly NodeRange[];
 }
 
+/** How far a request is. */
+export interface ComputeProgress {
+  /** Leading nodes of the request that have begun, finished ones included: those after them may be given to others. */
+  readonly begunNodes: number;
+  /** Micro-batches that need not be computed any more, those kept from an earlier attempt included. */
+  readonly doneMicroBatches: number;
+}
+
 export interface ComputedNodes {
   readonly losses: readonly MicroBatchSum[];
   /** Trained tokens; null when the job does not count tokens. */
@@ -73,31 +81,64 @@ export interface AppliedStep {
   readonly applyMs: number;
 }
 
-/** The files of a checkpoint, by name, and what identifies the model in them. */
+/** A file of a state. */
+export interface StateFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The files of a checkpoint, by name, and what identifies the model in them. The bytes are the receiver's. */
 export interface ExportedState {
   readonly step: number;
   readonly stateHash: string;
-  readonly files: readonly { readonly name: string; readonly bytes: Uint8Array }[];
+  readonly files: readonly (StateFile & { readonly sha256: string })[];
   readonly paramsSha256: string;
+}
+
+/** A state that another worker exported. */
+export interface ImportedState {
+  readonly step: number;
+  readonly files: readonly StateFile[];
 }
 
 export interface ComputeEngine {
   /** Where all vectors lie; the session's thread reads and writes them there. */
   readonly memory: WebAssembly.Memory;
   /**
-   * Builds data, model and optimizer, restores a state if there is one, and computes the probe micro-batch twice.
+   * Builds data, model and optimizer, computes the probe micro-batch twice on the initial weights, and then restores a state if there
+   * is one: probes can be compared whatever the workers begin with.
    *
    * @throws {JobError} E_NOT_DETERMINISTIC naming the first tensor that differs between the two; E_MEMORY_PLAN with the table.
    */
   prepare(): Promise<PreparedEngine>;
-  /** Computes nodes; `onBucket` is called while the last backward pass of a node still runs, in an order of its own. */
-  computeNodes(request: ComputeRequest, onBucket: (bucket: ReadyBucket) => void): Promise<ComputedNodes>;
-  /** Ends `computeNodes` after the micro-batch that runs. Finished nodes are kept. */
+  /**
+   * Computes nodes; `onBucket` is called while the last backward pass of a node still runs, in an order of its own. Of an earlier request
+   * for the same step, finished nodes are announced again and a half-finished one goes on where it was left; so are finished subtrees
+   * of it that are asked for as nodes. What is not asked for again is dropped.
+   *
+   * @param onProgress called when nodes begin and when one is done.
+   */
+  computeNodes(
+    request: ComputeRequest,
+    onBucket: (bucket: ReadyBucket) => void,
+    onProgress?: (progress: ComputeProgress) => void,
+  ): Promise<ComputedNodes>;
+  /** Ends `computeNodes` after the micro-batch that runs. What was computed is kept for the next request. */
   abort(): void;
   /** Clips, sets the learning rate and updates, from the gradient in the reduced vector. */
   applyStep(step: number): Promise<AppliedStep>;
   /** Losses of evaluation micro-batches [lo, hi). */
   evaluate(range: NodeRange): Promise<readonly MicroBatchSum[]>;
+  /** The state between two steps as files. It is copied at once; hashing it holds no later call up. */
   exportState(): Promise<ExportedState>;
+  /**
+   * Replaces parameters, buffers, optimizer state, counters and step by those of a state that another worker exported, and drops all node
+   * sums. On an error everything stays as it was.
+   *
+   * @param state its files' bytes may be taken over: do not use them afterwards.
+   * @throws {TrainingError} E_CHECKPOINT when a file is missing, is of another step, seed, numeric class or architecture, or does not have
+   *   the hash it was written with. @throws {FormatError} E_FORMAT for bytes that are no safetensors file.
+   */
+  importState(state: ImportedState): Promise<{ readonly step: number; readonly stateHash: string }>;
   dispose(): Promise<void>;
 }

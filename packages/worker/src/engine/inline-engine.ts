@@ -1,5 +1,13 @@
 /** @file A ComputeEngine on the caller's thread, for tests and for commands without a network. */
-import type { ComputedNodes, ComputeEngine, ComputeRequest, NodeRange, ReadyBucket } from "./compute-engine.js";
+import type {
+  ComputedNodes,
+  ComputeEngine,
+  ComputeProgress,
+  ComputeRequest,
+  ImportedState,
+  NodeRange,
+  ReadyBucket,
+} from "./compute-engine.js";
 import { TrainingEngine, type TrainingEngineOptions } from "./training-engine.js";
 
 export class InlineEngine implements ComputeEngine {
@@ -16,9 +24,13 @@ export class InlineEngine implements ComputeEngine {
   async prepare() {
     return this.engine.prepare();
   }
-  async computeNodes(request: ComputeRequest, onBucket: (bucket: ReadyBucket) => void): Promise<ComputedNodes> {
+  async computeNodes(
+    request: ComputeRequest,
+    onBucket: (bucket: ReadyBucket) => void,
+    onProgress: (progress: ComputeProgress) => void = () => {},
+  ): Promise<ComputedNodes> {
     this.#isAborted = false;
-    return this.engine.computeNodes(request, { onBucket, shouldStop: () => this.#isAborted });
+    return this.engine.computeNodes(request, { onBucket, onProgress, shouldStop: () => this.#isAborted });
   }
   abort(): void {
     this.#isAborted = true;
@@ -31,6 +43,9 @@ export class InlineEngine implements ComputeEngine {
   }
   async exportState() {
     return this.engine.exportState();
+  }
+  async importState(state: ImportedState) {
+    return this.engine.importState(state);
   }
   async dispose(): Promise<void> {
     this.engine.dispose();

@@ -1,6 +1,7 @@
 /**
  * @file The probe micro-batch: hashes of the initial weights, the loss and every gradient of micro-batch 0 of step 1, by which
- * workers are compared before any work, and a job with itself.
+ * workers are compared before any work, and a job with itself. It does not depend on the state that a worker continues from (replicas'
+ * states are compared by their hash), so that the probe of a late joiner equals those of the first workers.
  */
 import { dropGradient, hashText, type MemoryFigures, microBatchScope, type Tensor, withBackend } from "@lockstep/core";
 import { JobError } from "../errors.js";
@@ -11,29 +12,25 @@ import { modelTensors } from "./training-state.js";
 
 type NamedHash = ProbeResult["tensors"][number];
 
-export interface ProbeOptions {
-  readonly workerId: string;
-  readonly memory: () => MemoryFigures;
-  /** Puts the state to continue from into the model, after the initial weights were compared. */
-  readonly restore: () => void;
-}
-
 /**
  * Builds the initial weights a second time and computes the micro-batch twice.
  *
+ * @param training freshly built: nothing was trained or restored yet.
  * @throws {JobError} E_NOT_DETERMINISTIC naming the first tensor that differs.
  */
-export function probeTwice(training: Training, options: ProbeOptions): { probe: ProbeResult; activationBytes: number } {
+export function probeTwice(
+  training: Training,
+  memory: () => MemoryFigures,
+): { probe: ProbeResult; activationBytes: number } {
   const initial = hashWeights(training, modelTensors(training));
   const again = buildModel(training.source, training.data);
   const second = hashWeights(training, modelTensors({ model: again }));
   again.dispose();
   assertSameHashes(training.source.job.name, initial, second);
 
-  options.restore();
-  const before = options.memory().usedBytes;
+  const before = memory().usedBytes;
   const first = probe(training);
-  const activationBytes = Math.max(0, options.memory().peakBytes - before);
+  const activationBytes = Math.max(0, memory().peakBytes - before);
   assertSameHashes(training.source.job.name, first, probe(training));
   const tensors = [...initial, ...first];
   return {

@@ -1,5 +1,12 @@
 /** @file The files of a checkpoint: model and optimizer as safetensors, the rest as JSON; written from a training and read back. */
-import { decodeSafetensors, encodeSafetensors, numericsVersion, type StoredTensor, type Tensor } from "@lockstep/core";
+import {
+  type DTypeArray,
+  decodeSafetensors,
+  encodeSafetensors,
+  numericsVersion,
+  type StoredTensor,
+  type Tensor,
+} from "@lockstep/core";
 import { TrainingError } from "../errors.js";
 import type { Training } from "./build-training.js";
 import type { ExportedState } from "./compute-engine.js";
@@ -25,50 +32,103 @@ export interface TrainerState {
   readonly paramsSha256: string;
 }
 
-/** The state as files. Synchronous backends only. */
-export function exportTraining(
+/** A state as it was at one moment, encoded and not hashed yet: later steps change nothing of it. */
+export interface StateSnapshot {
+  readonly model: Uint8Array<ArrayBuffer>;
+  readonly optimizer: Uint8Array<ArrayBuffer>;
+  /** First byte of the weights in `model`; they go on to its end. */
+  readonly weightsStart: number;
+  readonly trainer: Omit<TrainerState, "paramsSha256">;
+}
+
+/** Hex sha256 of what a snapshot holds. */
+export interface SnapshotHashes {
+  readonly model: string;
+  readonly optimizer: string;
+  readonly params: string;
+}
+
+/** Copies a state, once. @param viewOf the tensor's numbers where they lie; they are read before this returns. */
+export function takeSnapshot(
   training: Training,
-  step: number,
+  state: { readonly step: number; readonly stateHash: string },
+  viewOf: (tensor: Tensor) => DTypeArray,
+): StateSnapshot {
+  const { source, optimizer } = training;
+  const { step, stateHash } = state;
+  const metadata = { format: "lockstep", step: String(step) };
+  const encode = (tensors: Iterable<readonly [string, Tensor]>): Uint8Array<ArrayBuffer> => {
+    const host = [...tensors].map(([name, tensor]) => {
+      return [name, { dtype: tensor.dtype, shape: tensor.shape, data: viewOf(tensor) }] as const;
+    });
+    return encodeSafetensors(host, { metadata }) as Uint8Array<ArrayBuffer>;
+  };
+  const weights = modelTensors(training);
+  const model = encode(weights);
+  return {
+    model,
+    optimizer: encode(optimizer.namedState()),
+    weightsStart: model.byteLength - weights.reduce((sum, [, { size }]) => sum + 4 * size, 0),
+    trainer: {
+      schema: 1,
+      job: source.job.name,
+      step,
+      seed: source.seed,
+      numericClass: source.backend.numericClass,
+      numericsVersion,
+      config: source.config,
+      optimizer: optimizer.counters(),
+      stateHash,
+    },
+  };
+}
+
+export function hashSnapshot(
+  { model, optimizer, weightsStart }: StateSnapshot,
+  sha256: (parts: readonly Uint8Array[]) => string,
+): SnapshotHashes {
+  return { model: sha256([model]), optimizer: sha256([optimizer]), params: sha256([model.subarray(weightsStart)]) };
+}
+
+/** The files of a snapshot. */
+export function exportedStateOf(
+  { model, optimizer, trainer }: Pick<StateSnapshot, "model" | "optimizer" | "trainer">,
+  hashes: SnapshotHashes,
   sha256: (parts: readonly Uint8Array[]) => string,
 ): ExportedState {
-  const { source, optimizer } = training;
-  const weights = modelTensors(training).map(([name, tensor]) => [name, hostTensor(tensor)] as const);
-  const moments = [...optimizer.namedState()].map(([name, tensor]) => [name, hostTensor(tensor)] as const);
-  const paramsSha256 = sha256(
-    weights.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
-  );
-  const stateHash = trainingStateHash(training, step);
-  const trainer: TrainerState = {
-    schema: 1,
-    job: source.job.name,
-    step,
-    seed: source.seed,
-    numericClass: source.backend.numericClass,
-    numericsVersion,
-    config: source.config,
-    optimizer: optimizer.counters(),
-    stateHash,
-    paramsSha256,
-  };
-  const metadata = { format: "lockstep", step: String(step) };
+  const whole: TrainerState = { ...trainer, paramsSha256: hashes.params };
+  const trainerBytes = new TextEncoder().encode(`${JSON.stringify(whole, undefined, 2)}\n`);
   const files = [
-    { name: modelFile, bytes: encodeSafetensors(weights, { metadata }) },
-    { name: optimizerFile, bytes: encodeSafetensors(moments, { metadata }) },
-    { name: trainerFile, bytes: new TextEncoder().encode(`${JSON.stringify(trainer, undefined, 2)}\n`) },
+    { name: modelFile, bytes: model, sha256: hashes.model },
+    { name: optimizerFile, bytes: optimizer, sha256: hashes.optimizer },
+    { name: trainerFile, bytes: trainerBytes, sha256: sha256([trainerBytes]) },
   ];
-  return { step, stateHash, files, paramsSha256 };
+  return { step: trainer.step, stateHash: trainer.stateHash, files, paramsSha256: hashes.params };
+}
+
+/** Copies what a step changes; the returned function puts it back. */
+export function keepState(training: Training): () => void {
+  const { optimizer } = training;
+  const tensors = [...modelTensors(training), ...optimizer.namedState()].map(([, tensor]) => tensor);
+  const kept = tensors.map((tensor) => tensor.dataSync());
+  const counters = optimizer.counters();
+  return () => {
+    for (const [i, { backend, buffer, offset }] of tensors.entries()) backend.write(buffer, offset, kept[i]!);
+    optimizer.restoreCounters(counters);
+  };
 }
 
 /**
- * Puts a checkpoint's state into a training.
+ * Puts a checkpoint's state into a training. After an error the training may hold part of it.
  *
+ * @returns the hash of the state.
  * @throws {TrainingError} E_CHECKPOINT when a file is missing, is of another step, seed, numeric class or architecture, or does not
  *   have the hash it was written with. @throws {FormatError} E_FORMAT for bytes that are no safetensors file.
  */
 export function importCheckpoint(
   training: Training,
   checkpoint: { readonly step: number; readonly files: ReadonlyMap<string, Uint8Array> },
-): void {
+): string {
   const trainer = readTrainer(fileOf(checkpoint.files, trainerFile));
   const { source, optimizer } = training;
   const expected = {
@@ -98,6 +158,7 @@ export function importCheckpoint(
       expected: trainer.stateHash,
     });
   }
+  return stateHash;
 }
 
 /**
@@ -156,8 +217,4 @@ function refuse(what: string, fields: Readonly<Record<string, unknown>>): never 
     fields,
     "E_CHECKPOINT",
   );
-}
-
-function hostTensor(tensor: Tensor) {
-  return { dtype: tensor.dtype, shape: tensor.shape, data: tensor.dataSync() };
 }

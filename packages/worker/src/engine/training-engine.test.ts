@@ -1,35 +1,10 @@
-import { createHash } from "node:crypto";
 import { createCpuBackend, nn, OutOfMemoryError, optim, type Tensor, tensor } from "@lockstep/core";
 import { createSampler } from "@lockstep/data";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { type AnyJob, defineJob, type JobDataset } from "../job/define-job.js";
-import { createJobFiles } from "../job/job-files.js";
-import { parseJobConfig } from "../job/parse-config.js";
-import type { ReadyBucket } from "./compute-engine.js";
 import { tinyGptJob, tinyMlpJob } from "./tiny-jobs.testkit.js";
-import { TrainingEngine, type TrainingEngineOptions } from "./training-engine.js";
-
-const sha256 = (parts: readonly Uint8Array[]): string => {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return hash.digest("hex");
-};
-
-function createEngine(job: AnyJob, options: Partial<TrainingEngineOptions> = {}): TrainingEngine {
-  return new TrainingEngine({
-    job,
-    config: parseJobConfig(job),
-    seed: 7,
-    workerId: "w-a",
-    files: createJobFiles([]),
-    backend: createCpuBackend(),
-    nowMs: () => 0,
-    sha256,
-    maxBytes: 2 ** 32,
-    ...options,
-  });
-}
+import { createEngine, neverStop, prepare, prepared, trainAlone } from "./training-engine.testkit.js";
 
 class OneWeight extends nn.Module {
   linear = new nn.Linear(1, 1);
@@ -61,132 +36,6 @@ function numbersJob(
     optimizer: (_, model) => new optim.Sgd(model.parameters()),
     schedule: () => () => 0.01,
   });
-}
-
-/** Trains steps from `first` on alone, as a plain division would reduce them. */
-function trainAlone(engine: TrainingEngine, first: number, last: number): string {
-  const { training } = engine;
-  const { backend } = training.source;
-  let stateHash = "";
-  for (let step = first; step <= last; step++) {
-    let ready: ReadyBucket | undefined;
-    engine.computeNodes(
-      { step, nodes: [{ lo: 0, hi: training.numMicroBatches }] },
-      {
-        onBucket: (bucket) => {
-          ready ??= bucket;
-        },
-        shouldStop: () => false,
-      },
-    );
-    const words = new Float32Array((backend as ReturnType<typeof createCpuBackend>).wasmMemory.buffer);
-    const begin = ready!.address / 4;
-    const sum = words.slice(begin, begin + training.layout.length);
-    words.set(
-      sum.map((x) => Math.fround(x / Math.fround(ready!.weight))),
-      reducedAddressOf.get(engine)! / 4,
-    );
-    ({ stateHash } = engine.applyStep(step));
-  }
-  return stateHash;
-}
-
-const reducedAddressOf = new WeakMap<TrainingEngine, number>();
-function prepared(job: AnyJob, options: Partial<TrainingEngineOptions> = {}): TrainingEngine {
-  const engine = createEngine(job, options);
-  reducedAddressOf.set(engine, engine.prepare().info.reducedAddress);
-  return engine;
-}
-
-const neverStop = { onBucket: () => {}, shouldStop: () => false };
-
-describe("a step's nodes", () => {
-  test("buckets are ready before the backward pass of the last micro-batch has ended", () => {
-    const engine = prepared(tinyGptJob);
-    const { training } = engine;
-    let numBuckets = 0;
-    let bucketsWhenLastLayerRan = -1;
-    // The embedding is the first layer: its gradient is the last to be computed.
-    const original = training.source.backend.kernels.embeddingBackward;
-    training.source.backend.kernels.embeddingBackward = (...args) => {
-      bucketsWhenLastLayerRan = numBuckets;
-      original(...args);
-    };
-    engine.computeNodes(
-      { step: 1, nodes: [{ lo: 0, hi: training.numMicroBatches }] },
-      {
-        onBucket: () => {
-          numBuckets++;
-        },
-        shouldStop: () => false,
-      },
-    );
-    expect(bucketsWhenLastLayerRan).toBeGreaterThan(0);
-    expect(bucketsWhenLastLayerRan).toBeLessThan(numBuckets);
-  });
-
-  test("never need more than floor(log2 M) + 1 vectors for one node, and use the same memory in every step", () => {
-    const engine = prepared(tinyGptJob);
-    const numMicroBatches = engine.training.numMicroBatches;
-    expect(numMicroBatches).toBe(6);
-    trainAlone(engine, 1, 2);
-    const { usedBytes } = engine.training.source.backend.memory();
-    trainAlone(engine, 3, 5);
-    expect(engine.training.source.backend.memory().usedBytes).toBe(usedBytes);
-    expect(engine.peakVectors).toBeLessThanOrEqual(1 + Math.floor(Math.log2(numMicroBatches)) + 1);
-  });
-
-  test("finished nodes are kept for a new attempt: only what is missing is computed", () => {
-    const job = countingJob();
-    const engine = prepared(job.job);
-    job.reset();
-    const computed = engine.computeNodes({ step: 1, nodes: [{ lo: 0, hi: 2 }] }, neverStop);
-    expect(job.numBatches()).toBe(2);
-    const both = engine.computeNodes(
-      {
-        step: 1,
-        nodes: [
-          { lo: 0, hi: 2 },
-          { lo: 2, hi: 3 },
-        ],
-      },
-      neverStop,
-    );
-    expect(job.numBatches()).toBe(3);
-    expect(both.losses.slice(0, 2)).toEqual(computed.losses);
-  });
-
-  test("stop after the micro-batch that runs when told so", () => {
-    const job = countingJob();
-    const engine = prepared(job.job);
-    job.reset();
-    const { isComplete } = engine.computeNodes(
-      { step: 1, nodes: [{ lo: 0, hi: 4 }] },
-      { onBucket: () => {}, shouldStop: () => job.numBatches() >= 2 },
-    );
-    expect([isComplete, job.numBatches()]).toEqual([false, 2]);
-  });
-});
-
-/** A job of four micro-batches that counts the batches made. */
-function countingJob() {
-  let count = 0;
-  const train = valuesOf(64, (index) => index / 64);
-  const counting: JobDataset<Values> = {
-    size: 64,
-    batch: (samples) => {
-      count++;
-      return train.batch(samples);
-    },
-  };
-  const job = { ...numbersJob(counting), training: { globalBatchSize: 8, microBatchSize: 2 } };
-  return {
-    job,
-    numBatches: () => count,
-    reset: () => {
-      count = 0;
-    },
-  };
 }
 
 describe("L6 nothing silent", () => {
@@ -261,8 +110,21 @@ describe("the probe", () => {
     const once = prepared(tinyGptJob);
     const twice = createEngine(tinyGptJob);
     twice.prepare();
-    reducedAddressOf.set(twice, twice.prepare().info.reducedAddress);
+    prepare(twice);
     expect(trainAlone(twice, 1, 2)).toBe(trainAlone(once, 1, 2));
+  });
+
+  test("is the same whatever state a worker begins with", () => {
+    const trained = prepared(tinyMlpJob);
+    const fresh = createEngine(tinyMlpJob).prepare();
+    trainAlone(trained, 1, 3);
+    const { step, files } = trained.exportState();
+    const bytes = new Map(files.map((file) => [file.name, file.bytes]));
+    const resumed = createEngine(tinyMlpJob, { restore: { step, files: bytes } }).prepare();
+    const tuned = createEngine(tinyMlpJob, { initFrom: bytes.get("model.safetensors")! }).prepare();
+    expect([resumed.probe, tuned.probe]).toEqual([fresh.probe, fresh.probe]);
+    expect(new Set([fresh, resumed, tuned].map(({ info }) => info.stateHash)).size).toBe(3);
+    expect(resumed.info).toMatchObject({ step: 3, stateHash: trained.exportState().stateHash });
   });
 
   test("a job that does not fit is refused with the table before the first step", () => {
@@ -299,64 +161,6 @@ describe("a job whose memory is full", () => {
         fields: expect.objectContaining({ maxBytes: 1 << 20 }),
       }),
     );
-  });
-});
-
-describe("a checkpoint", () => {
-  const saved = () => {
-    const engine = prepared(tinyMlpJob);
-    trainAlone(engine, 1, 2);
-    const { files, step } = engine.exportState();
-    return { step, files: new Map(files.map(({ name, bytes }) => [name, bytes])) };
-  };
-
-  test("L4 gives the bits back: the state hash and everything after it", () => {
-    const whole = prepared(tinyMlpJob);
-    const expected = trainAlone(whole, 1, 4);
-    const resumed = prepared(tinyMlpJob, { restore: saved() });
-    expect(trainAlone(resumed, 3, 4)).toBe(expected);
-    expect(resumed.exportState().paramsSha256).toBe(whole.exportState().paramsSha256);
-  });
-
-  test("of another architecture names the tensor and both shapes", () => {
-    const config = parseJobConfig(tinyMlpJob, { hiddenDim: 9 });
-    expect(() => prepared(tinyMlpJob, { config, restore: saved() })).toThrow(
-      expect.objectContaining({
-        code: "E_CHECKPOINT",
-        fields: expect.objectContaining({ name: "fc1.weight", stored: [7, 3], model: [9, 3] }),
-      }),
-    );
-  });
-
-  test("with a flipped byte does not have the hash it was written with", () => {
-    const restore = saved();
-    const weights = restore.files.get("model.safetensors")!;
-    weights[weights.length - 3]! ^= 1;
-    expect(() => prepared(tinyMlpJob, { restore })).toThrow(expect.objectContaining({ code: "E_CHECKPOINT" }));
-  });
-
-  test("whose optimizer counts another step does not have the hash it was written with", () => {
-    const restore = saved();
-    const trainer = JSON.parse(new TextDecoder().decode(restore.files.get("trainer.json")));
-    trainer.optimizer.numSteps++;
-    restore.files.set("trainer.json", new TextEncoder().encode(JSON.stringify(trainer)));
-    expect(() => prepared(tinyMlpJob, { restore })).toThrow(
-      expect.objectContaining({ code: "E_CHECKPOINT", message: expect.stringContaining("the state read has hash") }),
-    );
-  });
-
-  test("of another seed is refused", () => {
-    expect(() => prepared(tinyMlpJob, { seed: 8, restore: saved() })).toThrow(
-      expect.objectContaining({ code: "E_CHECKPOINT", fields: { key: "seed", found: 7, expected: 8 } }),
-    );
-  });
-
-  test("its weights can start another run", () => {
-    const initFrom = saved().files.get("model.safetensors")!;
-    const fresh = prepared(tinyMlpJob);
-    const tuned = prepared(tinyMlpJob, { initFrom });
-    expect(tuned.exportState().paramsSha256).not.toBe(fresh.exportState().paramsSha256);
-    expect(tuned.exportState().step).toBe(0);
   });
 });
 

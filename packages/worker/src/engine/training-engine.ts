@@ -2,18 +2,14 @@
  * @file The computing side of one worker, synchronous: builds a job, computes nodes of a step, applies updates, evaluates, saves.
  * On the socket's thread in tests (inline-engine.ts), on a thread of its own in a worker (node/compute-thread.ts).
  *
- * Invariants: the model changes only in `applyStep`; the sums of a step's nodes stay until it is applied or another step begins, so
- * that a new attempt computes only what is missing.
+ * Invariants: the model changes only in `applyStep` and `importState`; the sums of a step's nodes stay until it is applied or another step begins, so
+ * that a new attempt computes only what is missing (step-nodes.ts).
  */
 import {
   applyStatistics,
   assignGradientsFrom,
-  type Bucket,
-  BucketTracker,
   bucketsOf,
   type CpuBackend,
-  NodeStack,
-  type NodeSum,
   type OutOfMemoryError,
   type Tensor,
   VectorPool,
@@ -28,15 +24,24 @@ import type {
   ComputeRequest,
   EngineInfo,
   ExportedState,
+  ImportedState,
   MicroBatchSum,
   NodeRange,
   PreparedEngine,
-  ReadyBucket,
 } from "./compute-engine.js";
 import { assertPlanFits, memoryFullError, memoryPlan } from "./memory-plan.js";
-import { evalMicroBatch, trainMicroBatch } from "./micro-batch.js";
+import { evalMicroBatch } from "./micro-batch.js";
 import { probeTwice } from "./probe.js";
-import { exportTraining, importCheckpoint, importWeights } from "./state-files.js";
+import {
+  exportedStateOf,
+  hashSnapshot,
+  importCheckpoint,
+  importWeights,
+  keepState,
+  type StateSnapshot,
+  takeSnapshot,
+} from "./state-files.js";
+import { type ComputeHooks, StepNodes } from "./step-nodes.js";
 import { applyUpdate, layoutHash, memoryNeedsOf, trainingStateHash } from "./training-state.js";
 
 export interface TrainingEngineOptions extends Omit<TrainingSource, "backend"> {
@@ -51,30 +56,19 @@ export interface TrainingEngineOptions extends Omit<TrainingSource, "backend"> {
   readonly initFrom?: Uint8Array;
 }
 
-interface HeldNode {
-  readonly sum: NodeSum;
-  readonly losses: readonly MicroBatchSum[];
-}
-
-export interface ComputeHooks {
-  readonly onBucket: (bucket: ReadyBucket) => void;
-  /** Asked before every micro-batch. */
-  readonly shouldStop: () => boolean;
-}
-
 interface Built {
   readonly training: Training;
   readonly pool: VectorPool;
-  readonly buckets: readonly Bucket[];
+  readonly nodes: StepNodes;
   /** The vector that the exchange fills. */
   readonly reduced: Tensor;
 }
 
 export class TrainingEngine {
   readonly #options: TrainingEngineOptions;
-  readonly #held = new Map<string, HeldNode>();
   #built: Built | undefined;
   #step = 0;
+  #stateHash = "";
 
   constructor(options: TrainingEngineOptions) {
     this.#options = options;
@@ -99,34 +93,23 @@ export class TrainingEngine {
     const { nowMs, job } = this.#options;
     const startedMs = nowMs();
     this.#assertNextStep(request.step);
-    this.#keepOnly(request.nodes);
-    const losses: MicroBatchSum[] = [];
-    let isComplete = true;
-    for (const node of request.nodes) {
-      const held = this.#held.get(keyOf(node));
-      if (held !== undefined) this.#announce(node, held.sum, hooks);
-      const done = held ?? this.#computeNode(request.step, node, hooks);
-      if (done === undefined) {
-        isComplete = false;
-        break;
-      }
-      losses.push(...done.losses);
-    }
+    const { losses, isComplete } = this.#need().nodes.compute(request, hooks);
     const numTokens = job.unit === "tokens" ? losses.reduce((sum, [, , weight]) => sum + weight, 0) : null;
     return { losses, numTokens, computeMs: nowMs() - startedMs, isComplete };
   }
 
   applyStep(step: number): AppliedStep {
-    const { training, pool, reduced } = this.#need();
+    const { training, pool, nodes, reduced } = this.#need();
     const startedMs = this.#options.nowMs();
     this.#assertNextStep(step);
     assignGradientsFrom(pool, reduced, training);
     applyStatistics(training.statistics, reduced, training.layout);
     const { gradNorm, learningRate } = applyUpdate(training, step - 1);
-    this.#dropHeld();
+    nodes.drop();
     this.#step = step;
     training.source.job.callbacks?.afterStep?.({ step, learningRate, gradNorm }, training.model);
     const stateHash = trainingStateHash(training, step);
+    this.#stateHash = stateHash;
     return { stateHash, gradNorm, learningRate, applyMs: this.#options.nowMs() - startedMs };
   }
 
@@ -145,7 +128,33 @@ export class TrainingEngine {
   }
 
   exportState(): ExportedState {
-    return exportTraining(this.#need().training, this.#step, this.#options.sha256);
+    const { sha256 } = this.#options;
+    const snapshot = this.takeSnapshot();
+    return exportedStateOf(snapshot, hashSnapshot(snapshot, sha256), sha256);
+  }
+
+  /** The first half of `exportState`, the only one that needs this thread. */
+  takeSnapshot(): StateSnapshot {
+    const { backend } = this.#options;
+    const state = { step: this.#step, stateHash: this.#stateHash };
+    return takeSnapshot(this.#need().training, state, (tensor) => {
+      const Words = tensor.dtype === "f32" ? Float32Array : Int32Array;
+      return new Words(backend.wasmMemory.buffer, backend.addressOf(tensor), tensor.size);
+    });
+  }
+
+  importState({ step, files }: ImportedState): { step: number; stateHash: string } {
+    const { training, nodes } = this.#need();
+    const putBack = keepState(training);
+    try {
+      this.#stateHash = importCheckpoint(training, { step, files: new Map(files.map((f) => [f.name, f.bytes])) });
+    } catch (error) {
+      putBack();
+      throw error;
+    }
+    this.#step = step;
+    nodes.drop();
+    return { step, stateHash: this.#stateHash };
   }
 
   /** The built job, for whoever uses its model. */
@@ -170,59 +179,18 @@ export class TrainingEngine {
     assertPlanFits(memoryPlan(needs));
     const pool = new VectorPool(backend, layout.length);
     const buckets = bucketsOf(layout.length, bucketBytesOf(config, layout.length));
-    const { probe, activationBytes } = probeTwice(training, {
-      workerId,
-      memory: () => backend.memory(),
-      restore: () => this.#restore(training),
-    });
+    const { probe, activationBytes } = probeTwice(training, () => backend.memory());
+    this.#restore(training);
+    this.#stateHash = trainingStateHash(training, this.#step);
     const plan = memoryPlan({ ...needs, activationBytes });
     assertPlanFits(plan);
-    this.#built = { training, pool, buckets, reduced: pool.acquire() };
+    const nodes = new StepNodes({ training, pool, buckets, backend, workerId });
+    this.#built = { training, pool, nodes, reduced: pool.acquire() };
     return { info: this.#info(this.#built), probe, plan };
   }
 
   #grid(): { numMicroBatches: number; maxBytes: number } {
     return { numMicroBatches: numMicroBatchesOf(this.#options.config), maxBytes: this.#options.maxBytes };
-  }
-
-  #computeNode(step: number, node: NodeRange, hooks: ComputeHooks): HeldNode | undefined {
-    const { training, pool, buckets } = this.#need();
-    const { backend, workerId } = this.#options;
-    const stack = new NodeStack(pool, training.layout, node);
-    const losses: MicroBatchSum[] = [];
-    let tracker: BucketTracker | undefined;
-    for (let m = node.lo; m < node.hi; m++) {
-      if (hooks.shouldStop()) {
-        stack.abandon();
-        return undefined;
-      }
-      const place = { step, microBatch: m, workerId };
-      const isLast = m === node.hi - 1;
-      losses.push(
-        trainMicroBatch(training, place, {
-          stack,
-          ...(isLast && {
-            onParameter: (index, { vector, weight }) => {
-              tracker ??= new BucketTracker(training.layout, buckets, ({ index: bucket }) => {
-                hooks.onBucket({ node, weight, address: addressOf(backend, vector), bucket });
-              });
-              tracker.complete(index);
-            },
-          }),
-        }),
-      );
-    }
-    const held = { sum: stack.complete(), losses };
-    this.#held.set(keyOf(node), held);
-    return held;
-  }
-
-  /** All buckets of a node that an earlier attempt left. */
-  #announce(node: NodeRange, sum: NodeSum, hooks: ComputeHooks): void {
-    const address = addressOf(this.#options.backend, sum.vector);
-    for (const { index } of this.#need().buckets) {
-      hooks.onBucket({ node, weight: sum.weight, address, bucket: index });
-    }
   }
 
   #restore(training: Training): void {
@@ -246,7 +214,7 @@ export class TrainingEngine {
       samplesPerStep: config.globalBatchSize,
       reducedAddress: addressOf(backend, reduced),
       step: this.#step,
-      stateHash: trainingStateHash(training, this.#step),
+      stateHash: this.#stateHash,
     };
   }
 
@@ -259,27 +227,10 @@ export class TrainingEngine {
     );
   }
 
-  #keepOnly(nodes: readonly NodeRange[]): void {
-    const wanted = new Set(nodes.map(keyOf));
-    for (const [key, { sum }] of this.#held) {
-      if (wanted.has(key)) continue;
-      this.#need().pool.release(sum.vector);
-      this.#held.delete(key);
-    }
-  }
-
-  #dropHeld(): void {
-    this.#keepOnly([]);
-  }
-
   #need(): Built {
     if (this.#built !== undefined) return this.#built;
     throw new TrainingError("engine: it was used before prepare(); call prepare() first.", {}, "E_STATE");
   }
-}
-
-function keyOf({ lo, hi }: NodeRange): string {
-  return `${lo}-${hi}`;
 }
 
 function addressOf(backend: CpuBackend, vector: Tensor): number {

@@ -1,5 +1,6 @@
 /** @file Entry of the compute thread: one engine, calls in order. Buckets are posted while a backward pass still runs. */
 import { parentPort, workerData } from "node:worker_threads";
+import type { StateSnapshot } from "../engine/state-files.js";
 import type { TrainingEngine } from "../engine/training-engine.js";
 import { errorReport } from "../errors.js";
 import { createEngineOf } from "./engine-spec.js";
@@ -22,6 +23,7 @@ async function answer({ call, name, argument }: CallMessage): Promise<unknown> {
     case "computeNodes":
       return engine.computeNodes(argument as CallMessage<"computeNodes">["argument"], {
         onBucket: (bucket) => reply({ kind: "bucket", call, bucket }),
+        onProgress: (progress) => reply({ kind: "progress", call, progress }),
         shouldStop: () => Atomics.load(abortedCall, 0) >= call,
       });
     case "applyStep":
@@ -32,7 +34,9 @@ async function answer({ call, name, argument }: CallMessage): Promise<unknown> {
         () => Atomics.load(abortedCall, 0) >= call,
       );
     case "exportState":
-      return engine.exportState();
+      return engine.takeSnapshot();
+    case "importState":
+      return engine.importState(argument as CallMessage<"importState">["argument"]);
     case "dispose":
       return engine.dispose();
     default:
@@ -44,6 +48,14 @@ let queue: Promise<void> = Promise.resolve();
 port.on("message", (message: CallMessage) => {
   queue = queue
     .then(() => answer(message))
-    .then((value) => reply({ kind: "result", call: message.call, value }))
+    .then((value) => {
+      reply({ kind: "result", call: message.call, value }, message.name === "exportState" ? buffersOf(value) : []);
+    })
     .catch((error: unknown) => reply({ kind: "error", call: message.call, error: errorReport(error) }));
 });
+
+/** What of a snapshot is handed over instead of copied. */
+function buffersOf(value: unknown): ArrayBuffer[] {
+  const { model, optimizer } = value as StateSnapshot;
+  return [model.buffer, optimizer.buffer];
+}

@@ -1,5 +1,5 @@
 /** @file Arithmetic of the exchange on the memory that the socket thread and the compute thread share. */
-import { createVectorPool, type VectorOps } from "@lockstep/collectives";
+import { createVectorPool, sumSquares, type VectorOps } from "@lockstep/collectives";
 import { createVectorOps, hash128 } from "@lockstep/core";
 import type { ComputeEngine } from "../engine/compute-engine.js";
 import type { ExchangeTools } from "../session/session-ports.js";
@@ -24,6 +24,9 @@ export function createNodeExchangeTools(engine: ComputeEngine): ExchangeTools {
     findNonFinite(values) {
       if (isInMemory(values)) return kernels.findNonFinite(values);
       return values.findIndex((value) => !Number.isFinite(value));
+    },
+    sumSquares(values) {
+      return isInMemory(values) ? kernels.sumSquares(values) : sumSquares(values);
     },
     hash(values) {
       return isInMemory(values) ? kernels.hash(values) : hashElsewhere(values);

@@ -1,14 +1,19 @@
-/** @file What the socket thread and the compute thread say to each other. Vectors never travel: both see one memory. */
+/**
+ * @file What the socket thread and the compute thread say to each other. Vectors never travel: both see one memory. The bytes of a state's
+ * files are handed over, not copied.
+ */
 import type {
   AppliedStep,
   ComputedNodes,
+  ComputeProgress,
   ComputeRequest,
-  ExportedState,
+  ImportedState,
   MicroBatchSum,
   NodeRange,
   PreparedEngine,
   ReadyBucket,
 } from "../engine/compute-engine.js";
+import type { StateSnapshot } from "../engine/state-files.js";
 import type { ErrorReport } from "../errors.js";
 import type { EngineSpec } from "./engine-spec.js";
 
@@ -25,7 +30,8 @@ export interface ThreadCalls {
   computeNodes: { argument: ComputeRequest; result: ComputedNodes };
   applyStep: { argument: number; result: AppliedStep };
   evaluate: { argument: NodeRange; result: readonly MicroBatchSum[] };
-  exportState: { argument: undefined; result: ExportedState };
+  exportState: { argument: undefined; result: StateSnapshot };
+  importState: { argument: ImportedState; result: { readonly step: number; readonly stateHash: string } };
   dispose: { argument: undefined; result: undefined };
 }
 
@@ -40,4 +46,5 @@ export interface CallMessage<Name extends CallName = CallName> {
 export type ReplyMessage =
   | { readonly kind: "result"; readonly call: number; readonly value: unknown }
   | { readonly kind: "error"; readonly call: number; readonly error: ErrorReport }
-  | { readonly kind: "bucket"; readonly call: number; readonly bucket: ReadyBucket };
+  | { readonly kind: "bucket"; readonly call: number; readonly bucket: ReadyBucket }
+  | { readonly kind: "progress"; readonly call: number; readonly progress: ComputeProgress };

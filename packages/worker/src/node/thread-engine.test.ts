@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { PreparedEngine, ReadyBucket } from "../engine/compute-engine.js";
+import type { ComputeProgress, PreparedEngine, ReadyBucket } from "../engine/compute-engine.js";
 import { tinyMlpJob } from "../engine/tiny-jobs.testkit.js";
 import { parseJobConfig } from "../job/parse-config.js";
+import { sha256 } from "./engine-spec.js";
 import { createNodeExchangeTools } from "./node-exchange-tools.js";
 import { ThreadEngine } from "./thread-engine.js";
 
@@ -85,6 +86,54 @@ test("buckets are announced while the call still computes, every one once", asyn
   const numBuckets = Math.ceil((4 * prepared.info.gradientFloats) / config.bucketBytes);
   expect(numBuckets).toBeGreaterThan(2);
   expect(early).toBe(3 * numBuckets);
+});
+
+test("a state crosses to another engine with the sha256 of its files, and training goes on with the same bits", async () => {
+  const [engine, joiner] = [createEngine(1), createEngine(1)];
+  const { stateHash } = await trainThreeSteps(engine);
+  await joiner.prepare();
+  const exported = await engine.exportState();
+  expect(exported).toMatchObject({ step: 3, stateHash });
+  for (const { bytes, sha256: digest } of exported.files) expect(sha256([bytes])).toBe(digest);
+  const broken = exported.files.map(({ name, bytes }) => ({ name, bytes: bytes.slice(0, -1) }));
+  await expect(joiner.importState({ step: 3, files: broken })).rejects.toMatchObject({ code: "E_FORMAT" });
+  const files = exported.files.map(({ name, bytes }) => ({ name, bytes: Buffer.from(bytes) })); // small ones lie in Node's pool
+  expect(await joiner.importState({ step: 3, files })).toEqual({ step: 3, stateHash });
+  expect(await joiner.exportState()).toEqual(exported);
+});
+
+test("calls behind an export do not wait for its hashing, and see none of it", async () => {
+  const engine = createEngine(1);
+  await trainThreeSteps(engine);
+  const order: string[] = [];
+  const exporting = engine.exportState().then((state) => {
+    order.push("exported");
+    return state;
+  });
+  await engine.applyStep(4).then(() => order.push("applied"));
+  expect((await exporting).step).toBe(3);
+  expect(order).toEqual(["applied", "exported"]);
+});
+
+test("progress crosses the thread while the call computes", async () => {
+  const engine = createEngine(1);
+  await engine.prepare();
+  const told: ComputeProgress[] = [];
+  const nodes = [
+    { lo: 0, hi: 4 },
+    { lo: 4, hi: 5 },
+  ];
+  await engine.computeNodes(
+    { step: 1, nodes },
+    () => {},
+    (progress) => told.push(progress),
+  );
+  expect(told).toEqual([
+    { begunNodes: 1, doneMicroBatches: 0 },
+    { begunNodes: 1, doneMicroBatches: 4 },
+    { begunNodes: 2, doneMicroBatches: 4 },
+    { begunNodes: 2, doneMicroBatches: 5 },
+  ]);
 });
 
 test("an error of the job crosses the thread with its code and fields", async () => {

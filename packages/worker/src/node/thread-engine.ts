@@ -8,8 +8,10 @@ import type {
   AppliedStep,
   ComputedNodes,
   ComputeEngine,
+  ComputeProgress,
   ComputeRequest,
   ExportedState,
+  ImportedState,
   MicroBatchSum,
   NodeRange,
   PreparedEngine,
@@ -17,12 +19,17 @@ import type {
 } from "../engine/compute-engine.js";
 import { errorFromReport, TrainingError } from "../errors.js";
 import type { EngineSpec } from "./engine-spec.js";
+import { exportOnOtherThread } from "./snapshot-thread.js";
 import type { CallName, ReplyMessage, ThreadCalls, ThreadData } from "./thread-calls.js";
 
-interface PendingCall {
+interface CallListeners {
+  readonly onBucket?: (bucket: ReadyBucket) => void;
+  readonly onProgress?: (progress: ComputeProgress) => void;
+}
+
+interface PendingCall extends CallListeners {
   readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
-  readonly onBucket?: (bucket: ReadyBucket) => void;
 }
 
 export interface ThreadEngineOptions {
@@ -57,8 +64,12 @@ export class ThreadEngine implements ComputeEngine {
   prepare(): Promise<PreparedEngine> {
     return this.#call("prepare", undefined);
   }
-  computeNodes(request: ComputeRequest, onBucket: (bucket: ReadyBucket) => void): Promise<ComputedNodes> {
-    return this.#call("computeNodes", request, onBucket);
+  computeNodes(
+    request: ComputeRequest,
+    onBucket: (bucket: ReadyBucket) => void,
+    onProgress: (progress: ComputeProgress) => void = () => {},
+  ): Promise<ComputedNodes> {
+    return this.#call("computeNodes", request, { listeners: { onBucket, onProgress } });
   }
   abort(): void {
     Atomics.store(this.#abortedCall, 0, this.#lastCall);
@@ -69,8 +80,13 @@ export class ThreadEngine implements ComputeEngine {
   evaluate(range: NodeRange): Promise<readonly MicroBatchSum[]> {
     return this.#call("evaluate", range);
   }
-  exportState(): Promise<ExportedState> {
-    return this.#call("exportState", undefined);
+  async exportState(): Promise<ExportedState> {
+    return exportOnOtherThread(await this.#call("exportState", undefined));
+  }
+  importState({ step, files }: ImportedState): Promise<{ step: number; stateHash: string }> {
+    const owned = files.map(({ name, bytes }) => ({ name, bytes: owningItsBuffer(bytes) }));
+    const transfer = [...new Set(owned.map(({ bytes }) => bytes.buffer))];
+    return this.#call("importState", { step, files: owned }, { transfer });
   }
 
   /** Ends the thread at once, whatever it computes. */
@@ -85,13 +101,13 @@ export class ThreadEngine implements ComputeEngine {
   #call<Name extends CallName>(
     name: Name,
     argument: ThreadCalls[Name]["argument"],
-    onBucket?: (bucket: ReadyBucket) => void,
+    options: { readonly listeners?: CallListeners; readonly transfer?: readonly ArrayBuffer[] } = {},
   ): Promise<ThreadCalls[Name]["result"]> {
     if (this.#closedBy !== undefined) return Promise.reject(this.#closedBy);
     const call = ++this.#lastCall;
     return new Promise((resolve, reject) => {
-      this.#pending.set(call, { resolve, reject, ...(onBucket === undefined ? {} : { onBucket }) });
-      this.#thread.postMessage({ call, name, argument });
+      this.#pending.set(call, { resolve, reject, ...options.listeners });
+      this.#thread.postMessage({ call, name, argument }, options.transfer ?? []);
     });
   }
 
@@ -100,6 +116,10 @@ export class ThreadEngine implements ComputeEngine {
     if (pending === undefined) return;
     if (message.kind === "bucket") {
       pending.onBucket?.(message.bucket);
+      return;
+    }
+    if (message.kind === "progress") {
+      pending.onProgress?.(message.progress);
       return;
     }
     this.#pending.delete(message.call);
@@ -120,4 +140,11 @@ export class ThreadEngine implements ComputeEngine {
       "E_COMPUTE_THREAD",
     );
   }
+}
+
+/** The bytes, copied unless they are all of a buffer of their own: only then can it be handed to another thread. */
+function owningItsBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength) return new Uint8Array(buffer);
+  return new Uint8Array(bytes); // not slice(): a Buffer's is a view
 }

@@ -91,6 +91,26 @@ describe("vectorOps", () => {
     }
   });
 
+  test("sum squares in f64 over four lanes, and say by it whether every value is finite", () => {
+    const backend = createCpuBackend();
+    const ops = createVectorOps(backend.wasmMemory);
+    for (const length of [0, 1, 2, 3, 4, 7, 64, 4_099]) {
+      const values = Float32Array.from(randomValues(length, length), (x, i) => x * 10 ** (i % 9));
+      const view = viewOf(backend, [length], values, { tail: 3 }); // what lies behind is not zero
+      const range = new Float32Array(backend.wasmMemory.buffer, backend.addressOf(view), length);
+      const lanes = [0, 0, 0, 0];
+      for (const [i, x] of values.entries()) lanes[i % 4]! += x * x;
+      expect(ops.sumSquares(range)).toBe(lanes[0]! + lanes[2]! + (lanes[1]! + lanes[3]!));
+      for (const [i, bad] of [Number.NaN, Infinity, -Infinity].entries()) {
+        if (length === 0) continue;
+        range[(i * 31) % length] = bad;
+        expect(ops.sumSquares(range)).not.toSatisfy(Number.isFinite);
+        range.set(values);
+      }
+      expect(ops.sumSquares(range.fill(-3.4028234663852886e38))).toSatisfy(Number.isFinite);
+    }
+  });
+
   test("refuse a vector of another memory and vectors of unequal lengths", () => {
     const backend = createCpuBackend();
     const ops = createVectorOps(backend.wasmMemory);

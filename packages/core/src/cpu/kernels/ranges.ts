@@ -139,6 +139,44 @@ export const findNonFiniteRange: FunctionDefinition = defineFunction(
   },
 );
 
+/** (address, count) -> sum of squares, f64: lane l of 4 adds the values l, l + 4, l + 8 ..., then (lane 0 + lane 2) + (lane 1 + lane 3). */
+export const sumSquaresRange: FunctionDefinition = defineFunction(
+  "sumSquaresRange",
+  { params: ["i32", "i32"], results: ["f64"] },
+  (f, params) => {
+    const [address, count] = params as [Local, Local];
+    const [i, end] = f.locals("i32", 2) as [Local, Local];
+    const [low, high, x, wide] = f.locals("v128", 4) as [Local, Local, Local, Local];
+    const addSquares = (): void => {
+      f.get(x).op("f64x2.promote_low_f32x4").tee(wide).get(wide).op("f64x2.mul").get(low).op("f64x2.add").set(low);
+      f.get(x).get(x).shuffle32([2, 3, 2, 3]).op("f64x2.promote_low_f32x4").tee(wide).get(wide).op("f64x2.mul");
+      f.get(high).op("f64x2.add").set(high);
+    };
+    f.get(count).i32(-4).op("i32.and").set(end);
+    f.forUp(
+      i,
+      () => f.get(end),
+      4,
+      () => {
+        f.get(address).mem("v128.load", 0).set(x);
+        addSquares();
+        f.get(address).i32(16).op("i32.add").set(address);
+      },
+    );
+    f.get(count)
+      .i32(3)
+      .op("i32.and")
+      .tee(end)
+      .if(() => {
+        f.get(address).mem("v128.load", 0);
+        emitTailMask(f, 0, end);
+        f.op("v128.and").set(x);
+        addSquares();
+      });
+    f.get(low).get(high).op("f64x2.add").tee(wide).extractF64(0).get(wide).extractF64(1).op("f64.add");
+  },
+);
+
 /** Mixes `numStripes` stripes from `address` on into the four lane vectors. */
 function emitStripes(f: FunctionBuilder, address: Local, numStripes: Local, lanes: readonly Local[]): void {
   const i = f.local("i32");

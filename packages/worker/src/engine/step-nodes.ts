@@ -1,0 +1,153 @@
+/**
+ * @file The node sums of one step: finished ones, and the one that an abort left in the middle.
+ *
+ * Invariants: no micro-batch whose node is asked for again is computed twice; nothing of another step is ever here (`drop`).
+ */
+import { type Bucket, BucketTracker, type CpuBackend, NodeStack, type NodeSum, type VectorPool } from "@lockstep/core";
+import type { Training } from "./build-training.js";
+import type { ComputeProgress, ComputeRequest, MicroBatchSum, NodeRange, ReadyBucket } from "./compute-engine.js";
+import { trainMicroBatch } from "./micro-batch.js";
+
+export interface ComputeHooks {
+  readonly onBucket: (bucket: ReadyBucket) => void;
+  /** Told when nodes begin and when one is done. */
+  readonly onProgress?: (progress: ComputeProgress) => void;
+  /** Asked before every micro-batch. */
+  readonly shouldStop: () => boolean;
+}
+
+export interface StepNodesOptions {
+  readonly training: Training;
+  readonly pool: VectorPool;
+  readonly buckets: readonly Bucket[];
+  readonly backend: CpuBackend;
+  readonly workerId: string;
+}
+
+interface HeldNode {
+  readonly sum: NodeSum;
+  readonly losses: readonly MicroBatchSum[];
+}
+
+interface HalfNode {
+  readonly node: NodeRange;
+  readonly stack: NodeStack;
+  readonly losses: MicroBatchSum[];
+}
+
+export class StepNodes {
+  readonly #options: StepNodesOptions;
+  readonly #held = new Map<string, HeldNode>();
+  #half: HalfNode | undefined;
+
+  constructor(options: StepNodesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Computes what is missing of the request's nodes. Those that an earlier attempt left are announced first, and one that it left in the
+   * middle goes on before new ones begin, so that no more vectors are in use than for new nodes. What is not asked for is dropped.
+   *
+   * @returns losses of complete nodes, in the order of the request.
+   */
+  compute(request: ComputeRequest, hooks: ComputeHooks): { losses: MicroBatchSum[]; isComplete: boolean } {
+    const { nodes } = request;
+    this.#keepOnly(nodes);
+    const held = nodes.filter((node) => this.#held.has(keyOf(node)));
+    for (const node of held) this.#announce(node, hooks);
+    const begun = new Set(held.map(keyOf));
+    const report = (): void => hooks.onProgress?.(this.#progress(nodes, begun));
+    if (held.length > 0) report();
+    const isHalf = (node: NodeRange): boolean => this.#half !== undefined && keyOf(this.#half.node) === keyOf(node);
+    const missing = nodes.filter((node) => !begun.has(keyOf(node)));
+    for (const node of [...missing.filter(isHalf), ...missing.filter((other) => !isHalf(other))]) {
+      if (hooks.shouldStop()) break;
+      begun.add(keyOf(node));
+      report();
+      if (!this.#computeNode(request.step, node, hooks)) break;
+      report();
+    }
+    const done = nodes.map((node) => this.#held.get(keyOf(node))).filter((node) => node !== undefined);
+    return { losses: done.flatMap(({ losses }) => losses), isComplete: done.length === nodes.length };
+  }
+
+  /** Gives every vector back. */
+  drop(): void {
+    this.#keepOnly([]);
+  }
+
+  /** False when it was stopped; what it has stays for the next request. */
+  #computeNode(step: number, node: NodeRange, hooks: ComputeHooks): boolean {
+    const { training, pool, workerId } = this.#options;
+    const half = this.#half ?? { node, stack: new NodeStack(pool, training.layout, node), losses: [] };
+    this.#half = undefined;
+    const { stack, losses } = half;
+    try {
+      while (stack.nextMicroBatch < node.hi) {
+        if (hooks.shouldStop()) {
+          this.#half = half;
+          return false;
+        }
+        const microBatch = stack.nextMicroBatch;
+        const onParameter = microBatch === node.hi - 1 ? this.#tellBucketsOf(node, hooks) : undefined;
+        const target = { stack, ...(onParameter === undefined ? {} : { onParameter }) };
+        losses.push(trainMicroBatch(training, { step, microBatch, workerId }, target));
+      }
+    } catch (error) {
+      stack.abandon();
+      throw error;
+    }
+    this.#held.set(keyOf(node), { sum: stack.complete(), losses });
+    return true;
+  }
+
+  /** Tells of the buckets of a node while the backward pass of its last micro-batch runs. */
+  #tellBucketsOf(node: NodeRange, { onBucket }: ComputeHooks) {
+    const { training, buckets, backend } = this.#options;
+    let tracker: BucketTracker | undefined;
+    return (index: number, { vector, weight }: Pick<NodeSum, "vector" | "weight">): void => {
+      tracker ??= new BucketTracker(training.layout, buckets, ({ index: bucket }) => {
+        onBucket({ node, weight, address: backend.addressOf(vector), bucket });
+      });
+      tracker.complete(index);
+    };
+  }
+
+  /** All buckets of a node that an earlier attempt left. */
+  #announce(node: NodeRange, { onBucket }: ComputeHooks): void {
+    const { sum } = this.#held.get(keyOf(node))!;
+    const address = this.#options.backend.addressOf(sum.vector);
+    for (const { index } of this.#options.buckets) onBucket({ node, weight: sum.weight, address, bucket: index });
+  }
+
+  #progress(nodes: readonly NodeRange[], begun: ReadonlySet<string>): ComputeProgress {
+    const firstLeft = nodes.findIndex((node) => !begun.has(keyOf(node)));
+    const doneMicroBatches = nodes.reduce((sum, node) => {
+      if (this.#held.has(keyOf(node))) return sum + node.hi - node.lo;
+      return sum + (this.#half !== undefined && keyOf(this.#half.node) === keyOf(node) ? this.#half.losses.length : 0);
+    }, 0);
+    return { begunNodes: firstLeft < 0 ? nodes.length : firstLeft, doneMicroBatches };
+  }
+
+  /** Keeps what these nodes can use: finished nodes, the half-finished one, or finished subtrees of it. */
+  #keepOnly(nodes: readonly NodeRange[]): void {
+    const { pool } = this.#options;
+    const wanted = new Set(nodes.map(keyOf));
+    for (const [key, { sum }] of this.#held) {
+      if (wanted.has(key)) continue;
+      pool.release(sum.vector);
+      this.#held.delete(key);
+    }
+    const half = this.#half;
+    if (half === undefined || wanted.has(keyOf(half.node))) return;
+    this.#half = undefined;
+    for (const sum of half.stack.dismantle()) {
+      if (!wanted.has(keyOf(sum))) pool.release(sum.vector);
+      else this.#held.set(keyOf(sum), { sum, losses: half.losses.filter(([m]) => sum.lo <= m && m < sum.hi) });
+    }
+  }
+}
+
+function keyOf({ lo, hi }: NodeRange): string {
+  return `${lo}-${hi}`;
+}
