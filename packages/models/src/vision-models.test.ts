@@ -48,7 +48,7 @@ describe("vision models", () => {
 
   test("ResNet-18's convolutions begin with the deviation of their outgoing products", () => {
     const model = seedScope(1, () => new Resnet18({ width: 16, stem: "small" }));
-    const values = model.layer3[1]!.conv1.weight.dataSync();
+    const values = Array.from(model.layer3[1]!.conv1.weight.dataSync());
     const meanSquare = values.reduce((total, value) => total + value * value, 0) / values.length;
     expect(meanSquare / (2 / (64 * 9))).toBeCloseTo(1, 1);
   });

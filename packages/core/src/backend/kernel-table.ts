@@ -76,6 +76,16 @@ export interface KernelTable {
   addInto(left: TensorView, right: TensorView, acc: TensorView): void;
   /** 128-bit hash of the bytes of contiguous views in order, as 32 hex digits. Host result; the same on every machine. */
   hash(tensors: readonly TensorView[]): string;
+  /** image [B, C, ...] contiguous -> columns [C * taps, positions of the tile], row stride at least that + 16: what each tap sees at each
+   * output position, 0 in the padding. Lines (c, kd, kh, kw) and positions (image, row, w) ascend. */
+  im2col(image: TensorView, geometry: WindowGeometry, tile: ColumnsTile, columns: TensorView): void;
+  /** image += the columns of the tile at the places where im2col reads them. An element adds ascending output rows, then ascending kw. */
+  col2im(columns: TensorView, geometry: WindowGeometry, tile: ColumnsTile, image: TensorView): void;
+  /** x [outer, K, inner] -> out [outer, J, inner], both contiguous: out[o, j, i] = sum over t ascending of weights[t] * x[o, places[t], i], t
+   * in starts[j]..starts[j + 1] - 1, from +0, never fused. */
+  resample(x: TensorView, table: ResampleTable, out: TensorView): void;
+  /** x [N, H, W] contiguous -> the largest element of each window and its place row * W + column (i32). NaN is the largest; the first of equals. */
+  maxPool(x: TensorView, windows: PlaneWindows, outputs: MaxPoolOutputs): void;
   /** out[ids[p]] = source[p] over ascending p, so that the last of several stays; other rows of out are left as they were. source [P, R],
    * out [N, R], ids [P] i32; any dtype. */
   putRows(ids: TensorView, source: TensorView, out: TensorView): void;
@@ -88,6 +98,47 @@ export interface KernelTable {
   searchSorted(sorted: TensorView, values: TensorView, isRight: boolean, out: TensorView): void;
 }
 
+/** Sizes along d, h and w; dims that are not there have size, stride and dilation 1. */
+export type Spatial = readonly [number, number, number];
+
+/** How a window moves over an image. */
+export interface WindowGeometry {
+  readonly input: Spatial;
+  readonly kernel: Spatial;
+  readonly stride: Spatial;
+  readonly padding: Spatial;
+  readonly dilation: Spatial;
+  readonly output: Spatial;
+}
+
+/** Output positions: whole images, or rows (d and h merged) of one. */
+export interface ColumnsTile {
+  readonly firstImage: number;
+  readonly numImages: number;
+  readonly firstRow: number;
+  readonly numRows: number;
+}
+
+/** A sparse matrix [J, K] by rows. */
+export interface ResampleTable {
+  /** J + 1 entries, ascending from 0. */
+  readonly starts: readonly number[];
+  /** Columns 0..K-1 of the entries, ascending in a row. */
+  readonly places: readonly number[];
+  readonly weights: readonly number[];
+}
+
+/** First and end of the input rows (columns) of each output row (column). No window is empty. */
+export interface PlaneWindows {
+  readonly rows: readonly (readonly [number, number])[];
+  readonly columns: readonly (readonly [number, number])[];
+}
+
+export interface MaxPoolOutputs {
+  readonly out: TensorView;
+  readonly index: TensorView;
+}
+
 /** At least one of the two. */
 export interface ScanInputs {
   readonly factors?: TensorView;
@@ -98,3 +149,64 @@ export interface SortOutputs {
   readonly values: TensorView;
   /** i32: where in the axis each value came from. */
   readonly indices: TensorView;
+}
+
+/** [outer, axisLength, inner] with outer * axisLength * inner elements. */
+export interface AxisView {
+  readonly outer: number;
+  readonly axisLength: number;
+  readonly inner: number;
+}
+
+/** An AxisView of the source (or destination) beside the length of the index along the axis. */
+export interface GatherAxisView extends AxisView {
+  readonly indexLength: number;
+}
+
+export interface LayerNormOutputs {
+  readonly out: TensorView;
+  readonly mean: TensorView;
+  readonly rstd: TensorView;
+}
+
+export interface LayerNormBackwardInputs {
+  readonly dOut: TensorView;
+  readonly x: TensorView;
+  readonly weight: TensorView;
+  readonly mean: TensorView;
+  readonly rstd: TensorView;
+}
+
+export interface CrossEntropyOutputs {
+  readonly loss: TensorView;
+  readonly lse: TensorView;
+}
+
+export interface CrossEntropyBackwardInputs {
+  readonly dLoss: TensorView;
+  readonly logits: TensorView;
+  readonly targets: TensorView;
+  readonly lse: TensorView;
+}
+
+export interface AttentionInputs {
+  readonly q: TensorView;
+  readonly k: TensorView;
+  readonly v: TensorView;
+}
+
+export interface AttentionOutputs {
+  readonly out: TensorView;
+  readonly probs: TensorView;
+}
+
+export interface AttentionBackwardInputs extends AttentionInputs {
+  readonly dOut: TensorView;
+  readonly probs: TensorView;
+}
+
+export interface AttentionGradients {
+  readonly dq: TensorView;
+  readonly dk: TensorView;
+  readonly dv: TensorView;
+}

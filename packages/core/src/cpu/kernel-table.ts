@@ -15,6 +15,56 @@ import { maxPoolRoom } from "./kernels/max-pool.js";
 import { philoxRoom } from "./kernels/philox.js";
 import { putRowsRoom } from "./kernels/put-rows.js";
 import { reduceRoom } from "./kernels/reduce.js";
+import { resampleRoom } from "./kernels/resample.js";
+import { scanRoom } from "./kernels/scan.js";
+import { softmaxRoom } from "./kernels/softmax.js";
+import { sortRoom } from "./kernels/sort.js";
+
+const rooms = [
+  copyRoom,
+  reduceRoom,
+  argReduceRoom,
+  philoxRoom,
+  flatRoom,
+  gemmRoom,
+  attentionRoom,
+  softmaxRoom,
+  layerNormRoom,
+  crossEntropyRoom,
+  embeddingRoom,
+  gatherRoom,
+  columnsRoom,
+  resampleRoom,
+  maxPoolRoom,
+  putRowsRoom,
+  scanRoom,
+  sortRoom,
+] as const;
+
+/** Everything that goes into the structural module. */
+export function structuralKernels(): readonly Kernel[] {
+  return rooms.flatMap((room) => room.kernels);
+}
+
+export function createKernelTable(host: KernelHost) {
+  return {
+    ...copyRoom.rows(host),
+    ...reduceRoom.rows(host),
+    ...argReduceRoom.rows(host),
+    ...philoxRoom.rows(host),
+    ...flatRoom.rows(host),
+    ...gemmRoom.rows(host),
+    ...attentionRoom.rows(host),
+    ...softmaxRoom.rows(host),
+    ...layerNormRoom.rows(host),
+    ...crossEntropyRoom.rows(host),
+    ...embeddingRoom.rows(host),
+    ...gatherRoom.rows(host),
+    ...columnsRoom.rows(host),
+    ...resampleRoom.rows(host),
+    ...maxPoolRoom.rows(host),
     ...putRowsRoom.rows(host),
     ...scanRoom.rows(host),
     ...sortRoom.rows(host),
+  } satisfies KernelTable;
+}

@@ -4,6 +4,61 @@ export { addAt, at, setAt } from "./at.js";
 export { causalAttention, packedCausalAttention } from "./causal-attention.js";
 export { type BatchNormOutputs, batchNorm, groupNorm, type NormOptions } from "./channel-norm.js";
 export { cast, clip, eq, ge, gt, le, lt, ne, where } from "./compare.js";
+export { chunk, concat, split, stack } from "./concat.js";
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  type SpatialSize,
+} from "./conv.js";
+export { contiguous, copy } from "./copy.js";
+export {
+  type BincountOptions,
+  bincount,
+  type Histogram,
+  type HistogramOptions,
+  histogram,
+  type OneHotOptions,
+  oneHot,
+} from "./counting.js";
+export { crossEntropyRows, type RowLosses } from "./cross-entropy.js";
+export { type DiagOptions, type DiagonalOptions, diag, diagonal, trace, tril, triu } from "./diagonal.js";
+export { dropout } from "./dropout.js";
+export { einsum, tensorDot } from "./einsum.js";
+export type { Operand } from "./elementwise.js";
+export { embedding } from "./embedding.js";
+export { expand, type ReduceOptions, sum } from "./expand-sum.js";
+export { flip } from "./flip.js";
+export { gather, indexSelect, scatterAdd } from "./gather.js";
+export { type MeshgridOptions, meshgrid, outer } from "./grid.js";
+export type { Index } from "./index-plan.js";
+export { layerNorm } from "./layer-norm.js";
+export { linear } from "./linear.js";
+export { maskedFill, maskedSelect, nonzero } from "./masks.js";
+export { cos, erf, exp, floor, log, pow, sin, sqrt, tanh } from "./math.js";
+export { matmul } from "./matmul.js";
+export { expandDims, moveAxis, swapAxes } from "./move-axes.js";
+export { type PadMode, type PadOptions, type PadWidth, pad } from "./pad.js";
+export { permute, transpose } from "./permute.js";
+export {
+  type AveragePoolOptions,
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  avgPool1d,
+  avgPool2d,
+  maxPool1d,
+  maxPool2d,
+  type PoolOptions,
+} from "./pool.js";
+export { argMax, argMin, max, mean, min, type VarianceOptions, variance } from "./reduce.js";
+export { flatten, reshape, squeeze, unsqueeze } from "./reshape.js";
+export { rmsNorm } from "./rms-norm.js";
 export { roll } from "./roll.js";
 export { cumProd, cumSum } from "./scan.js";
 export { type IndexPutOptions, indexPut, scatter } from "./scatter.js";
@@ -15,3 +70,4 @@ export { argSort, type Sorted, type SortOptions, sort, type TopKOptions, topK } 
 export { take, takeAlong } from "./take.js";
 export { repeatInterleave, tile } from "./tile.js";
 export { type Unique, unique } from "./unique.js";
+export { type UpsampleOptions, upsample } from "./upsample.js";

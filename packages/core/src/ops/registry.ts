@@ -24,5 +24,25 @@ import { maxPoolOp } from "./pool.js";
 import { argMaxOp, argMinOp, maxOp, minOp } from "./reduce.js";
 import { resampleOp } from "./resample.js";
 import { reshapeOp } from "./reshape.js";
+import { rmsNormOp } from "./rms-norm.js";
+import { cumProdOp, cumSumOp, recurrenceOp } from "./scan.js";
+import { searchSortedOp } from "./search-sorted.js";
+import { setSliceOp, sliceOp, unsliceOp } from "./slice.js";
+import { logSoftmaxOp, softmaxOp } from "./softmax.js";
+import { sortOp } from "./sort.js";
+import { addRowsOp, putRowsOp, takeRowsOp } from "./take-rows.js";
+
+export const opRegistry: readonly Op[] = [
+  ...[addOp, subOp, mulOp, divOp, maximumOp, minimumOp, negOp, absOp, squareOp],
+  ...[sqrtOp, expOp, logOp, tanhOp, erfOp, sinOp, cosOp, floorOp, powOp],
+  ...[sigmoidOp, siluOp, reluOp, geluOp, binaryCrossEntropyOp],
+  ...[ltOp, leOp, gtOp, geOp, eqOp, neOp, whereOp, clipOp, castOp],
+  ...[copyOp, reshapeOp, permuteOp, expandOp, sliceOp, unsliceOp, concatOp, splitOp],
+  ...[sumOp, maxOp, minOp, argMaxOp, argMinOp],
+  ...[matmulOp, linearOp, softmaxOp, logSoftmaxOp, layerNormOp, crossEntropyOp],
+  ...[causalAttentionOp, packedCausalAttentionOp, embeddingOp, gatherOp, scatterAddOp, dropoutOp],
+  ...[convolutionOp, convolutionTransposedOp, convolutionWeightOp, maxPoolOp, resampleOp],
+  ...[channelNormOp, rmsNormOp],
   ...[flipOp, setSliceOp, takeRowsOp, addRowsOp, putRowsOp, cumSumOp, cumProdOp, recurrenceOp],
   ...[sortOp, searchSortedOp],
+];
