@@ -21,7 +21,7 @@ import { type AnyJob, defineJob, type JobDataset } from "../job/define-job.js";
 import { createJobFiles } from "../job/job-files.js";
 import { parseJobConfig } from "../job/parse-config.js";
 import { TrainingEngine } from "./training-engine.js";
-import { modelTensors } from "./training-state.js";
+import { modelTensors, trainingStateHash } from "./training-state.js";
 
 const seed = 7;
 const maxGradNorm = 0.5;
