@@ -122,6 +122,8 @@ export interface LaunchOptions {
   readonly grain: number;
   /** Bytes of scratch memory each thread needs. */
   readonly scratchBytes?: number;
+  /** i32 words behind the declared arguments: lists whose length the kernel reads from them. */
+  readonly words?: readonly number[];
 }
 
 /** What the host side of a kernel (its row of the KernelTable) works with. */

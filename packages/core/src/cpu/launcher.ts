@@ -88,6 +88,7 @@ export class Launcher {
       else this.#i32[word] = values[name];
       word += 1;
     }
+    for (const value of options.words ?? []) this.#i32[word++] = value;
     this.#start(kernel, word, options);
   }
 

@@ -9,11 +9,10 @@ import type { KernelTable } from "../../backend/kernel-table.js";
 import { defineKernel, type KernelHost, type KernelRoom } from "../kernel.js";
 import { collapseDims, numElements } from "../strided.js";
 import type { FunctionBuilder, Local } from "../wasm/assembler.js";
+import { add, and, define, forRange, push, words } from "../wasm/integer.js";
 import { emitRowWalk, rowWalkWords } from "./row-walk.js";
 import { transposeKernel, transposeRows } from "./transpose.js";
 
-/** Words behind the declared args: see row-walk.ts. Sized for `maxOuterDims` and two operands. */
-const walkArgs = Object.fromEntries(Array.from({ length: 37 }, (_, i) => [`walk${i}`, "i32"] as const));
 const pieceBytes = 16_384;
 /** Elements copied in about 20 us. */
 const grainElements = 65_536;
@@ -38,41 +37,27 @@ const copyBytes = defineKernel("copyBytes", { src: "i32", dst: "i32", byteLength
 });
 
 /** One item is a row of `rowLength` elements, side by side in src and dst. */
-const copyRows = defineKernel(
-  "copyRows",
-  { src: "i32", dst: "i32", rowLength: "i32", ...walkArgs },
-  ({ f, begin, end, arg }) => {
-    const [src, dst, rowLength] = [arg("src"), arg("dst"), arg("rowLength")];
-    const args = f.params[2] as Local;
-    const vectorBytes = f.local("i32");
-    const rowBytes = f.local("i32");
-    const at = f.local("i32");
-    f.get(rowLength).i32(2).op("i32.shl").tee(rowBytes).i32(-16).op("i32.and").set(vectorBytes);
-    emitRowWalk(f, { args, offset: 16, pointers: [src, dst], begin, end }, () => {
-      const move = (load: "v128.load" | "i32.load", store: "v128.store" | "i32.store") => {
-        f.get(dst).get(at).op("i32.add").get(src).get(at).op("i32.add").mem(load).mem(store);
-      };
-      f.i32(0).set(at);
-      f.forUp(
-        at,
-        () => f.get(vectorBytes),
-        16,
-        () => move("v128.load", "v128.store"),
-      );
-      f.forUp(
-        at,
-        () => f.get(rowBytes),
-        4,
-        () => move("i32.load", "i32.store"),
-      );
+const copyRows = defineKernel("copyRows", { src: "i32", dst: "i32", rowLength: "i32" }, ({ f, begin, end, arg }) => {
+  const [src, dst, rowLength] = [arg("src"), arg("dst"), arg("rowLength")];
+  const args = f.params[2] as Local;
+  const rowBytes = define(f, words(rowLength));
+  const vectorBytes = define(f, and(rowBytes, -16));
+  emitRowWalk(f, { args, offset: 16, pointers: [src, dst], begin, end }, () => {
+    forRange(f, { from: 0, to: vectorBytes, step: 16 }, (at) => {
+      push(f, add(dst, at));
+      push(f, add(src, at)).mem("v128.load").mem("v128.store");
     });
-  },
-);
+    forRange(f, { from: vectorBytes, to: rowBytes, step: 4 }, (at) => {
+      push(f, add(dst, at));
+      push(f, add(src, at)).mem("i32.load").mem("i32.store");
+    });
+  });
+});
 
 /** One item is a row of `rowLength` elements with any stride in src and dst. */
 const copyElements = defineKernel(
   "copyElements",
-  { src: "i32", dst: "i32", rowLength: "i32", srcStride: "i32", dstStride: "i32", ...walkArgs },
+  { src: "i32", dst: "i32", rowLength: "i32", srcStride: "i32", dstStride: "i32" },
   ({ f, begin, end, arg }) => {
     const [src, dst, rowLength, srcStride, dstStride] = [
       arg("src"),
@@ -102,7 +87,7 @@ const copyElements = defineKernel(
 /** One item is a row of `rowLength` elements with any stride. */
 const fillElements = defineKernel(
   "fillElements",
-  { dst: "i32", rowLength: "i32", dstStride: "i32", bits: "i32", ...walkArgs },
+  { dst: "i32", rowLength: "i32", dstStride: "i32", bits: "i32" },
   ({ f, begin, end, arg }) => {
     const [dst, rowLength, dstStride, bits] = [arg("dst"), arg("rowLength"), arg("dstStride"), arg("bits")];
     const args = f.params[2] as Local;
@@ -139,10 +124,6 @@ function advance(f: FunctionBuilder, pointer: Local, bytes: Local): void {
   f.get(pointer).get(bytes).op("i32.add").set(pointer);
 }
 
-function walkValues(words: readonly number[]): Record<string, number> {
-  return Object.fromEntries(Object.keys(walkArgs).map((name, i) => [name, words[i] ?? 0]));
-}
-
 function copy(host: KernelHost, src: TensorView, dst: TensorView): void {
   const size = numElements(src.shape);
   if (size === 0) return;
@@ -158,13 +139,14 @@ function copy(host: KernelHost, src: TensorView, dst: TensorView): void {
     return;
   }
   if (!isRow && transposeRows(host, { shape, from, to, ...addresses })) return;
-  const walk = walkValues(rowWalkWords(shape.slice(0, inner), [from.slice(0, inner), to.slice(0, inner)]));
-  const options = { numItems: size / rowLength, grain: Math.ceil(grainElements / 4 / rowLength) };
-  if (isRow) host.launch(copyRows, { ...addresses, rowLength, ...walk }, options);
+  // Behind the declared args: see row-walk.ts.
+  const words = rowWalkWords(shape.slice(0, inner), [from.slice(0, inner), to.slice(0, inner)]);
+  const options = { numItems: size / rowLength, grain: Math.ceil(grainElements / 4 / rowLength), words };
+  if (isRow) host.launch(copyRows, { ...addresses, rowLength }, options);
   else {
     const srcStride = 4 * (from[inner] ?? 0);
     const dstStride = 4 * (to[inner] ?? 0);
-    host.launch(copyElements, { ...addresses, rowLength, srcStride, dstStride, ...walk }, options);
+    host.launch(copyElements, { ...addresses, rowLength, srcStride, dstStride }, options);
   }
 }
 
@@ -179,10 +161,10 @@ function fill(host: KernelHost, dst: TensorView, value: number): void {
   const own = strides[0] as readonly number[];
   const outer = shape.slice(0, -1);
   const rowLength = shape.at(-1) ?? 1;
-  const walk = walkValues(rowWalkWords(outer, [own.slice(0, -1)]));
+  const words = rowWalkWords(outer, [own.slice(0, -1)]);
   const args = { dst: host.addressOf(dst), rowLength, dstStride: 4 * (own.at(-1) ?? 0), bits: bitsOf.getInt32(0) };
-  const options = { numItems: numElements(outer), grain: Math.ceil(grainElements / rowLength) };
-  host.launch(fillElements, { ...args, ...walk }, options);
+  const options = { numItems: numElements(outer), grain: Math.ceil(grainElements / rowLength), words };
+  host.launch(fillElements, args, options);
 }
 
 export const copyRoom: KernelRoom<Pick<KernelTable, "copy" | "fill">> = {

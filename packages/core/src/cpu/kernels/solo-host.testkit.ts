@@ -3,7 +3,15 @@
  */
 import type { DeviceBuffer, TensorView } from "../../backend/backend.js";
 import type { DTypeArray } from "../../tensor/dtype.js";
-import type { ArgTypes, BuildContext, CpuNumericClass, FunctionDefinition, Kernel, KernelHost } from "../kernel.js";
+import type {
+  ArgTypes,
+  BuildContext,
+  CpuNumericClass,
+  FunctionDefinition,
+  Kernel,
+  KernelHost,
+  LaunchOptions,
+} from "../kernel.js";
 import { assembleModule, type FunctionBuilder } from "../wasm/assembler.js";
 
 const pages = 8192;
@@ -61,13 +69,14 @@ export function createSoloHost(kernels: readonly Kernel[], numericClass: CpuNume
     memory,
     numericClass,
     addressOf,
-    launch<A extends ArgTypes>(kernel: Kernel<A>, args: Record<keyof A, number>, options: { numItems: number }): void {
+    launch<A extends ArgTypes>(kernel: Kernel<A>, args: Record<keyof A, number>, options: LaunchOptions): void {
       i32[blockAddress / 4] = scratchAddress;
       Object.entries(kernel.args).forEach(([name, type], i) => {
         const value = args[name];
         if (value === undefined) throw new Error(`${kernel.name}: no value for ${name}`);
         (type === "i32" ? i32 : f32)[blockAddress / 4 + 1 + i] = value;
       });
+      i32.set(options.words ?? [], blockAddress / 4 + 1 + Object.keys(kernel.args).length);
       for (let part = 0; part < parts; part++) {
         const begin = Math.floor((part * options.numItems) / parts);
         const end = Math.floor(((part + 1) * options.numItems) / parts);
