@@ -20,27 +20,30 @@ import {
   untracked,
   withBackend,
 } from "@lockstep/core";
-import { Gpt, type GptName, gptConfig, Mlp } from "@lockstep/models";
+import { Gpt, type GptName, gptConfig, Lenet, Mlp } from "@lockstep/models";
 
-export const workNames = ["gpt-small", "gpt-big", "mlp"] as const;
+export const workNames = ["gpt-small", "gpt-big", "mlp", "lenet"] as const;
 export type WorkName = (typeof workNames)[number];
 
 /** Samples of a step. */
-const batchSize: Readonly<Record<WorkName, number>> = { "gpt-small": 16, "gpt-big": 4, mlp: 64 };
+const batchSize: Readonly<Record<WorkName, number>> = { "gpt-small": 16, "gpt-big": 4, mlp: 64, lenet: 64 };
 
 export interface Work {
   /** One whole optimizer step. */
   step(): void;
-  /** What a step counts for in the figure: tokens, or 1 for steps. */
+  /** What a step counts for in the figure: tokens, images, or 1 for steps. */
   readonly unitsPerStep: number;
-  readonly unit: "tokens/s" | "steps/s";
+  readonly unit: "tokens/s" | "steps/s" | "images/s";
 }
 
 type LossOf = (m: number) => { readonly sum: Tensor; readonly weight: number };
 
 /** A model with its batch of `samples`, ready to train on `backend`; the batch is cut into `numMicroBatches`. */
 export function createWork(backend: Backend, name: WorkName, numMicroBatches: number, samples = batchSize[name]): Work {
-  const create = () => (name === "mlp" ? mlpWork(numMicroBatches, samples) : gptWork(name, numMicroBatches, samples));
+  const create = () => {
+    if (name === "mlp" || name === "lenet") return imageWork(name, numMicroBatches, samples);
+    return gptWork(name, numMicroBatches, samples);
+  };
   return withBackend(backend, () => untracked(() => seedScope(1, create)));
 }
 
@@ -61,18 +64,21 @@ function gptWork(name: GptName & WorkName, numMicroBatches: number, samples: num
   return { ...trainer(model, lossOf, numMicroBatches), unitsPerStep: samples * config.seqLen, unit: "tokens/s" };
 }
 
-function mlpWork(numMicroBatches: number, samples: number): Work {
-  const model = new Mlp({ dims: [784, 128, 10], activation: "relu" });
+/** Random images of 28 x 28: as rows for the MLP. */
+function imageWork(name: "mlp" | "lenet", numMicroBatches: number, samples: number): Work {
+  const model = name === "mlp" ? new Mlp({ dims: [784, 128, 10], activation: "relu" }) : new Lenet();
   const rows = samples / numMicroBatches;
+  const shape = name === "mlp" ? [rows, 784] : [rows, 1, 28, 28];
   const random = new Generator(3);
   const batches = Array.from({ length: numMicroBatches }, () => {
     const values = new Float32Array(rows * 784);
     random.fillNormal(values);
     const targets = Int32Array.from({ length: rows }, () => random.integer(10));
-    return keep({ inputs: tensor(values, { shape: [rows, 784] }), targets: tensor(targets) });
+    return keep({ inputs: tensor(values, { shape }), targets: tensor(targets) });
   });
   const lossOf: LossOf = (m) => losses.crossEntropy(model.forward(batches[m]!.inputs), batches[m]!.targets);
-  return { ...trainer(model, lossOf, numMicroBatches), unitsPerStep: 1, unit: "steps/s" };
+  const counts = name === "mlp" ? { unitsPerStep: 1, unit: "steps/s" } : { unitsPerStep: samples, unit: "images/s" };
+  return { ...trainer(model, lossOf, numMicroBatches), ...(counts as Pick<Work, "unit" | "unitsPerStep">) };
 }
 
 function trainer(model: nn.Module, lossOf: LossOf, numMicroBatches: number): Pick<Work, "step"> {

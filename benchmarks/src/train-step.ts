@@ -1,5 +1,5 @@
 /**
- * @file Training steps of three models in one process and one thread: ours, strict and fused, whole batches and M = 4, with PyTorch's
+ * @file Training steps of the models of bench-models.ts in one process and one thread: ours, strict and fused, whole batches and M = 4, with PyTorch's
  * measured in turn.
  */
 import type { Backend } from "@lockstep/core";
