@@ -14,5 +14,15 @@ export {
   type CoordinatorOptions,
   createCoordinator,
 } from "./create-coordinator.js";
+export { Journal, type OpenedJournal, readJournal } from "./journal.js";
+export type { JournalHistory } from "./journal-history.js";
+export type {
+  CheckpointRecord,
+  CommitRecord,
+  DirectoryIdentity,
+  EndRecord,
+  JournalMember,
+  JournalRecord,
+} from "./journal-record.js";
 export type { Clock, ServerSocketConstructors } from "./server-sockets.js";
 export { isLoopback } from "./socket-server.js";
