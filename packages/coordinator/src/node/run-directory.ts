@@ -9,7 +9,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -21,7 +20,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { RunSummary } from "../state/run-summary.js";
-import { CoordinatorError } from "./coordinator-error.js";
+import { type RunLock, takeRunLock } from "./run-lock.js";
 
 const lineFiles = ["metrics.jsonl", "events.jsonl"] as const;
 
@@ -38,21 +37,33 @@ export class RunDirectory {
   readonly dir: string;
   readonly checkpointsDir: string;
   readonly #files = new Map<string, number>();
-  readonly #lockPath: string;
+  readonly #lock: RunLock;
 
   /** @throws {CoordinatorError} E_RUN_IN_USE when another process holds the directory. */
   constructor({ dir, resumeStep, processId, isAlive }: RunDirectoryOptions) {
     this.dir = dir;
     this.checkpointsDir = join(dir, "checkpoints");
-    this.#lockPath = join(dir, "lock");
     mkdirSync(this.checkpointsDir, { recursive: true });
-    takeLock(this.#lockPath, { dir, processId, isAlive });
-    if (resumeStep !== undefined) {
-      for (const name of lineFiles) supersedeLines(join(dir, name), resumeStep);
-      supersedeCheckpoints(this.checkpointsDir, resumeStep);
-      rmSync(join(dir, "summary.json"), { force: true });
+    this.#lock = takeRunLock({ path: join(dir, "lock"), dir, processId, isAlive });
+    try {
+      if (resumeStep !== undefined) this.supersede(resumeStep);
+      this.#openFiles();
+    } catch (error) {
+      this.dispose();
+      throw error;
     }
-    for (const name of lineFiles) this.#files.set(name, openSync(join(dir, name), "a"));
+  }
+
+  /**
+   * Moves what came after a step aside: lines and checkpoints to `*.superseded`. For a run that goes on from an older checkpoint, also
+   * when it learns that only after it began.
+   */
+  supersede(step: number): void {
+    this.#closeFiles();
+    for (const name of lineFiles) supersedeLines(join(this.dir, name), step);
+    supersedeCheckpoints(this.checkpointsDir, step);
+    rmSync(join(this.dir, "summary.json"), { force: true });
+    this.#openFiles();
   }
 
   append(name: (typeof lineFiles)[number], line: object): void {
@@ -72,44 +83,19 @@ export class RunDirectory {
 
   /** Closes the files and gives the lock back. */
   dispose(): void {
+    this.#closeFiles();
+    this.#lock.dispose();
+  }
+
+  #openFiles(): void {
+    for (const name of lineFiles) {
+      if (!this.#files.has(name)) this.#files.set(name, openSync(join(this.dir, name), "a"));
+    }
+  }
+
+  #closeFiles(): void {
     for (const file of this.#files.values()) closeSync(file);
     this.#files.clear();
-    rmSync(this.#lockPath, { force: true });
-  }
-}
-
-function takeLock(
-  path: string,
-  own: { readonly dir: string; readonly processId: number; readonly isAlive: (processId: number) => boolean },
-): void {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      createWhole(path, `${own.processId}\n`);
-      return;
-    } catch (error) {
-      if ((error as { code?: string }).code !== "EEXIST") throw error;
-    }
-    const holder = Number(readFileSync(path, "utf8"));
-    if (attempt > 0 || (Number.isInteger(holder) && holder > 0 && own.isAlive(holder))) {
-      const text = `run directory: ${own.dir} is in use by process ${holder}; a run needs a directory of its own. Name another one with --out, or wait for that run to end.`;
-      throw new CoordinatorError("E_RUN_IN_USE", text, { dir: own.dir, processId: holder });
-    }
-    rmSync(path, { force: true });
-  }
-}
-
-/** A file that nobody sees before its text is in it. @throws EEXIST when it is there already. */
-function createWhole(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, text);
-  try {
-    linkSync(temporary, path);
-  } catch (error) {
-    // Some file systems have no links; there the file is made where it belongs.
-    if ((error as { code?: string }).code === "EEXIST") throw error;
-    writeFileSync(path, text, { flag: "wx" });
-  } finally {
-    rmSync(temporary, { force: true });
   }
 }
 
