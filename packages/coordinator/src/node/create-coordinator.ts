@@ -7,7 +7,7 @@ import * as z from "zod";
 import { type CoordinatorTimeouts, defaultTimeouts, type RunPlan } from "../state/run-plan.js";
 import type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
 import type { BlobStore } from "./blob-store.js";
-import { removeUnfinished, verifyCheckpoint } from "./checkpoint-folder.js";
+import { recoverCheckpoints, verifyCheckpoint } from "./checkpoint-folder.js";
 import { CoordinatorError } from "./coordinator-error.js";
 import { CoordinatorShell, type LogLevel } from "./coordinator-shell.js";
 import { RunDirectory } from "./run-directory.js";
@@ -129,7 +129,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     isAlive: isProcessAlive,
   });
   try {
-    await removeUnfinished(directory.checkpointsDir);
+    await recoverCheckpoints(directory.checkpointsDir);
     const shell = new CoordinatorShell({
       plan,
       directory,

@@ -1,11 +1,14 @@
 export type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
 export {
   type CheckpointManifest,
+  type CheckpointSource,
   checkpointName,
+  recoverCheckpoints,
   sha256OfFile,
   verifyCheckpoint,
   writeCheckpoint,
 } from "./checkpoint-folder.js";
+export { decideRetention, type RetentionPolicy, removeCheckpoints } from "./checkpoint-retention.js";
 export { CoordinatorError } from "./coordinator-error.js";
 export {
   type Coordinator,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { BlobStore } from "./blob-store.js";
-import { removeUnfinished, verifyCheckpoint, writeCheckpoint } from "./checkpoint-folder.js";
+import { recoverCheckpoints, verifyCheckpoint, writeCheckpoint } from "./checkpoint-folder.js";
 import { RunDirectory, supersedeLines } from "./run-directory.js";
 import { sha256Of } from "./socket-run.testkit.js";
 
@@ -29,7 +29,7 @@ test("a checkpoint is there as a whole under its name, and an unfinished one nev
   const missing = { ...source, files: [...source.files, { ...source.files[0]!, name: "b", path: join(dir, "gone") }] };
   await expect(writeCheckpoint(checkpoints, missing)).rejects.toThrow(/ENOENT/);
   expect(readdirSync(checkpoints).filter((name) => name.startsWith("step-"))).toEqual([]);
-  await removeUnfinished(checkpoints);
+  await recoverCheckpoints(checkpoints);
   expect(readdirSync(checkpoints)).toEqual([]);
   await writeCheckpoint(checkpoints, source);
   await writeCheckpoint(checkpoints, source);
