@@ -19,7 +19,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "tests/**/*.test.ts"],
-          exclude: [...exclude, "tests/e2e/**"],
+          // Faults in real processes take minutes: npm run test:fault.
+          exclude: [...exclude, "tests/e2e/**", "tests/fault/**/*.process.test.ts"],
           sequence: { groupOrder: 0 },
         },
       },
@@ -28,7 +29,12 @@ export default defineConfig({
         extends: true,
         test: {
           name: "process",
-          include: ["tests/e2e/**/*.test.ts", "examples/*/**/*.test.ts"],
+          include: [
+            ...["tests/e2e/**/*.test.ts", "examples/*/**/*.test.ts"],
+            // The shortest of the fault tests; the others run by npm run test:fault.
+            ...["tests/fault/kill.process.test.ts", "tests/fault/coordinator-restart.process.test.ts"],
+            "tests/fault/join.process.test.ts",
+          ],
           exclude,
           fileParallelism: false,
           sequence: { groupOrder: 1 },

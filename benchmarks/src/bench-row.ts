@@ -18,6 +18,10 @@ export interface BenchRow {
 export interface BenchContext {
   /** Runs of each figure. */
   readonly runs: number;
+  /** As many repetitions as a figure of the record needs, where a suite has two sizes. */
+  readonly isFull: boolean;
+  /** Repetitions, where a suite counts faults instead of runs; undefined for its own default. */
+  readonly faults: number | undefined;
   readonly nowMs: () => number;
   /** Progress, one line. */
   readonly log: (line: string) => void;

@@ -15,6 +15,7 @@ const suites: Readonly<Record<string, () => Promise<BenchSuite>>> = {
   "train-step": async () => (await import("./train-step.js")).trainStep,
   "all-reduce": async () => (await import("./all-reduce.js")).allReduce,
   scaling: async () => (await import("./scaling.js")).scaling,
+  recovery: async () => (await import("./recovery.js")).recovery,
 };
 
 export interface BenchFile {
@@ -24,30 +25,44 @@ export interface BenchFile {
   readonly rows: readonly BenchResult[];
 }
 
+/** Suites that take many minutes run only when they are named. */
+const onlyWhenNamed = ["recovery"];
+
 const baselineFile = new URL("../baselines/baseline.json", import.meta.url);
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: "string" }, runs: { type: "string", default: "5" }, accept: { type: "boolean" } },
+    options: {
+      json: { type: "string" },
+      runs: { type: "string", default: "5" },
+      accept: { type: "boolean" },
+      full: { type: "boolean", default: false },
+      faults: { type: "string" },
+    },
   });
   const runs = Number(values.runs);
+  const faults = values.faults === undefined ? undefined : Number(values.faults);
+  const isCount = (value: number) => Number.isInteger(value) && value >= 1;
   const unknown = positionals.filter((name) => !(name in suites));
-  if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
+  if (unknown.length > 0 || !isCount(runs) || !isCount(faults ?? 1)) {
     console.error(
-      `bench: suites are ${unknown.join(", ")}, runs is ${values.runs}; a suite must be one of ${Object.keys(suites).join(", ")}, runs a positive integer.`,
+      `bench: suites are ${unknown.join(", ")}, runs is ${values.runs}, faults ${values.faults}; a suite must be one of ${Object.keys(suites).join(", ")}, runs and faults positive integers.`,
     );
     return 2;
   }
   const context: BenchContext = {
     runs,
+    isFull: values.full,
+    faults,
     nowMs: () => performance.now(),
     log: (line) => console.error(line),
   };
   if (findTorchPython() === undefined)
     console.error("bench: no python3 here imports torch, so the PyTorch columns are empty.");
   const results: BenchResult[] = [];
-  for (const name of positionals.length > 0 ? positionals : Object.keys(suites)) {
+  const all = Object.keys(suites).filter((name) => !onlyWhenNamed.includes(name));
+  for (const name of positionals.length > 0 ? positionals : all) {
     const suite = await suites[name]?.();
     for (const row of (await suite?.(context)) ?? []) results.push(resultOf(row));
   }

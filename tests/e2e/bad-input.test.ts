@@ -234,6 +234,7 @@ describe("who may not join", () => {
       listenUrls: [],
       canDial: true,
       platform: "test",
+      held: null,
     });
     new DataView(hello.buffer, hello.byteOffset).setUint16(2, other, true); // the version of the frame
     const socket = new WebSocket(`${url}${controlPath}`, { headers: { authorization: `Bearer ${token}` } });

@@ -2,10 +2,11 @@
  * @file The worker processes that `lockstep run` starts on this machine.
  *
  * A child is this same command. It gets its token over IPC, so that no process list and no environment shows it; when the parent
- * dies the channel closes and the child stops.
+ * dies the channel closes and the child stops. A child has a number for the run: a new process in a place keeps number and name.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { workerName } from "./chaos/plan-chaos.js";
 import type { NumericClass } from "./flags/common-flags.js";
 
 export interface LocalWorkersOptions {
@@ -20,10 +21,21 @@ export interface LocalWorkersOptions {
 }
 
 export interface LocalWorkers {
-  /** Resolves when every child is gone. */
-  readonly gone: Promise<void>;
+  /** Sends a signal to a child, if it lives. One that dies of SIGKILL sent here did not crash. */
+  kill(index: number, signal: NodeJS.Signals): void;
+  /** A new process in the place of child `index`, whose old one is killed if it still lives. */
+  restart(index: number): void;
+  /** One child more. @returns its number. */
+  add(): number;
   /** Asks the children to stop, then kills what is left after `graceMs`. */
   stop(graceMs: number): Promise<void>;
+}
+
+interface Child {
+  readonly index: number;
+  readonly process: ChildProcess;
+  readonly exited: Promise<void>;
+  isKilled: boolean;
 }
 
 const keptStderrBytes = 8_192;
@@ -31,47 +43,59 @@ const keptStderrBytes = 8_192;
 export function startLocalWorkers(options: LocalWorkersOptions): LocalWorkers {
   let isStopping = false;
   const entry = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./main.ts" : "./main.js", import.meta.url));
-  const children = Array.from({ length: options.workers }, (_, index) =>
-    startChild(index, entry, options, () => isStopping),
-  );
-  const gone = Promise.all(children.map(({ exited }) => exited)).then(() => undefined);
+  /** Every process that was started; the last one with a number is the one that counts. */
+  const children: Child[] = [];
+  const start = (index: number) => children.push(startChild(index, entry, options, () => isStopping));
+  const kill = (index: number, signal: NodeJS.Signals) => {
+    const child = children.findLast((each) => each.index === index);
+    if (child === undefined) return;
+    if (signal === "SIGKILL") child.isKilled = true;
+    child.process.kill(signal);
+  };
+  for (let index = 0; index < options.workers; index++) start(index);
+  let numPlaces = options.workers;
   return {
-    gone,
+    kill,
+    restart(index) {
+      kill(index, "SIGKILL");
+      if (!isStopping) start(index);
+    },
+    add() {
+      if (!isStopping) start(numPlaces);
+      return numPlaces++;
+    },
     async stop(graceMs) {
       isStopping = true;
-      for (const { child } of children) if (child.connected) child.send({ type: "stop" });
+      for (const { process } of children) if (process.connected) process.send({ type: "stop" });
       const timer = setTimeout(() => {
-        for (const { child } of children) child.kill("SIGKILL");
+        for (const { process } of children) process.kill("SIGKILL");
       }, graceMs);
-      await gone;
+      await Promise.all(children.map(({ exited }) => exited));
       clearTimeout(timer);
     },
   };
 }
 
-function startChild(
-  index: number,
-  entry: string,
-  options: LocalWorkersOptions,
-  isStopping: () => boolean,
-): { child: ChildProcess; exited: Promise<void> } {
-  const name = `local-${index}`;
+function startChild(index: number, entry: string, options: LocalWorkersOptions, isStopping: () => boolean): Child {
+  const name = workerName(index);
   const args = ["worker", options.url, "--token-from-parent", "--name", name, "--threads", String(options.threads)];
   args.push("--numeric", options.numeric, "--cache", options.cacheDir, "--quiet");
-  const child = fork(entry, args, { stdio: ["ignore", "ignore", "pipe", "ipc"], serialization: "json" });
-  child.send({ type: "token", token: options.token });
+  const process = fork(entry, args, { stdio: ["ignore", "ignore", "pipe", "ipc"], serialization: "json" });
+  process.send({ type: "token", token: options.token });
   let stderr = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+  process.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr = (stderr + text).slice(-keptStderrBytes);
   });
   const exited = new Promise<void>((resolve) => {
-    child.once("error", (error) => {
+    process.once("error", (error) => {
       stderr += error.message;
     });
-    child.once("close", (code, signal) => {
-      if (!isStopping() && code !== 0) options.onCrash(name, signal ?? `status ${code}`, stderr.trim());
+    process.once("close", (code, signal) => {
+      const isCrash = !isStopping() && !child.isKilled && code !== 0;
+      if (isCrash) options.onCrash(name, signal ?? `status ${code}`, stderr.trim());
       resolve();
     });
   });
-  return { child, exited };
+  const child: Child = { index, process, exited, isKilled: false };
+  return child;
 }

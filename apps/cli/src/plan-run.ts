@@ -28,7 +28,10 @@ export interface PlannedRun {
   /** Something asked for that will not be so. */
   readonly warning: string | undefined;
   /** The part of the coordinator's options that the plan decides. */
-  readonly coordinator: Pick<CoordinatorOptions, "runDir" | "job" | "numeric" | "initFrom" | "resume" | "stopAtStep">;
+  readonly coordinator: Pick<
+    CoordinatorOptions,
+    "runDir" | "job" | "numeric" | "initFrom" | "resume" | "isTakenUp" | "fork" | "stopAtStep"
+  >;
   /** Writes the run directory, unless the run is resumed. */
   readonly commit: () => void;
   /** Takes back what `commit` wrote: the coordinator could not start. */
@@ -57,6 +60,7 @@ async function planNewRun(jobPath: string, flags: PlanFlags, cwd: string, now: D
     numeric: flags.numeric ?? "strict",
     initFrom,
     resume: undefined,
+    isTakenUp: false,
   });
 }
 
@@ -83,7 +87,9 @@ async function planResume(jobPath: string, flags: PlanFlags, resume: string | tr
   }
   refuseChangedFiles(shown, job.files, run.files);
   const resumeFrom = findLastCheckpoint(runDir);
-  if (!resumeFrom) {
+  // Workers may still hold what was trained; without them such a run begins anew, which only fresh weights allow.
+  const canBeginAnew = existsSync(join(runDir, "journal.jsonl")) && run.initFromSha256 === undefined;
+  if (!resumeFrom && !canBeginAnew) {
     throw new UsageError(
       `--resume: ${shown} holds no complete checkpoint; there is nothing to go on from. Start a new run.`,
       { runDir },
@@ -98,6 +104,7 @@ async function planResume(jobPath: string, flags: PlanFlags, resume: string | tr
     numeric: run.numeric,
     initFrom: undefined,
     resume: resumeFrom,
+    isTakenUp: true,
   });
 }
 
@@ -109,9 +116,10 @@ interface PlanParts {
   readonly numeric: NumericClass;
   readonly initFrom: { readonly path: string; readonly sha256: string } | undefined;
   readonly resume: { readonly dir: string; readonly step: number } | undefined;
+  readonly isTakenUp: boolean;
 }
 
-function describePlan({ job, runDir, flags, seed, numeric, initFrom, resume }: PlanParts): PlannedRun {
+function describePlan({ job, runDir, flags, seed, numeric, initFrom, resume, isTakenUp }: PlanParts): PlannedRun {
   const { totalSteps } = job.config;
   const stopAtStep = Math.min(flags.steps ?? totalSteps, totalSteps);
   if (resume && resume.step >= stopAtStep) {
@@ -143,13 +151,15 @@ function describePlan({ job, runDir, flags, seed, numeric, initFrom, resume }: P
       },
       numeric,
       stopAtStep,
+      isTakenUp,
+      fork: flags.fork === true,
       ...(initFrom === undefined ? {} : { initFrom }),
       ...(resume === undefined ? {} : { resume: { checkpointDir: resume.dir, step: resume.step } }),
     },
     commit: () => {
-      if (resume) return;
+      if (isTakenUp) return;
       claimed = claimFolder(runDir);
-      writeRunDirectory(runDir, job, { version, seed, numeric });
+      writeRunDirectory(runDir, job, { version, seed, numeric, initFromSha256: initFrom?.sha256 });
     },
     rollback: () => {
       if (!claimed) return;

@@ -6,6 +6,7 @@ let stdout = "";
 beforeEach(() => {
   stderr = "";
   stdout = "";
+  vi.stubEnv("LOCKSTEP_TOKEN", undefined);
   vi.spyOn(process.stderr, "write").mockImplementation((text) => {
     stderr += String(text);
     return true;
@@ -16,6 +17,7 @@ beforeEach(() => {
   });
 });
 afterEach(() => {
+  vi.unstubAllEnvs();
   vi.restoreAllMocks();
 });
 
@@ -39,6 +41,9 @@ test.each([
   ["a port past the last", ["coordinator", "x", "--port", "65536"], "it must be a port, 0 to 65535"],
   ["a job that is not there", ["run", "no-such-folder/job.ts"], "there is no no-such-folder/job.ts"],
   ["a URL that is none", ["worker", "http://h:1"], "it must be ws://HOST:PORT"],
+  ["a URL that is none, for status", ["status", "http://h:1", "--token", "12345678"], "status: URL is"],
+  ["status without a token", ["status", "ws://h:1"], "E_USAGE_TOKEN"],
+  ["chaos with a single worker", ["run", "x", "--chaos", "1"], "there must be at least 2"],
   ["a run that is not there", ["evaluate", "no-such-run"], "holds no config.json"],
   ["a path that is nothing known", ["inspect", "package.json"], "is no run, no checkpoint and no safetensors file"],
   ["generate without a prompt", ["generate", "r"], "required option '--prompt <text>' not specified"],
@@ -68,13 +73,14 @@ test("has the commands and flags that other programs rely on", () => {
   expect(flagsOf).toMatchInlineSnapshot(`
     {
       "check": "backend numeric seed set threads",
-      "coordinator": "host init-from join-timeout log-format max-workers min-workers numeric out port quiet resume seed set steps token token-file",
+      "coordinator": "audit fork host init-from join-timeout log-format max-workers min-workers numeric out port quiet resume seed set steps token token-file",
       "doctor": "json",
       "evaluate": "init-from json set threads",
       "generate": "max-tokens prompt seed temperature threads top-k top-p",
       "inspect": "json",
-      "run": "backend init-from log-format numeric out quiet resume seed set steps threads workers",
-      "worker": "backend cache listen log-format name numeric quiet threads token token-file",
+      "run": "audit backend chaos fork init-from log-format numeric out quiet resume seed set steps threads workers",
+      "status": "json token token-file",
+      "worker": "backend cache listen log-format name numeric quiet reconnect-timeout threads token token-file",
     }
   `);
 });

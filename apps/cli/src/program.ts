@@ -15,6 +15,7 @@ import {
   countOrZero,
   numericFlag,
   port,
+  share,
 } from "./flags/common-flags.js";
 import { printError } from "./print-error.js";
 import { version } from "./version.js";
@@ -63,12 +64,10 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
   addLogFlags(
     addComputeFlags(
       addJobFlags(
-        command("run <job>", "train on this machine: a coordinator on loopback and N worker processes").option(
-          "--workers <n>",
-          "number of worker processes",
-          count,
-          1,
-        ),
+        command("run <job>", "train on this machine: a coordinator on loopback and N worker processes")
+          .option("--workers <n>", "number of worker processes", count, 1)
+          .option("--audit <rate>", "share of micro-batches that a second worker computes again", share, 0)
+          .option("--chaos <seed>", "kill, freeze and add workers on purpose, to see the run heal", countOrZero),
       ),
     ),
   ).action(ending(async () => (await import("./commands/run.js")).run));
@@ -81,6 +80,7 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
         .option("--min-workers <n>", "start when this many workers are there", count, 1)
         .option("--max-workers <n>", "take no more than this many workers", count)
         .option("--join-timeout <s>", "seconds to wait for --min-workers", amount, 600)
+        .option("--audit <rate>", "share of micro-batches that a second worker computes again", share, 0)
         .option("--token-file <file>", "file with the token that workers must show")
         .option("--token <token>", "the token itself; process lists show it, prefer --token-file")
         .addOption(numericFlag()),
@@ -97,10 +97,21 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
           "--listen <host:port>",
           "address where other workers reach this one; none: they exchange through the coordinator",
         )
+        .option(
+          "--reconnect-timeout <s>",
+          "seconds to look for a coordinator that is gone (default: as the run says)",
+          amount,
+        )
         .addOption(new Option("--token-from-parent").hideHelp())
         .option("--cache <dir>", "where files of runs are kept (default: ~/.cache/lockstep)"),
     ),
   ).action(ending(async () => (await import("./commands/worker.js")).worker));
+
+  command("status <url>", "what a coordinator and its workers are doing")
+    .option("--token-file <file>", "file with the coordinator's token")
+    .option("--token <token>", "the token itself; process lists show it, prefer --token-file")
+    .option("--json", "print JSON", false)
+    .action(ending(async () => (await import("./commands/status.js")).status));
 
   command("generate <run>", "write text with a trained model")
     .requiredOption("--prompt <text>", "text to continue")

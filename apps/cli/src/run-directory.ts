@@ -24,6 +24,8 @@ export interface RunConfig {
   readonly seed: number;
   readonly numeric: NumericClass;
   readonly jobSha256: string;
+  /** Of the weights that the run began with, where it was given some. */
+  readonly initFromSha256?: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly files: readonly RunFile[];
 }
@@ -71,7 +73,7 @@ export function findLastCheckpoint(runDir: string): { readonly dir: string; read
 export function writeRunDirectory(
   runDir: string,
   job: PreparedJob,
-  run: { version: string; seed: number; numeric: NumericClass },
+  run: { version: string; seed: number; numeric: NumericClass; initFromSha256?: string | undefined },
 ): RunConfig {
   mkdirSync(join(runDir, "files"), { recursive: true });
   const config: RunConfig = {
@@ -81,6 +83,7 @@ export function writeRunDirectory(
     seed: run.seed,
     numeric: run.numeric,
     jobSha256: job.bundleSha256,
+    ...(run.initFromSha256 === undefined ? {} : { initFromSha256: run.initFromSha256 }),
     config: job.config,
     files: job.files.map(({ name, path, sha256, bytes }) => ({ name, path, sha256, bytes })),
   };

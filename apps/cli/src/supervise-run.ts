@@ -21,12 +21,23 @@ export interface SuperviseOptions extends LogFlags {
   readonly port: number;
   readonly token: string;
   readonly minWorkers: number;
+  /** Workers without which a run that has begun waits. Default: minWorkers. */
+  readonly minWorkersToGoOn?: number;
   readonly maxWorkers: number;
   readonly joinTimeoutMs: number;
+  /** Share of micro-batches that a second worker computes again. */
+  readonly audit?: number;
   /** A worker that cannot join ends the run, or is sent away. */
   readonly joinFailure: "fail" | "refuse";
   /** Called when the coordinator listens; what it returns is stopped at the end. */
   readonly onListening: (run: ListeningRun) => Promise<{ stop(graceMs: number): Promise<void> } | undefined>;
+  /** Sees every committed step and every event, after the progress view. */
+  readonly observe?: {
+    onMetrics(metrics: { readonly step: number }): void;
+    onEvent(event: { readonly type: string; readonly [field: string]: unknown }): void;
+    /** The run is over; the workers are about to be stopped. */
+    stop(): void;
+  };
   /** Printed under the summary. */
   readonly farewell: (url: string) => string;
 }
@@ -36,6 +47,8 @@ export interface ListeningRun {
   readonly view: ProgressView;
   /** Whether a worker of this name has said hello. */
   readonly hasJoined: (name: string) => boolean;
+  /** Workers that are connected now. */
+  readonly numConnected: () => number;
   /** Ends the run as failed. */
   readonly fail: (code: string, message: string) => void;
 }
@@ -52,6 +65,7 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
   });
   const curve = { train: [] as CurvePoint[], evaluations: [] as CurvePoint[] };
   const joined = new Set<string>();
+  const connected = new Set<unknown>();
   if (plan.warning !== undefined) view.warn(plan.warning);
   plan.commit();
   const coordinator = await createCoordinator({
@@ -60,7 +74,9 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     port: options.port,
     token: options.token,
     minWorkers: options.minWorkers,
+    ...(options.minWorkersToGoOn === undefined ? {} : { minWorkersToGoOn: options.minWorkersToGoOn }),
     maxWorkers: options.maxWorkers,
+    trust: { auditRate: options.audit ?? 0 },
     joinTimeoutMs: options.joinTimeoutMs,
     joinFailure: options.joinFailure,
     versions: { lockstep: version, numerics: numericsVersion },
@@ -73,13 +89,17 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     onMetrics: (metrics) => {
       if (metrics.loss !== null) curve.train.push({ step: metrics.step, loss: metrics.loss });
       view.step(metrics);
+      options.observe?.onMetrics(metrics);
     },
     onEvent: (event) => {
       if (event.type === "evaluated" && typeof event.evalLoss === "number") {
         curve.evaluations.push({ step: Number(event.step), loss: event.evalLoss });
       }
       if (event.type === "joined") joined.add(String(event.name));
+      if (event.type === "joined" || event.type === "returned") connected.add(event.workerId);
+      if (["left", "evicted", "refused", "banned"].includes(event.type)) connected.delete(event.workerId);
       showEvent(view, event);
+      options.observe?.onEvent(event);
     },
   }).catch((error: unknown) => {
     if ((error as { code?: unknown }).code !== "E_RUN_IN_USE") plan.rollback();
@@ -94,8 +114,15 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
   });
   try {
     const { url, fail } = coordinator;
-    const workers = await options.onListening({ url, view, hasJoined: (name) => joined.has(name), fail });
+    const workers = await options.onListening({
+      url,
+      view,
+      hasJoined: (name) => joined.has(name),
+      numConnected: () => connected.size,
+      fail,
+    });
     const summary = await coordinator.finished;
+    options.observe?.stop();
     await workers?.stop(workersGraceMs);
     view.end();
     if (!options.quiet && options.logFormat === "pretty" && summary.steps > 0) {
@@ -118,8 +145,21 @@ export function statusOfSummary(summary: Pick<RunSummary, "status" | "error">): 
 
 /** Events a person wants to read while the run goes on; the rest stands in events.jsonl. */
 function showEvent(view: ProgressView, event: { readonly type: string; readonly reason?: string }): void {
-  const shown = ["joined", "left", "refused", "generation", "evaluated", "checkpoint", "notice", "stopping"];
-  const warned = ["checkpointFailed", "failed", "left", "refused"];
+  const shown = [
+    "joined",
+    "returned",
+    "heard",
+    "resumed",
+    "generation",
+    "evaluated",
+    "checkpoint",
+    "notice",
+    "stopping",
+  ];
+  const warned = [
+    ...["checkpointFailed", "failed", "left", "refused", "suspect", "evicted", "waiting", "attempt"],
+    ...["strike", "banned", "outvoted", "late"],
+  ];
   const text = event.reason ?? event.type;
   if (warned.includes(event.type)) view.warn(text, event);
   else if (shown.includes(event.type)) view.note(text, event);

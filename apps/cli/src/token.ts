@@ -4,7 +4,8 @@
  * Order: --token-file, --token (with a warning), LOCKSTEP_TOKEN, and for a worker at a terminal a prompt.
  */
 import { randomBytes } from "node:crypto";
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { UsageError } from "./exit-status.js";
@@ -33,6 +34,12 @@ export function createToken(): string {
 export function writeTokenFile(path: string, token: string): void {
   writeFileSync(path, `${token}\n`, { mode: 0o600 });
   chmodSync(path, 0o600);
+}
+
+/** The token file that the run directory keeps, if it has one: a run that is taken up again keeps its token. */
+export function readKeptToken(runDir: string): string | undefined {
+  const path = join(runDir, "token");
+  return existsSync(path) ? readTokenFile(path) : undefined;
 }
 
 /** Asks at the terminal, without showing what is typed. */

@@ -1,2 +1,2 @@
 /** Version of everything in this package. Peers of another version are refused in the handshake. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;

@@ -8,7 +8,7 @@ import { dialableUrl } from "../lan-address.js";
 import { planRun } from "../plan-run.js";
 import { superviseRun } from "../supervise-run.js";
 import type { ProgressView } from "../terminal/progress.js";
-import { createToken, readToken, type TokenFlags, writeTokenFile } from "../token.js";
+import { createToken, readKeptToken, readToken, type TokenFlags, writeTokenFile } from "../token.js";
 
 interface CoordinatorFlags extends JobFlags, LogFlags, TokenFlags {
   readonly host: string;
@@ -16,6 +16,7 @@ interface CoordinatorFlags extends JobFlags, LogFlags, TokenFlags {
   readonly minWorkers: number;
   readonly maxWorkers?: number;
   readonly joinTimeout: number;
+  readonly audit: number;
   readonly numeric?: NumericClass;
 }
 
@@ -41,7 +42,7 @@ export async function coordinator(jobPath: string, flags: CoordinatorFlags): Pro
     warn(
       `warning: ${flags.host} is no loopback address and the connection is not encrypted (no TLS yet): whoever can read this network can read the data`,
     );
-  const token = given ?? createToken();
+  const token = given ?? (flags.resume === undefined ? undefined : readKeptToken(plan.runDir)) ?? createToken();
   return superviseRun(plan, {
     ...flags,
     token,

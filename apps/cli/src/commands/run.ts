@@ -2,19 +2,25 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { prepareChaos } from "../chaos/prepare-chaos.js";
 import { type ExitStatus, UsageError } from "../exit-status.js";
 import type { ComputeFlags, JobFlags, LogFlags } from "../flags/common-flags.js";
 import { findLanAddress } from "../lan-address.js";
 import { startLocalWorkers } from "../local-workers.js";
 import { planRun } from "../plan-run.js";
 import { superviseRun } from "../supervise-run.js";
-import { createToken } from "../token.js";
+import { systemClock } from "../system-clock.js";
+import { createToken, writeTokenFile } from "../token.js";
 
 interface RunFlags extends JobFlags, ComputeFlags, LogFlags {
   readonly workers: number;
+  readonly chaos?: number;
+  readonly audit: number;
 }
 
 const localJoinTimeoutMs = 120_000;
+/** After the last local worker is gone, another one may be on its way. */
+const lastWorkerGraceMs = 500;
 
 export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus> {
   const { workers } = flags;
@@ -22,6 +28,13 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
     throw new UsageError(
       `--backend: got ${flags.backend.length} entries for ${workers} workers; it must be one, or one for each worker. Count them.`,
       { entries: flags.backend.length, workers },
+    );
+  }
+  if (flags.chaos !== undefined && workers < 2) {
+    throw new UsageError(
+      `run: --chaos kills and freezes workers, and --workers is ${workers}; there must be at least 2, so that one is left. Give --workers 3.`,
+      { workers },
+      "E_USAGE_CHAOS",
     );
   }
   const plan = await planRun(jobPath, flags, process.cwd(), new Date());
@@ -33,6 +46,7 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
     );
   }
   const token = createToken();
+  const chaos = flags.chaos === undefined ? undefined : prepareChaos(flags.chaos, workers, plan);
   const cacheDir = mkdtempSync(join(tmpdir(), "lockstep-run-"));
   try {
     return await superviseRun(plan, {
@@ -41,11 +55,21 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
       port: 0,
       token,
       minWorkers: workers,
-      maxWorkers: workers,
+      minWorkersToGoOn: 1,
+      maxWorkers: chaos === undefined ? workers : workers + 1,
       joinTimeoutMs: localJoinTimeoutMs,
-      joinFailure: "fail",
-      onListening: async ({ url, view, hasJoined, fail }) =>
-        startLocalWorkers({
+      // Chaos may kill a worker before it is in; that must not end the run.
+      joinFailure: chaos === undefined ? "fail" : "refuse",
+      ...(chaos === undefined ? {} : { observe: chaos.observe }),
+      onListening: async ({ url, view, hasJoined, numConnected, fail }) => {
+        const tokenFile = join(plan.runDir, "token");
+        writeTokenFile(tokenFile, token);
+        view.note(`another worker on this machine joins with: lockstep worker ${url} --token-file ${tokenFile}`, {
+          url,
+          tokenFile,
+        });
+        let numLeft = workers;
+        const started = startLocalWorkers({
           url,
           token,
           workers,
@@ -54,10 +78,19 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
           cacheDir,
           onCrash: (name, status, stderr) => {
             const message = `worker "${name}" ended with ${status}${stderr === "" ? "" : `: ${stderr}`}`;
+            numLeft--;
             if (hasJoined(name)) view.warn(message);
-            else fail("E_WORKER_START", `run: ${message}. It must join; nothing was trained.`);
+            if (hasJoined(name) && numLeft === 0 && chaos === undefined)
+              systemClock.schedule(lastWorkerGraceMs, () => {
+                if (numConnected() === 0) fail("E_WORKER_LOST", `run: ${message}. It was the last worker.`);
+              });
+            if (!hasJoined(name) && chaos === undefined)
+              fail("E_WORKER_START", `run: ${message}. It must join; nothing was trained.`);
           },
-        }),
+        });
+        chaos?.begin(started, (line) => view.warn(line));
+        return started;
+      },
       farewell: () => joinAdvice(jobPath),
     });
   } finally {

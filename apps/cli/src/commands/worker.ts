@@ -4,6 +4,7 @@ import { availableParallelism, homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { runNodeWorker } from "@lockstep/worker/node";
 import { WebSocket, WebSocketServer } from "ws";
+import { parseCoordinatorUrl } from "../coordinator-url.js";
 import { type ExitStatus, exitStatus, UsageError } from "../exit-status.js";
 import type { ComputeFlags, LogFlags } from "../flags/common-flags.js";
 import { onInterrupt } from "../interrupt.js";
@@ -16,13 +17,14 @@ interface WorkerFlags extends ComputeFlags, LogFlags, TokenFlags {
   readonly name?: string;
   readonly listen?: string;
   readonly cache?: string;
+  readonly reconnectTimeout?: number;
   readonly tokenFromParent?: boolean;
 }
 
 const childGraceMs = 1_000;
 
 export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatus> {
-  const address = parseCoordinatorUrl(url);
+  const address = parseCoordinatorUrl(url, "worker");
   assertListen(flags.listen);
   const controller = new AbortController();
   const token = flags.tokenFromParent === true ? await receiveToken(controller) : await findToken(flags);
@@ -48,6 +50,7 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
         else if (level !== "debug") view.warn(message, fields);
       },
       signal: controller.signal,
+      ...(flags.reconnectTimeout === undefined ? {} : { timeouts: { reconnectMs: flags.reconnectTimeout * 1_000 } }),
       ...(flags.numeric === undefined ? {} : { numeric: flags.numeric }),
       ...(flags.name === undefined ? {} : { name: flags.name }),
       ...(flags.listen === undefined ? {} : { listen: flags.listen }),
@@ -63,19 +66,6 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
     // A local child is nobody's when it is done: whatever still holds the loop must not keep the process.
     if (flags.tokenFromParent === true) setTimeout(() => process.exit(), childGraceMs).unref();
   }
-}
-
-/** @throws {UsageError} when the text is no ws:// or wss:// address. */
-export function parseCoordinatorUrl(text: string): string {
-  const withScheme = /^[a-z]+:\/\//.test(text) ? text : `ws://${text}`;
-  const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
-  if (url && (url.protocol === "ws:" || url.protocol === "wss:") && url.hostname !== "")
-    return url.href.replace(/\/$/, "");
-  throw new UsageError(
-    `worker: URL is "${text}"; it must be ws://HOST:PORT, as the coordinator prints it. Copy its join command.`,
-    { url: text },
-    "E_USAGE_URL",
-  );
 }
 
 /** Code is imported from the cache, so nobody else may write there: `~/.cache/lockstep`, or a fresh folder where that cannot be. */

@@ -13,6 +13,7 @@ export interface JobFlags {
   readonly set: readonly string[];
   readonly initFrom?: string;
   readonly resume?: string | true;
+  readonly fork?: boolean;
 }
 
 /** What `addComputeFlags` reads. */
@@ -35,7 +36,8 @@ export function addJobFlags(command: Command): Command {
     .option("--seed <s>", "seed of weights, dropout and sampling (default: 0)", countOrZero)
     .option("--set <key=value>", "set a key of the job's configuration; may be repeated", collect, [])
     .option("--init-from <file>", "start from the weights of this safetensors file, or of this checkpoint or run")
-    .option("--resume [dir]", "go on from the last checkpoint of DIR (default: --out, else the newest run)");
+    .option("--resume [dir]", "go on with the run in DIR (default: --out, else the newest run)")
+    .option("--fork", "with --resume: go on with a copied run directory, as a run of its own");
 }
 
 export function addComputeFlags(command: Command): Command {
@@ -74,6 +76,13 @@ export function countOrZero(text: string): number {
 export function port(text: string): number {
   const value = wholeNumber(text, 0);
   if (value > 65_535) throw new InvalidArgumentError("it must be a port, 0 to 65535.");
+  return value;
+}
+
+/** A number from 0 to 1. */
+export function share(text: string): number {
+  const value = amount(text);
+  if (value > 1) throw new InvalidArgumentError("it must be a share, 0 to 1.");
   return value;
 }
 

@@ -30,8 +30,9 @@ import {
 } from "./exchange-options.js";
 import { type ExchangeBlock, type ExchangePlan, findBlock, planExchange } from "./exchange-plan.js";
 import { type GatherRoute, gatherRoute } from "./gather-route.js";
-import { hexOf, wordsOf } from "./hash-hex.js";
+import { wordsOf } from "./hash-hex.js";
 import { NodeLedger } from "./node-ledger.js";
+import { isSameHash, payloadHashError } from "./payload-hash.js";
 import { createVectorPool, type VectorPool } from "./vector-ops.js";
 
 export class GradientExchange {
@@ -156,6 +157,7 @@ export class GradientExchange {
       nodeLo: lo,
       nodeHi: hi,
       weight: this.ledger.weightOf(leaf),
+      payloadHash: wordsOf(this.options.ops.hash(piece)),
     };
     this.pending.send(block.ownerRank, { header, payload: bytesOf(piece) });
   }
@@ -217,6 +219,18 @@ export class GradientExchange {
     this.ledger.setWeight(leaf, header.weight, (what) => refuse(`: ${what}`));
     const vector = this.landings.get(payload) ?? this.pool.receive(payload);
     this.landings.delete(payload);
+    const hash = wordsOf(this.options.ops.hash(vector));
+    if (!isSameHash(hash, header)) {
+      this.pool.release(vector);
+      throw payloadHashError(this.pending.place, {
+        rank,
+        workerId: this.group.members[rank]!,
+        name,
+        header,
+        hash,
+        node,
+      });
+    }
     this.insert(block, leaf, { vector, isReceived: true });
   }
 
@@ -276,14 +290,8 @@ export class GradientExchange {
     const isThere = payload.buffer === destination.buffer && payload.byteOffset === destination.byteOffset;
     if (!isThere) bytesOf(destination).set(payload);
     const hash = wordsOf(this.options.ops.hash(destination));
-    if (hash.some((word, i) => word !== header.payloadHash[i])) {
-      throw new CollectiveError(
-        "E_HASH",
-        `allReduce: rank ${rank} (worker "${this.group.members[rank]}") sent ${name} with hash ${hexOf(header.payloadHash)}, but its ` +
-          `bytes have ${hexOf(hash)}; they must be the same. The step is not applied.`,
-        { ...this.pending.place, rank, workerId: this.group.members[rank], bucket: block.bucket, shard: block.shard },
-      );
-    }
+    if (!isSameHash(hash, header))
+      throw payloadHashError(this.pending.place, { rank, workerId: this.group.members[rank]!, name, header, hash });
     const forwarded = { ...header, senderRank: this.group.rank };
     for (const next of this.route.targets(block.ownerRank))
       this.pending.send(next, { header: forwarded, payload: bytesOf(destination) });

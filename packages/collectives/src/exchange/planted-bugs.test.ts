@@ -53,7 +53,7 @@ describe("planted bugs", () => {
       frame.header.kind === "nodeShard" && rank === 1
         ? { ...frame, payload: new Uint8Array(frame.payload.length) }
         : frame;
-    await expect(reduceWith(zeros)).rejects.toThrow("the tree oracle has");
+    await expect(reduceWith(zeros)).rejects.toMatchObject({ code: "E_HASH" });
   });
 
   test("a shard whose bits changed after its owner hashed it is noticed", async () => {
@@ -127,8 +127,8 @@ describe("planted bugs", () => {
         return new Proxy(transport, { get: (target, key) => (key === "send" ? send : bound(target, key)) });
       },
     });
-    const results = await network.clock.runUntil(Promise.all(groups.map((group) => runRank(group, CASE, input))));
-    expect(() => assertReduction(input, results)).toThrow("the tree oracle has");
+    const all = Promise.all(groups.map((group) => runRank(group, CASE, input)));
+    await expect(network.clock.runUntil(all)).rejects.toMatchObject({ code: "E_HASH" });
     expect(scribbling).toHaveLength(4);
   });
 });

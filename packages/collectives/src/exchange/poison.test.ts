@@ -10,6 +10,7 @@ import { createSimGroups } from "../testing/sim-group.js";
 import { SimNetwork } from "../testing/sim-network.js";
 import { type BulkFrame, bytesOf, floatsOf, type Transport, type TransportListener } from "../transport/transport.js";
 import { GradientExchange } from "./gradient-exchange.js";
+import { wordsOf } from "./hash-hex.js";
 import { createVectorPool } from "./vector-ops.js";
 
 const CASE = { seed: 12, worldSize: 3, numMicroBatches: 8, length: 1_000, bucketElements: 400 };
@@ -134,7 +135,9 @@ const reducedFrames =
 function withPayload(frame: BulkFrame, change: (values: Float32Array) => void): BulkFrame {
   const values = floatsOf(frame.payload).slice();
   change(values);
-  return { ...frame, payload: bytesOf(values) };
+  // Whoever sends wrong values sends their hash with them.
+  const payloadHash = wordsOf(plainVectorOps.hash(values));
+  return { header: { ...frame.header, payloadHash }, payload: bytesOf(values) };
 }
 
 const refused = { code: "E_FRAME_REFUSED", fields: culprit };

@@ -53,7 +53,14 @@ export class MultiTransport implements Transport {
 
   listen(listener: TransportListener): void {
     this.listener = listener;
-    this.direct.listen(listener);
+    this.direct.listen({
+      place: (peerId, header) => listener.place?.(peerId, header),
+      onFrame: (peerId, frame) => listener.onFrame(peerId, frame),
+      // A pair that uses the relay does not miss its direct link.
+      onPeerLost: (peerId, reason) => {
+        if (!this.relayed.has(peerId)) listener.onPeerLost(peerId, reason);
+      },
+    });
     this.hearRelay();
   }
 

@@ -9,6 +9,15 @@ function splitOf(length: number): number {
   return split;
 }
 
+/** The two halves of a node of more than one micro-batch. */
+export function splitNode([lo, hi]: Range): [Range, Range] {
+  const middle = lo + splitOf(hi - lo);
+  return [
+    [lo, middle],
+    [middle, hi],
+  ];
+}
+
 /** The maximal nodes of the tree over [0, total) that make up [lo, hi), from left to right. */
 export function nodesOfRange(range: Range, total: number): Range[] {
   const nodes: Range[] = [];

@@ -31,7 +31,8 @@ export function compareReady(own: Ready, reference: Ready, referenceName: string
       fields: { own: grid, reference: reference.grid },
     };
   }
-  if (own.state.step !== reference.state.step || own.state.stateHash !== reference.state.stateHash) {
+  // Workers that begin elsewhere are brought to the run's state.
+  if (own.state.step === reference.state.step && own.state.stateHash !== reference.state.stateHash) {
     return {
       code: "E_INITIAL_STATE",
       what: `begins at step ${own.state.step} with state ${own.state.stateHash}, and ${referenceName} at step ${reference.state.step} with ${reference.state.stateHash}; all must begin with the same bits. Look for randomness or host Math in the job's model()`,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hashB, ScriptedRun } from "./scripted-run.testkit.js";
+import { hashA, hashB, ScriptedRun } from "./scripted-run.testkit.js";
 
 test("the run begins when everyone who joined is ready and there are enough", () => {
   const run = new ScriptedRun({ minWorkers: 2, maxWorkers: 4 });
@@ -56,7 +56,7 @@ test("at the join deadline those who are ready begin, if they are enough", () =>
   expect(run.state.phase).toBe("rendezvous");
   run.tick(300_000);
   expect(run.state.members).toEqual(["w0"]);
-  expect(run.state.workers.get("w1")!.status).toBe("spare");
+  expect(run.state.workers.get("w1")!.status).toBe("preparing");
 });
 
 test("workers that joined in time may take longer than the join timeout to prepare, but not for ever", () => {
@@ -72,7 +72,7 @@ test("workers that joined in time may take longer than the join timeout to prepa
 });
 
 test.each([
-  [{ protocolVersion: 2 }, "E_PROTOCOL_VERSION"],
+  [{ protocolVersion: 1 }, "E_PROTOCOL_VERSION"],
   [{ numericsVersion: 2 }, "E_NUMERICS_VERSION"],
   [{ lockstepVersion: "0.0.9" }, "E_LOCKSTEP_VERSION"],
   [{ numericClasses: ["fused"] }, "E_NUMERIC_CLASS"],
@@ -87,7 +87,7 @@ test.each([
 
 test("where all workers are needed, a refused one ends the run with the same words", () => {
   const run = new ScriptedRun({ joinFailure: "fail" });
-  run.join("w0", { protocolVersion: 2 });
+  run.join("w0", { protocolVersion: 1 });
   expect(run.summary!.error!.code).toBe("E_PROTOCOL_VERSION");
 });
 
@@ -145,12 +145,89 @@ test("a job that fails to load ends a run that needs this worker, and only refus
   expect(open.last("w0", "refused")!.message).toContain("data() threw");
 });
 
-test("one that comes after the start waits as a spare and is stopped with the others", () => {
+test("one too many after the start waits as a spare and is stopped with the others", () => {
   const run = new ScriptedRun({ stopStep: 1 });
   run.start("w0", "w1");
   run.join("late");
-  expect(run.last("late", "notice")!.message).toContain("the run has begun");
+  expect(run.last("late", "welcome")).toBeUndefined();
+  expect(run.last("late", "notice")!.message).toContain("2 workers are there already");
   run.step();
   run.follow();
   expect(run.last("late", "stop")!.status).toBe("completed");
+});
+
+test("a late worker gets a snapshot, every gradient since, and a place at the first commit at which it is level", () => {
+  const run = new ScriptedRun({ maxWorkers: 3, stopStep: 99 });
+  run.start("w0", "w1");
+  run.step();
+  run.join("late");
+  expect(run.last("late", "welcome")).toMatchObject({ resume: null, initFrom: null });
+  run.ready("late");
+  run.step();
+  expect(run.last("w0", "commit")).toMatchObject({ step: 2, snapshotRank: 0, gradientRank: 0 });
+  expect(run.last("w0", "commit")!.next).not.toBeNull();
+  run.step();
+  run.checkpointDone("w0");
+  expect(run.last("late", "restore")).toMatchObject({ step: 2, stateHash: hashA });
+  const gradient = { sha256: "d".repeat(64), byteLength: 40 };
+  run.say("w0", { name: "gradientStored", body: { step: 3, gradient } });
+  expect(run.last("late", "applyGradient")).toEqual({ step: 3, gradient });
+  run.say("late", { name: "level", body: { step: 2, stateHash: hashA } });
+  run.step();
+  expect(run.last("w0", "commit")).toMatchObject({ step: 4, next: null, gradientRank: 0 });
+  run.applied("w0");
+  run.applied("w1");
+  expect(run.state.phase).toBe("following");
+  run.say("w0", { name: "gradientStored", body: { step: 4, gradient } });
+  run.say("late", { name: "level", body: { step: 4, stateHash: hashA } });
+  expect(run.state.members).toEqual(["w0", "w1", "late"]);
+  expect(run.state.generation).toBe(2);
+});
+
+test("a late worker that does not become level in time holds nobody up", () => {
+  const run = new ScriptedRun({ maxWorkers: 3, stopStep: 99 });
+  run.start("w0", "w1");
+  run.step();
+  run.join("late");
+  run.ready("late", { state: { step: 1, stateHash: hashA } });
+  run.step();
+  run.applied("w0");
+  run.applied("w1");
+  expect(run.state.phase).toBe("following");
+  run.tick(run.nowMs + 2_001);
+  expect(run.state).toMatchObject({ phase: "stepping", generation: 1, committedStep: 2 });
+});
+
+test("a late worker with other bits of the state than the run is given a snapshot, not a place", () => {
+  const run = new ScriptedRun({ maxWorkers: 3, stopStep: 99 });
+  run.start("w0", "w1");
+  run.step();
+  run.step();
+  run.join("late");
+  run.ready("late", { state: { step: 1, stateHash: hashB } });
+  run.say("late", { name: "level", body: { step: 1, stateHash: hashB } });
+  expect(run.types()).toContain("differs");
+  run.step();
+  expect(run.last("w0", "commit")).toMatchObject({ snapshotRank: 0 });
+});
+
+test("a worker that comes back keeps its identity and is asked for its state again", () => {
+  const run = new ScriptedRun({ stopStep: 99 });
+  run.start("w0", "w1");
+  run.step();
+  run.leave("w1");
+  const held = { runId: "run", term: 1, step: 1, stateHash: hashA, reported: null };
+  run.join("w1", { held });
+  expect(run.last("w1", "welcomeBack")).toEqual({ runId: "run", term: 1 });
+  run.ready("w1", { state: { step: 1, stateHash: hashA } });
+  expect(run.state.workers.get("w1")!.status).toBe("joining");
+});
+
+test.each([
+  [{ runId: "other", term: 1 }, "E_OTHER_RUN"],
+  [{ runId: "run", term: 2 }, "E_STALE_TERM"],
+])("a worker that comes back from %o is refused with %s", (past, code) => {
+  const run = new ScriptedRun({ joinFailure: "refuse" });
+  run.join("w0", { held: { ...past, step: 1, stateHash: hashA, reported: null } });
+  expect(run.last("w0", "refused")!.code).toBe(code);
 });

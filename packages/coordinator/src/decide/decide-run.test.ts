@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { hashA, hashB, ScriptedRun } from "./scripted-run.testkit.js";
 
+const savedEvery = (intervalSteps: number) => ({ intervalSteps, intervalMs: 0, keepsBest: false, keepLast: 0 });
+
 test("a run of three steps commits each once, evaluates and saves after the last, and says completed", () => {
   const run = new ScriptedRun();
   run.start("w0", "w1");
@@ -19,11 +21,10 @@ test("a run of three steps commits each once, evaluates and saves after the last
   expect(run.last("w0", "commit")!.next!.step).toBe(2);
   run.step();
   run.step();
-  expect(run.last("w1", "commit")).toMatchObject({ step: 3, next: null, checkpointRank: 0, isLast: true });
-  expect(run.last("w1", "commit")!.evaluate).toEqual([
-    [0, 1],
-    [1, 3],
-  ]);
+  expect(run.last("w1", "commit")).toMatchObject({ step: 3, next: null, snapshotRank: 0, isLast: true });
+  for (const id of run.state.members) run.applied(id);
+  expect(run.last("w0", "evaluate")!.ranges).toEqual([[0, 1]]);
+  expect(run.last("w1", "evaluate")!.ranges).toEqual([[1, 3]]);
   run.follow();
   expect(run.writes).toEqual([3]);
   expect(run.summary).toMatchObject({
@@ -50,23 +51,23 @@ test("a run of three steps commits each once, evaluates and saves after the last
   ]);
 });
 
-test("intervals decide when to evaluate and to save, and the next step waits for both", () => {
-  const run = new ScriptedRun({ stopStep: 4, evalIntervalSteps: 2, checkpointIntervalSteps: 3 });
+test("intervals decide when to evaluate and to save; the next step waits for the first and not for the second", () => {
+  const run = new ScriptedRun({ stopStep: 4, evalIntervalSteps: 2, checkpoints: savedEvery(3) });
   run.start("w0", "w1");
   run.step();
   run.step();
-  expect(run.last("w0", "commit")).toMatchObject({ step: 2, next: null, checkpointRank: null });
+  expect(run.last("w0", "commit")).toMatchObject({ step: 2, next: null, snapshotRank: null });
   expect(run.state.phase).toBe("following");
   run.follow();
   expect(run.last("w0", "assign")!.assignment.step).toBe(3);
   run.step();
-  expect(run.last("w0", "commit")).toMatchObject({ step: 3, evaluate: null, checkpointRank: 0 });
-  run.applied("w0");
-  run.applied("w1");
-  run.checkpointDone("w0");
-  expect(run.state.phase).toBe("following");
-  run.written();
+  expect(run.last("w0", "commit")).toMatchObject({ step: 3, next: { step: 4 }, snapshotRank: 0 });
   expect(run.state.phase).toBe("stepping");
+  run.checkpointDone("w0");
+  expect(run.writes).toEqual([]);
+  run.report("w0");
+  run.report("w1");
+  expect(run.writes).toEqual([3]);
   expect(run.events.find(({ type }) => type === "evaluated")).toMatchObject({ step: 2, evalLoss: 2 });
 });
 
@@ -79,7 +80,7 @@ test("a report of another attempt or step changes nothing", () => {
   expect(run.state.step!.reports.size).toBe(0);
 });
 
-test("links that could not be dialled become relay pairs, from the side that would have listened", () => {
+test("a pair of which one could not dial the other uses the relay both ways", () => {
   const run = new ScriptedRun();
   run.join("w0");
   run.join("w1");
@@ -87,7 +88,10 @@ test("links that could not be dialled become relay pairs, from the side that wou
   run.ready("w1");
   run.links("w0");
   run.links("w1", { blocked: [0] });
-  expect(run.last("w0", "routes")!.relayPairs).toEqual([[0, 1]]);
+  expect(run.last("w0", "routes")!.relayPairs).toEqual([
+    [1, 0],
+    [0, 1],
+  ]);
   expect(run.events.find(({ type }) => type === "links")!.reason).toContain("connection refused");
 });
 
@@ -103,22 +107,23 @@ test("replicas that differ without a majority end the run, name both and save no
   expect(run.writes).toEqual([]);
 });
 
-test("a replica outvoted by a strict majority is named and one of the majority saves the state", () => {
+test("a replica outvoted by a strict majority is named, gets a strike and is brought to the run's state", () => {
   const run = new ScriptedRun({ minWorkers: 3, maxWorkers: 3 });
   run.start("w0", "w1", "w2");
   run.step();
   run.report("w0", { previous: { stateHash: hashB, gradNorm: null, learningRate: null } });
   run.report("w1");
   run.report("w2");
-  expect(run.last("w1", "checkpointRequest")).toMatchObject({ step: 1 });
-  expect(run.last("w0", "stop")!.status).toBe("failed");
-  run.checkpointDone("w1");
-  run.written();
-  expect(run.summary!.error!.message).toMatch(/^replicas: worker "w0" holds other bits of the state after step 1/);
-  expect(run.summary!.error!.message).toContain("The checkpoint of step 1 is there");
+  expect(run.events.find(({ type }) => type === "outvoted")!.reason).toContain('worker "w0"');
+  expect(run.state.strikes.get("w0")).toBe(1);
+  expect(run.state.members).toEqual(["w1", "w2"]);
+  expect(run.state.workers.get("w0")!.status).toBe("joining");
+  for (const id of ["w1", "w2"]) run.links(id);
+  run.step();
+  expect(run.last("w1", "commit")).toMatchObject({ step: 2, snapshotRank: 0 });
 });
 
-test("a gradient that differs ends the run at the state before it, which all still share", () => {
+test("a gradient that differs without a majority ends the run at the state before it, which all still share", () => {
   const run = new ScriptedRun();
   run.start("w0", "w1");
   run.step();
@@ -126,6 +131,19 @@ test("a gradient that differs ends the run at the state before it, which all sti
   run.report("w1", { gradientHash: hashB });
   expect(run.state.committedStep).toBe(1);
   expect(run.last("w0", "checkpointRequest")).toMatchObject({ step: 1 });
+});
+
+test("a gradient that a strict majority outvotes is a strike, and the step is tried again", () => {
+  const run = new ScriptedRun({ minWorkers: 3, maxWorkers: 3 });
+  run.start("w0", "w1", "w2");
+  run.report("w0");
+  run.report("w1");
+  run.report("w2", { gradientHash: hashB });
+  expect(run.state.strikes.get("w2")).toBe(1);
+  expect(run.last("w0", "abortStep")).toMatchObject({ step: 1, attempt: 0 });
+  expect(run.last("w0", "assign")!.assignment).toMatchObject({ step: 1, attempt: 1 });
+  run.step();
+  expect(run.state.committedStep).toBe(1);
 });
 
 test("states that differ after the last step are found although no step follows", () => {
@@ -137,32 +155,62 @@ test("states that differ after the last step are found although no step follows"
   expect(run.summary).toMatchObject({ status: "failed", error: { code: "E_REPLICAS_DIFFER" } });
 });
 
-test("a checkpoint whose state is not the replicas' is not written", () => {
+test("a snapshot whose state is not the replicas' is not written; another one is asked for", () => {
   const run = new ScriptedRun({ stopStep: 1 });
   run.start("w0", "w1");
   run.step();
-  run.applied("w0");
-  run.applied("w1");
+  for (const id of run.state.members) run.applied(id);
+  for (const id of run.state.members) run.evaluated(id);
   run.checkpointDone("w0", hashB);
   expect(run.writes).toEqual([]);
-  expect(run.summary!.error!.code).toBe("E_REPLICAS_DIFFER");
+  expect(run.types()).toContain("checkpointFailed");
+  expect(run.last("w0", "checkpointRequest")).toMatchObject({ step: 1 });
+  run.checkpointDone("w0");
+  run.written();
+  expect(run.summary).toMatchObject({ status: "completed" });
 });
 
 test("a checkpoint that cannot be written fails the last step and only warns before it", () => {
-  const run = new ScriptedRun({ stopStep: 2, checkpointIntervalSteps: 1 });
+  const run = new ScriptedRun({ stopStep: 2, checkpoints: savedEvery(1) });
   run.start("w0", "w1");
   for (const expected of [1, 2]) {
     run.step();
-    run.applied("w0");
-    run.applied("w1");
-    run.evaluated("w0");
-    run.evaluated("w1");
     run.checkpointDone("w0");
-    run.event({ kind: "checkpointWriteFailed", step: expected, message: "no space left on device" });
+    if (expected === 1) continue;
+    run.event({ kind: "checkpointWriteFailed", step: 1, message: "no space left on device" });
+    expect(run.summary).toBeUndefined();
+    for (const id of run.state.members) run.applied(id);
+    for (const id of run.state.members) run.evaluated(id);
+    run.checkpointDone("w0");
+    run.event({ kind: "checkpointWriteFailed", step: 2, message: "no space left on device" });
   }
-  expect(run.types()).toContain("checkpointFailed");
   expect(run.summary).toMatchObject({ status: "failed", error: { code: "E_CHECKPOINT_WRITE" } });
   expect(run.summary!.error!.message).toContain("no space left on device");
+});
+
+test("checkpoints by time, the best one, and retention", () => {
+  const checkpoints = { intervalSteps: 0, intervalMs: 250, keepsBest: true, keepLast: 1 };
+  const run = new ScriptedRun({ stopStep: 99, evalIntervalSteps: 2, checkpoints });
+  run.start("w0", "w1");
+  run.step();
+  run.step();
+  run.follow();
+  expect(run.last("w0", "checkpointRequest")).toMatchObject({ step: 2, reason: "the best held-out loss so far" });
+  expect(run.writes).toEqual([2]);
+  expect(run.state.best).toEqual({ step: 2, evalLoss: 2, isStored: true });
+  run.step();
+  expect(run.last("w0", "commit")!.snapshotRank).toBeNull();
+  run.step();
+  run.follow();
+  run.step();
+  expect(run.last("w0", "commit")).toMatchObject({ step: 5, snapshotRank: 0 });
+  run.checkpointDone("w0");
+  run.step();
+  run.follow();
+  expect(run.writes).toEqual([2, 5]);
+  // Of two, the newest stays, and the best one beside it.
+  expect(run.removed).toEqual([]);
+  expect(run.state.storedSteps).toEqual([2, 5]);
 });
 
 test("a resumed run counts its steps on", () => {

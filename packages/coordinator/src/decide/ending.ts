@@ -1,10 +1,11 @@
 /** @file How a run ends: at its last step, by Ctrl-C, or because something went wrong. A run with committed steps leaves a checkpoint. */
 import type { Ending, WorkerRecord } from "../state/coordinator-state.js";
+import { requestSnapshot } from "./snapshots.js";
 import { flushMetrics, summaryOf } from "./step-metrics.js";
-import { nameOf, type Turn } from "./turn.js";
+import type { Turn } from "./turn.js";
 
 export interface FailOptions {
-  /** Members that may stream the last checkpoint, best first. Default: all that are connected, by rank. */
+  /** Workers that may stream the last checkpoint, best first. Default: all that hold the last committed state. */
   readonly checkpointFrom?: readonly WorkerRecord[];
 }
 
@@ -14,41 +15,65 @@ export function fail(turn: Turn, code: string, message: string, options: FailOpt
 }
 
 /**
- * Ends the run before its last step: one member streams the last committed state if the disk does not have it, everyone else stops
+ * Ends the run before its last step: one worker streams the last committed state if the disk does not have it, everyone else stops
  * at once.
  */
 export function endEarly(turn: Turn, ending: Ending, options: FailOptions = {}): void {
   const { state } = turn;
   if (state.phase === "stopped" || state.phase === "ending") return;
   turn.log(ending.status === "failed" ? "failed" : "stopping", ending.message, { code: ending.code });
-  const { follow, plan } = state;
-  turn.set({ phase: "ending", ending, step: undefined, deadlineMs: turn.nowMs + plan.timeouts.lastCheckpointMs });
-  if (state.writing !== undefined) {
+  const { plan, snapshot, committedStep } = state;
+  turn.set({
+    phase: "ending",
+    ending,
+    step: undefined,
+    follow: undefined,
+    deadlineMs: turn.nowMs + plan.timeouts.lastCheckpointMs,
+  });
+  if (state.writing?.step === committedStep) {
     stopWorkers(turn, ending, undefined);
     return;
   }
-  const isStored = state.committedStep <= (state.stored?.step ?? plan.startStep);
-  const candidates = options.checkpointFrom ?? turn.liveMembers();
-  const current = follow?.checkpoint === "streaming" ? state.checkpointWriter : undefined;
+  const candidates = options.checkpointFrom ?? holders(turn);
+  const current = snapshot?.step === committedStep ? snapshot.writerId : undefined;
   const writer = candidates.find(({ workerId }) => workerId === current) ?? candidates[0];
-  if (isStored || writer === undefined) {
+  if (isStored(turn) || writer === undefined || state.writing !== undefined) {
     finishRun(turn);
     return;
   }
-  turn.set({ checkpointWriter: writer.workerId });
   stopWorkers(turn, ending, writer.workerId);
-  if (writer.workerId === current) return;
-  const { generation, committedStep: step } = state;
-  turn.send(writer.workerId, {
-    name: "checkpointRequest",
-    body: { generation, step, reason: ending.message.slice(0, 4_000) },
-  });
+  if (writer.workerId === current) turn.set({ snapshot: { ...snapshot!, reasons: [...snapshot!.reasons, "last"] } });
+  else requestSnapshot(turn, writer, { reasons: ["last"], isForJoiners: false, why: ending.message });
 }
 
-/** The checkpoint of a run that is ending could not be had: end without it. */
+function isStored({ state }: Turn): boolean {
+  return state.committedStep <= (state.stored?.step ?? state.plan.startStep);
+}
+
+/** Who holds the last committed state, as far as is known. */
+function holders(turn: Turn): WorkerRecord[] {
+  const { committedStep } = turn.state;
+  const ready = turn.withStatus("ready", "joining").filter(({ held }) => held?.step === committedStep);
+  return [...turn.liveMembers(), ...ready];
+}
+
+/** After each event of a run that is ending: is there anything left to wait for? */
+export function endIfDone(turn: Turn): void {
+  const { phase, snapshot, writing } = turn.state;
+  if (phase !== "ending") return;
+  if (writing !== undefined || (snapshot !== undefined && turn.worker(snapshot.writerId) !== undefined)) return;
+  if (!isStored(turn))
+    turn.log(
+      "checkpointFailed",
+      `checkpoint of step ${turn.state.committedStep}: it could not be had; the run ends without it`,
+    );
+  finishRun(turn);
+}
+
+/** The checkpoint of a run that is ending did not come in time: end without it. */
 export function giveUpCheckpoint(turn: Turn, why: string): void {
   turn.log("checkpointFailed", `checkpoint of step ${turn.state.committedStep}: ${why}; the run ends without it`);
-  turn.set({ checkpointWriter: undefined, writing: undefined });
+  turn.set({ snapshot: undefined, writing: undefined });
   finishRun(turn);
 }
 
@@ -65,6 +90,7 @@ export function finishRun(turn: Turn): void {
     status: ending.status,
     code: ending.code,
   });
+  turn.journal({ kind: "end", status: ending.status, step: state.committedStep });
   stopWorkers(turn, ending, undefined);
   turn.set({ phase: "stopped", ending, step: undefined, follow: undefined, deadlineMs: Number.POSITIVE_INFINITY });
   turn.do({ kind: "finish", summary });
@@ -93,9 +119,4 @@ function stopWorkers(turn: Turn, ending: Ending, except: string | undefined): vo
   for (const workerId of turn.state.workers.keys()) {
     if (workerId !== except) turn.send(workerId, { name: "stop", body });
   }
-}
-
-/** What a run says about a worker that is gone. */
-export function lostMessage(worker: WorkerRecord, reason: string, doing: string): string {
-  return `run: ${nameOf(worker)} was lost ${doing} (${reason}); every worker must stay until the run ends.`;
 }

@@ -1,158 +1,212 @@
-/** @file After a commit without a next assignment: updates, evaluation, checkpoint; then the next step or the end. */
+/** @file After a commit without a next assignment: updates, evaluation, checkpoint, workers that join; then the next step or the end. */
 import type { MessageBody } from "@lockstep/protocol";
+import { assignEvaluation } from "../assignment/assign-micro-batches.js";
 import { treeMean } from "../assignment/tree-nodes.js";
-import type { FollowUp, StoredCheckpoint, WorkerRecord } from "../state/coordinator-state.js";
+import type { FollowUp, WorkerRecord } from "../state/coordinator-state.js";
 import { decideAgreement } from "./agreement.js";
-import { endEarly, fail, finishRun, giveUpCheckpoint, lostMessage } from "./ending.js";
+import { memberLimit } from "./capacity.js";
+import { isNearlyLevel } from "./catch-up.js";
+import { endEarly, fail, finishRun } from "./ending.js";
 import { beginStep } from "./generation.js";
+import { evict, regroup } from "./regroup.js";
+import { requestSnapshot } from "./snapshots.js";
 import { flushMetrics } from "./step-metrics.js";
-import { failDisagreement } from "./stepping.js";
+import { noteState, resolveDisagreement } from "./stepping.js";
 import { nameOf, type Turn } from "./turn.js";
 
+type Range = readonly [number, number];
+
 export function onApplied(turn: Turn, worker: WorkerRecord, body: MessageBody<"applied">): void {
-  const { follow, phase } = turn.state;
-  if (phase === "ending" && body.step === turn.state.committedStep) flushMetrics(turn, body);
-  if (phase !== "following" || follow === undefined || body.step !== follow.step) return;
-  const applied = new Map(follow.applied).set(worker.workerId, body);
-  setFollow(turn, { applied });
-  if (applied.size < turn.state.members.length) return;
-  const states = decideAgreement([...applied].map(([id, { stateHash }]) => [id, stateHash]));
-  if (states.kind !== "agree") {
-    failDisagreement(turn, `the state after step ${follow.step}`, states);
-    return;
+  const { follow, phase, committedStep } = turn.state;
+  if (phase === "ending" && body.step === committedStep) {
+    flushMetrics(turn, body);
+    noteState(turn, body.step, body.stateHash);
   }
-  turn.set({ lastStateHash: states.value });
-  flushMetrics(turn, body);
-  advance(turn);
+  if (phase !== "following" || follow === undefined || body.step !== follow.step) return;
+  setFollow(turn, { applied: new Map(follow.applied).set(worker.workerId, body) });
 }
 
 export function onEvaluated(turn: Turn, worker: WorkerRecord, body: MessageBody<"evaluated">): void {
   const { follow, phase } = turn.state;
-  if (phase !== "following" || follow === undefined || body.step !== follow.step || follow.isEvaluated) return;
-  const evaluated = new Map(follow.evaluated).set(worker.workerId, body);
-  setFollow(turn, { evaluated });
-  if (!follow.evaluators.every((workerId) => evaluated.has(workerId))) return;
-  const losses = [...evaluated.values()].flatMap((report) => report.losses);
-  const total = turn.state.workers.get(worker.workerId)?.ready?.grid.numEvalMicroBatches ?? 0;
-  const mean = treeMean(losses, total);
+  if (phase !== "following" || follow?.evaluating === undefined || body.step !== follow.step) return;
+  const ranges = follow.evaluating.get(worker.workerId);
+  if (ranges === undefined) return;
+  // A worker that took over another one's part says both apart.
+  const done = new Set(body.losses.map(([m]) => m));
+  const rest = ranges.filter(([lo]) => !done.has(lo));
+  const evaluating = new Map(follow.evaluating);
+  if (rest.length > 0) evaluating.set(worker.workerId, rest);
+  else evaluating.delete(worker.workerId);
+  setFollow(turn, {
+    evaluating,
+    losses: [...follow.losses, ...body.losses],
+    evalMs: Math.max(follow.evalMs, body.evalMs),
+  });
+}
+
+/** After each event: what is the next thing that is still to do? */
+export function advance(turn: Turn): void {
+  const { follow, phase } = turn.state;
+  if (phase !== "following" || follow === undefined) return;
+  if (turn.liveMembers().length === 0) {
+    regroup(turn, "all members are gone");
+    return;
+  }
+  if (!isApplied(turn, follow) || !isEvaluated(turn) || turn.state.phase !== "following") return;
+  if (turn.state.follow!.isLast) finishIfSaved(turn);
+  else goOn(turn);
+}
+
+function isApplied(turn: Turn, follow: FollowUp): boolean {
+  const members = turn.liveMembers();
+  const applied = members.flatMap(({ workerId }): [string, string][] => {
+    const body = follow.applied.get(workerId);
+    return body === undefined ? [] : [[workerId, body.stateHash]];
+  });
+  if (applied.length < members.length) return false;
+  const states = decideAgreement(applied);
+  if (states.kind !== "split") noteState(turn, follow.step, states.value);
+  if (states.kind !== "agree") {
+    resolveDisagreement(turn, `the state after step ${follow.step}`, states);
+    return false;
+  }
+  flushMetrics(turn, follow.applied.get(members[0]!.workerId));
+  return true;
+}
+
+/** Gives out the evaluation, and takes the mean once all of it is there. */
+function isEvaluated(turn: Turn): boolean {
+  const follow = turn.state.follow!;
+  if (!follow.isEvalDue) return true;
+  const total = turn.liveMembers()[0]?.ready?.grid.numEvalMicroBatches ?? 0;
+  if (follow.evaluating === undefined) {
+    giveOut(
+      turn,
+      assignEvaluation(total, turn.liveMembers().length).flatMap((range) => (range === null ? [] : [range])),
+    );
+    return false;
+  }
+  if (follow.evaluating.size > 0) return false;
+  const mean = treeMean(follow.losses, total);
   if (mean === undefined) {
-    const message = `evaluation: step ${follow.step} has ${losses.length} sums for ${total} micro-batches, with total weight ${losses.reduce((sum, [, , weight]) => sum + weight, 0)}; each must be there once and the weight above 0. Look at the job's evaluation data.`;
+    const message = `evaluation: step ${follow.step} has ${follow.losses.length} sums for ${total} micro-batches, with total weight ${follow.losses.reduce((sum, [, , weight]) => sum + weight, 0)}; each must be there once and the weight above 0. Look at the job's evaluation data.`;
     fail(turn, "E_EVALUATION", message);
-    return;
+    return false;
   }
-  turn.set({ evalLoss: mean.mean });
-  setFollow(turn, { isEvaluated: true });
-  turn.log("evaluated", `step ${follow.step}: held-out loss ${mean.mean.toFixed(4)}`, {
-    evalLoss: mean.mean,
-    weight: mean.weight,
-    evalMs: Math.max(...[...evaluated.values()].map(({ evalMs }) => evalMs)),
+  setFollow(turn, { isEvalDue: false });
+  noteEvaluation(turn, mean);
+  return true;
+}
+
+/** Ranges to members that have none, in turn. */
+function giveOut(turn: Turn, ranges: readonly Range[]): void {
+  const follow = turn.state.follow!;
+  const members = turn.liveMembers();
+  const evaluating = new Map(follow.evaluating);
+  const given = new Map<string, Range[]>();
+  ranges.forEach((range, i) => {
+    const { workerId } = members[i % members.length]!;
+    given.set(workerId, [...(given.get(workerId) ?? []), range]);
   });
-  advance(turn);
-}
-
-export function onCheckpointDone(turn: Turn, worker: WorkerRecord, body: MessageBody<"checkpointDone">): void {
-  const { state } = turn;
-  if (worker.workerId !== state.checkpointWriter || body.step !== state.committedStep) return;
-  if (state.phase === "ending" && state.writing === undefined) {
-    write(turn, body);
-    turn.set({ checkpointWriter: undefined });
-    return;
+  for (const [workerId, own] of given) {
+    evaluating.set(workerId, [...(evaluating.get(workerId) ?? []), ...own]);
+    const { step } = follow;
+    const body = { step, generation: turn.state.generation, ranges: own.map(([lo, hi]): [number, number] => [lo, hi]) };
+    turn.send(workerId, { name: "evaluate", body });
   }
-  if (state.phase !== "following" || state.follow?.checkpoint !== "streaming") return;
-  setFollow(turn, { checkpointDone: body });
-  advance(turn);
+  setFollow(turn, { evaluating });
 }
 
-export function onCheckpointWritten(turn: Turn, step: number): void {
-  const { state } = turn;
-  if (state.writing?.step !== step) return;
-  turn.set({ stored: state.writing, writing: undefined });
-  turn.log("checkpoint", `checkpoint of step ${step} is written`, {
-    files: state.writing.files,
-    paramsSha256: state.writing.paramsSha256,
-  });
-  if (state.phase === "ending") finishRun(turn);
-  if (state.phase !== "following") return;
-  setFollow(turn, { checkpoint: "written" });
-  advance(turn);
+function noteEvaluation(turn: Turn, { mean, weight }: { readonly mean: number; readonly weight: number }): void {
+  const { follow, best, plan, snapshot, writing, storedSteps } = turn.state;
+  const { step, evalMs } = follow!;
+  const isBest = best === undefined || mean < best.evalLoss;
+  turn.set({ evalLoss: mean });
+  turn.log("evaluated", `step ${step}: held-out loss ${mean.toFixed(4)}`, { evalLoss: mean, weight, evalMs, isBest });
+  turn.journal({ kind: "evaluated", step, evalLoss: mean });
+  if (!isBest) return;
+  const isStored = storedSteps.includes(step);
+  turn.set({ best: { step, evalLoss: mean, isStored } });
+  if (!plan.checkpoints.keepsBest || isStored || snapshot?.step === step || writing?.step === step) return;
+  const writer = turn.liveMembers()[0]!;
+  if (snapshot !== undefined || writing !== undefined) return;
+  requestSnapshot(turn, writer, { reasons: ["best"], isForJoiners: false, why: "the best held-out loss so far" });
 }
 
-export function onCheckpointWriteFailed(turn: Turn, step: number, why: string): void {
+/** The last step: its checkpoint is on disk, or it never will be. */
+function finishIfSaved(turn: Turn): void {
   const { state } = turn;
-  if (state.writing?.step !== step) return;
-  turn.set({ writing: undefined });
-  if (state.phase === "ending") {
-    giveUpCheckpoint(turn, why);
-    return;
-  }
-  const message = `checkpoint: that of step ${step} could not be written: ${why}`;
-  if (state.follow?.isLast === true) {
-    fail(turn, "E_CHECKPOINT_WRITE", `${message}.`, { checkpointFrom: [] });
-    return;
-  }
-  turn.log("checkpointFailed", `${message}; the run goes on`);
-  setFollow(turn, { checkpoint: "written" });
-  advance(turn);
-}
-
-function advance(turn: Turn): void {
-  const { state } = turn;
-  const { follow } = state;
-  if (follow === undefined || state.phase !== "following" || follow.applied.size < state.members.length) return;
-  if (follow.checkpoint === "streaming" && follow.checkpointDone !== undefined) {
-    const { stateHash } = follow.checkpointDone;
-    if (stateHash !== state.lastStateHash) {
-      const message = `checkpoint: ${state.checkpointWriter} streamed state ${stateHash} of step ${follow.step}, and the replicas hold ${state.lastStateHash}; they must be the same. Check the memory of that machine.`;
-      fail(turn, "E_REPLICAS_DIFFER", message, { checkpointFrom: [] });
+  const { follow, snapshot, writing, stored, stopRequest, plan, checkpointError } = state;
+  if (snapshot !== undefined || writing !== undefined) return;
+  if (stored?.step !== follow!.step && plan.startStep !== follow!.step) {
+    if (checkpointError !== undefined && state.wantedCheckpoint.length === 0) {
+      fail(turn, "E_CHECKPOINT_WRITE", checkpointError, { checkpointFrom: [] });
       return;
     }
-    write(turn, follow.checkpointDone);
-    setFollow(turn, { checkpoint: "writing" });
+    const reasons = state.wantedCheckpoint.includes("last")
+      ? state.wantedCheckpoint
+      : [...state.wantedCheckpoint, "last"];
+    requestSnapshot(turn, turn.liveMembers()[0]!, { reasons, isForJoiners: false, why: "the last step is done" });
     return;
   }
-  const isSaved = follow.checkpoint === "none" || follow.checkpoint === "written";
-  if (!follow.isEvaluated || !isSaved) return;
-  turn.set({ checkpointWriter: undefined });
-  if (follow.step >= state.plan.stopStep) {
-    turn.set({ ending: { status: "completed", code: "OK", message: `all ${follow.step} steps are done` } });
+  if (follow!.step >= plan.stopStep) {
+    turn.set({ ending: { status: "completed", code: "OK", message: `all ${follow!.step} steps are done` } });
     finishRun(turn);
-  } else if (state.stopRequest !== undefined) {
-    endEarly(turn, state.stopRequest);
-  } else beginStep(turn);
+  } else endEarly(turn, stopRequest!);
 }
 
-function write(turn: Turn, { step, files, paramsSha256 }: MessageBody<"checkpointDone">): void {
-  const checkpoint: StoredCheckpoint = { step, files, paramsSha256 };
-  turn.set({ writing: checkpoint });
-  turn.do({ kind: "writeCheckpoint", checkpoint });
+/** The next step, in a new generation where the members have changed or somebody is level. */
+function goOn(turn: Turn): void {
+  const { state } = turn;
+  const follow = state.follow!;
+  if (state.stopRequest !== undefined) {
+    setFollow(turn, { isLast: true });
+    finishIfSaved(turn);
+    return;
+  }
+  const room = memberLimit(state) - turn.liveMembers().length;
+  const joining = turn.withStatus("joining");
+  const known = state.stateHashes.get(follow.step);
+  const level = joining.filter(({ held }) => held?.step === follow.step && held.stateHash === known).slice(0, room);
+  const isAwaited = joining.some((worker) => isNearlyLevel(state, worker) && !level.includes(worker));
+  if (follow.joinUntilMs !== undefined && isAwaited && level.length < room && turn.nowMs < follow.joinUntilMs) {
+    turn.set({ deadlineMs: follow.joinUntilMs });
+    return;
+  }
+  const isSmaller = turn.liveMembers().length < state.members.length;
+  if (level.length > 0) regroup(turn, `${level.map(nameOf).join(", ")} ${level.length === 1 ? "is" : "are"} level`);
+  else if (isSmaller) regroup(turn, "a member was lost");
+  else beginStep(turn);
 }
 
-/** A member is gone after a commit. One that has given all that the last step asks of it is not missed. */
-export function onLostWhileFollowing(turn: Turn, lost: WorkerRecord, reason: string): void {
-  const follow = turn.state.follow!;
-  const { workerId } = lost;
-  const hasGivenAll =
-    follow.applied.has(workerId) &&
-    (!follow.evaluators.includes(workerId) || follow.evaluated.has(workerId)) &&
-    (turn.state.checkpointWriter !== workerId || follow.checkpointDone !== undefined);
-  if (follow.isLast && hasGivenAll) return;
-  fail(turn, "E_WORKER_LOST", lostMessage(lost, reason, `after step ${follow.step}`));
+/** A member is gone: what it was evaluating is given to the others. */
+export function onLostWhileFollowing(turn: Turn, lost: WorkerRecord): void {
+  const evaluating = turn.state.follow?.evaluating;
+  const ranges = evaluating?.get(lost.workerId);
+  if (evaluating === undefined || ranges === undefined) return;
+  const others = new Map(evaluating);
+  others.delete(lost.workerId);
+  setFollow(turn, { evaluating: others });
+  if (turn.liveMembers().length === 0) setFollow(turn, { evaluating: undefined, losses: [] });
+  else giveOut(turn, ranges);
 }
 
 export function onFollowingTick(turn: Turn): void {
   const follow = turn.state.follow!;
-  const waits = turn.liveMembers().flatMap((worker) => {
+  if (follow.joinUntilMs !== undefined && turn.nowMs >= follow.joinUntilMs) {
+    setFollow(turn, { joinUntilMs: undefined });
+    turn.set({ deadlineMs: turn.nowMs + turn.state.plan.timeouts.followMs });
+    return;
+  }
+  const { followMs } = turn.state.plan.timeouts;
+  for (const worker of turn.liveMembers()) {
     const { workerId } = worker;
-    if (!follow.applied.has(workerId)) return [`${nameOf(worker)} did not apply its update`];
-    if (follow.evaluators.includes(workerId) && !follow.evaluated.has(workerId))
-      return [`${nameOf(worker)} did not finish its evaluation`];
-    if (turn.state.checkpointWriter === workerId && follow.checkpointDone === undefined)
-      return [`${nameOf(worker)} did not finish its checkpoint`];
-    return [];
-  });
-  const what = waits.join("; ") || "the checkpoint was not written to disk";
-  const message = `after step ${follow.step}: ${what} within ${turn.state.plan.timeouts.followMs} ms (followMs). Look at its machine.`;
-  fail(turn, "E_STEP_TIMEOUT", message);
+    if (!follow.applied.has(workerId))
+      evict(turn, worker, `it did not apply step ${follow.step} within ${followMs} ms (followMs)`);
+    else if (follow.evaluating?.has(workerId) === true)
+      evict(turn, worker, `it did not finish its evaluation of step ${follow.step} within ${followMs} ms (followMs)`);
+  }
+  turn.set({ snapshot: undefined, deadlineMs: turn.nowMs + followMs });
 }
 
 function setFollow(turn: Turn, change: Partial<FollowUp>): void {

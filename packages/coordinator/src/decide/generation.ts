@@ -1,33 +1,35 @@
 /** @file A generation begins: ranks, links, routes, and its first step. */
-import type { MessageBody } from "@lockstep/protocol";
+import type { Assignment, MessageBody } from "@lockstep/protocol";
 import { assignMicroBatches } from "../assignment/assign-micro-batches.js";
-import type { CoordinatorState, WorkerRecord } from "../state/coordinator-state.js";
-import { fail } from "./ending.js";
-import { nameOf, type Turn } from "./turn.js";
+import { shareOut } from "../assignment/share-out.js";
+import type { CoordinatorState, StepInFlight, WorkerRecord } from "../state/coordinator-state.js";
+import type { Turn } from "./turn.js";
 
 /** A step may take this many times the slowest recent one. */
 const slowestStepFactor = 20;
 
 export function startGeneration(turn: Turn, members: readonly WorkerRecord[], why: string): void {
   const { plan } = turn.state;
+  const ids = members.map(({ workerId }) => workerId);
   for (const worker of turn.state.workers.values()) {
-    turn.setWorker({ ...worker, status: members.some((m) => m.workerId === worker.workerId) ? "member" : "spare" });
+    if (ids.includes(worker.workerId)) turn.update(worker.workerId, { status: "member", sentStep: undefined });
+    else if (worker.status === "ready" || worker.status === "member")
+      turn.update(worker.workerId, { status: "joining" });
   }
   const generation = turn.state.generation + 1;
   const reason = `${why}; it begins after step ${turn.state.committedStep}`;
   turn.set({
     phase: "linking",
+    hasBegun: true,
+    waitingSinceMs: undefined,
     generation,
-    attempt: 0,
-    members: members.map(({ workerId }) => workerId),
-    nodesByRank: assignMicroBatches({
-      numMicroBatches: plan.numMicroBatches,
-      microBatchMs: members.map(() => 1),
-    }).map((nodes) => nodes.map(([lo, hi]): [number, number] => [lo, hi])),
+    members: ids,
     links: new Map(),
-    recentStepMs: [],
+    step: undefined,
+    follow: undefined,
     deadlineMs: turn.nowMs + plan.timeouts.linkMs,
   });
+  turn.set({ nodesByRank: plannedNodes(turn.state) });
   const body: MessageBody<"startGeneration"> = {
     generation,
     members: members.map(({ workerId, name, hello, ticket }, rank) => ({
@@ -38,9 +40,15 @@ export function startGeneration(turn: Turn, members: readonly WorkerRecord[], wh
       ticket,
     })),
     numMicroBatches: plan.numMicroBatches,
-    reason,
+    reason: reason.slice(0, 4_000),
   };
   turn.do({ kind: "enterGeneration", generation, members: body.members });
+  turn.journal({
+    kind: "membership",
+    term: plan.welcome.term,
+    generation,
+    members: members.map(({ workerId, name }) => ({ workerId, name })),
+  });
   turn.log("generation", `generation ${generation}: ${members.length} workers; ${reason}`, {
     worldSize: members.length,
     members: members.map(({ workerId, name }, rank) => ({ rank, workerId, name })),
@@ -49,60 +57,157 @@ export function startGeneration(turn: Turn, members: readonly WorkerRecord[], wh
   turn.sendMembers({ name: "startGeneration", body });
 }
 
-export function onLinkReport(turn: Turn, worker: WorkerRecord, body: MessageBody<"linkReport">): void {
-  const { state } = turn;
-  if (state.phase !== "linking" || body.generation !== state.generation) return;
-  const links = new Map(state.links).set(worker.workerId, body.links);
-  turn.set({ links });
-  if (links.size < state.members.length) return;
-  const relayPairs = relayPairsOf(turn.state);
-  const { generation, members } = state;
-  const reason =
-    relayPairs.length === 0
-      ? `all pairs of generation ${generation} talk directly`
-      : `${relayPairs.length} of ${members.length * (members.length - 1)} ordered pairs of generation ${generation} go through the relay: ${relayPairs.map(([from, to]) => `${from}->${to}`).join(" ")}; ${firstLinkReason(turn.state)}`;
-  turn.log("links", reason, { relayPairs });
-  turn.sendMembers({ name: "routes", body: { generation, relayPairs } });
-  beginStep(turn);
+/** By measured speed, as far as it is known: who was not measured yet counts as the mean of the others. */
+function plannedNodes({ members, workers, plan }: CoordinatorState): Assignment["nodesByRank"] {
+  const nodes = assignMicroBatches({ numMicroBatches: plan.numMicroBatches, microBatchMs: speedsOf(members, workers) });
+  return mutable(nodes);
 }
 
-/** The receiver dials: a pair [from, to] is direct when `to` could dial `from`. */
-function relayPairsOf(state: CoordinatorState): [number, number][] {
-  return state.members.flatMap((workerId, to) =>
-    state.members.flatMap((_, from): [number, number][] => {
-      const link = state.links.get(workerId)?.find(({ rank }) => rank === from);
-      return from === to || link?.isDirect === true ? [] : [[from, to]];
-    }),
+function speedsOf(members: readonly string[], workers: CoordinatorState["workers"]): number[] {
+  const known = members.flatMap((id) => workers.get(id)?.microBatchMs ?? []);
+  const mean = known.length === 0 ? 1 : known.reduce((a, b) => a + b, 0) / known.length;
+  return members.map((id) => workers.get(id)?.microBatchMs ?? mean);
+}
+
+/** Least part of a step that another plan must save to be taken. */
+const worthwhile = 0.05;
+
+/** Follows the measured speeds, where that saves enough. */
+export function replan(turn: Turn): void {
+  const { state } = turn;
+  const { members, workers } = state;
+  if (members.some((id) => workers.get(id)?.microBatchMs === undefined)) return;
+  const speeds = speedsOf(members, workers);
+  const slowest = (nodes: Assignment["nodesByRank"]): number =>
+    Math.max(...nodes.map((own, rank) => own.reduce((sum, [lo, hi]) => sum + hi - lo, 0) * speeds[rank]!));
+  const next = plannedNodes(state);
+  const [before, after] = [slowest(state.nodesByRank), slowest(next)];
+  if (after > before * (1 - worthwhile)) return;
+  turn.set({ nodesByRank: next });
+  const shares = next.map((own) => own.reduce((sum, [lo, hi]) => sum + hi - lo, 0));
+  turn.log(
+    "shares",
+    `micro-batches by rank are now ${shares.join(", ")}: their slowest part takes ${Math.round(after)} instead of ${Math.round(before)} ms`,
+    {
+      nodesByRank: next,
+      microBatchMs: speeds,
+    },
   );
 }
 
-function firstLinkReason(state: CoordinatorState): string {
-  const reasons = [...state.links.values()].flat().flatMap(({ isDirect, reason }) => (isDirect ? [] : [reason ?? ""]));
-  return reasons[0] ?? "they reported no link";
+/** The same for both directions. */
+export function pairOf(a: string, b: string): string {
+  return [a, b].sort().join(" ");
 }
 
 /** Assigns the step after the last committed one. */
 export function beginStep(turn: Turn): void {
-  const assignment = nextAssignment(turn.state);
-  turn.set({ step: { assignment, startedAtMs: turn.nowMs, reports: new Map() }, phase: "stepping", follow: undefined });
+  const { state } = turn;
+  const carried = state.carried?.step === state.committedStep + 1 ? state.carried : undefined;
+  if (carried === undefined) replan(turn);
+  const nodesByRank = carried === undefined ? turn.state.nodesByRank : carriedNodes(state, carried);
+  const assignment: Assignment = {
+    step: state.committedStep + 1,
+    generation: state.generation,
+    attempt: 0,
+    nodesByRank,
+  };
+  turn.set({
+    phase: "stepping",
+    follow: undefined,
+    carried: undefined,
+    step: {
+      ...freshStep(assignment, carried?.startedAtMs ?? turn.nowMs),
+      disputes: carried?.disputes ?? [],
+      isVerified: carried?.isVerified ?? false,
+    },
+  });
   turn.set({ deadlineMs: turn.nowMs + stepTimeoutMs(turn.state) });
   turn.sendMembers({ name: "assign", body: { assignment } });
 }
 
-export function nextAssignment(state: CoordinatorState) {
-  const { generation, attempt, nodesByRank } = state;
-  return { step: state.committedStep + 1, generation, attempt, nodesByRank };
+export function freshStep(assignment: Assignment, startedAtMs: number): StepInFlight {
+  return {
+    assignment,
+    startedAtMs,
+    reports: new Map(),
+    progress: new Map(),
+    disputes: [],
+    verification: undefined,
+    isVerified: false,
+    numRescues: 0,
+  };
+}
+
+function carriedNodes(state: CoordinatorState, carried: NonNullable<CoordinatorState["carried"]>) {
+  const kept = state.members.map((id) => carried.nodesByWorker.get(id) ?? []);
+  return mutable(
+    shareOut({
+      numMicroBatches: state.plan.numMicroBatches,
+      kept,
+      microBatchMs: speedsOf(state.members, state.workers),
+      isForbidden: (rank, range) => isDisputed(carried.disputes, state.members[rank]!, range),
+    }),
+  );
+}
+
+export function isDisputed(
+  disputes: StepInFlight["disputes"],
+  workerId: string,
+  [lo, hi]: readonly [number, number],
+): boolean {
+  return disputes.some((dispute) => dispute.workerId === workerId && lo < dispute.hi && dispute.lo < hi);
+}
+
+/** The same step once more in the same generation, with other nodes. */
+export function beginAttempt(
+  turn: Turn,
+  change: Partial<StepInFlight> & { nodesByRank?: Assignment["nodesByRank"] },
+  why: string,
+): void {
+  const step = turn.state.step!;
+  const { nodesByRank, ...rest } = change;
+  const disputes = rest.disputes ?? step.disputes;
+  const before = step.assignment;
+  const { members, workers, plan } = turn.state;
+  const assignment: Assignment = {
+    ...before,
+    attempt: before.attempt + 1,
+    nodesByRank:
+      nodesByRank ??
+      mutable(
+        shareOut({
+          numMicroBatches: plan.numMicroBatches,
+          kept: before.nodesByRank,
+          microBatchMs: speedsOf(members, workers),
+          isForbidden: (rank, range) => isDisputed(disputes, members[rank]!, range),
+        }),
+      ),
+  };
+  turn.sendMembers({
+    name: "abortStep",
+    body: { step: before.step, generation: before.generation, attempt: before.attempt, reason: why.slice(0, 4_000) },
+  });
+  turn.set({ step: { ...step, ...rest, assignment, reports: new Map(), progress: new Map() } });
+  turn.set({ deadlineMs: turn.nowMs + stepTimeoutMs(turn.state) });
+  turn.log("attempt", `step ${before.step}, attempt ${assignment.attempt}: ${why}`, {
+    attempt: assignment.attempt,
+    nodesByRank: assignment.nodesByRank,
+  });
+  turn.sendMembers({ name: "assign", body: { assignment } });
+}
+
+/** Everyone's time for one micro-batch, by rank. */
+export function memberSpeeds({ members, workers }: CoordinatorState): number[] {
+  return speedsOf(members, workers);
+}
+
+export function mutable(nodes: readonly (readonly (readonly [number, number])[])[]): Assignment["nodesByRank"] {
+  return nodes.map((own) => own.map(([lo, hi]): [number, number] => [lo, hi]));
 }
 
 export function stepTimeoutMs(state: CoordinatorState): number {
   const { firstStepMs, minStepMs } = state.plan.timeouts;
   if (state.recentStepMs.length === 0) return firstStepMs;
   return Math.max(minStepMs, slowestStepFactor * Math.max(...state.recentStepMs));
-}
-
-export function onLinkingTick(turn: Turn): void {
-  const { state } = turn;
-  const missing = turn.liveMembers().filter(({ workerId }) => !state.links.has(workerId));
-  const message = `links: ${missing.map(nameOf).join(", ")} did not report its links within ${state.plan.timeouts.linkMs} ms (linkMs, generation ${state.generation}); every member must. Look at its own log.`;
-  fail(turn, "E_LINK_TIMEOUT", message);
 }

@@ -2,9 +2,10 @@
 import { type CoordinatorMessage, type MessageBody, PROTOCOL_VERSION, type WorkerMessage } from "@lockstep/protocol";
 import type { CoordinatorEffect, CoordinatorEvent } from "../state/coordinator-events.js";
 import { type CoordinatorState, initialCoordinatorState } from "../state/coordinator-state.js";
-import { defaultTimeouts, type RunPlan } from "../state/run-plan.js";
+import type { JournalEntry } from "../state/journal-entry.js";
+import { defaultTimeouts, defaultTrust, type RunPlan } from "../state/run-plan.js";
 import type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
-import { decide } from "./decide.js";
+import { decide, nextDeadlineMs } from "./decide.js";
 
 export const hashA = "a".repeat(32);
 export const hashB = "b".repeat(32);
@@ -19,13 +20,17 @@ export function planWith(change: Partial<RunPlan> = {}): RunPlan {
     startStep: 0,
     stopStep: 3,
     evalIntervalSteps: 0,
-    checkpointIntervalSteps: 0,
+    checkpoints: { intervalSteps: 0, intervalMs: 0, keepsBest: false, keepLast: 0 },
+    trust: defaultTrust,
     minWorkers: 2,
+    minWorkersToGoOn: 1,
     maxWorkers: 2,
     joinFailure: "fail",
     timeouts: defaultTimeouts,
+    history: undefined,
     welcome: {
       runId: "run",
+      term: 1,
       jobName: "job",
       jobBundle: { sha256: sha, byteLength: 1 },
       configJson: "{}",
@@ -38,6 +43,7 @@ export function planWith(change: Partial<RunPlan> = {}): RunPlan {
       stopStep: 3,
       heartbeatIntervalMs: 1_000,
       heartbeatTimeoutMs: 20_000,
+      reconnectTimeoutMs: 60_000,
       maxChunkBytes: 1_048_576,
     },
     ...change,
@@ -52,6 +58,10 @@ export class ScriptedRun {
   readonly metrics: MetricsLine[] = [];
   readonly writes: number[] = [];
   readonly closed: string[] = [];
+  readonly journal: JournalEntry[] = [];
+  readonly released: string[] = [];
+  readonly removed: number[] = [];
+  readonly beginsAt: number[] = [];
   summary: RunSummary | undefined;
   #tickets = 0;
 
@@ -69,7 +79,18 @@ export class ScriptedRun {
     this.event({ kind: "message", workerId, message });
   }
 
-  tick(toMs: number): void {
+  /** Time passes; everyone who is here is heard all the while, but for `silent` ones, and nothing here is held up. */
+  tick(toMs: number, silent: readonly string[] = []): void {
+    const beatMs = 200;
+    while (this.nowMs + beatMs < toMs && this.state.phase !== "stopped") {
+      const nextMs = Math.min(nextDeadlineMs(this.state), toMs);
+      // Where nothing is due for long, nobody needs to be heard every moment.
+      const isFar = nextMs - this.nowMs > 100 * beatMs && silent.length === 0;
+      this.nowMs = isFar ? nextMs - 2 * beatMs : this.nowMs + beatMs;
+      for (const workerId of this.state.workers.keys())
+        if (!silent.includes(workerId)) this.event({ kind: "heard", workerId });
+      if (nextDeadlineMs(this.state) <= this.nowMs) this.event({ kind: "tick" });
+    }
     this.nowMs = toMs;
     this.event({ kind: "tick" });
   }
@@ -86,6 +107,7 @@ export class ScriptedRun {
       listenUrls: ["ws://127.0.0.1:1"],
       canDial: true,
       platform: "test",
+      held: null,
       ...change,
     };
     const ticket = String(this.#tickets++).padStart(32, "0");
@@ -118,6 +140,17 @@ export class ScriptedRun {
     for (const id of this.state.members) this.links(id);
   }
 
+  /** Every member of a generation that has just begun reports its links, and the step begins. */
+  linkAll(): void {
+    for (const id of this.state.members) this.links(id);
+  }
+
+  /** Micro-batches of the assignment, ascending: each must be there once. */
+  covered(): number[] {
+    const nodes = this.state.step!.assignment.nodesByRank.flat();
+    return nodes.flatMap(([lo, hi]) => Array.from({ length: hi - lo }, (_, i) => lo + i)).sort((a, b) => a - b);
+  }
+
   links(workerId: string, change: { readonly blocked?: readonly number[] } = {}): void {
     const own = this.state.members.indexOf(workerId);
     const links = this.state.members.flatMap((_, rank) => {
@@ -145,6 +178,7 @@ export class ScriptedRun {
       computeMs: 10,
       commMs: 1,
       bytesSent: 40,
+      nodeSquares: nodes.map(([lo, hi]) => [lo, hi, 1]),
       ...change,
     };
     this.say(workerId, { name: "stepReport", body });
@@ -161,20 +195,18 @@ export class ScriptedRun {
   }
 
   evaluated(workerId: string): void {
-    const commit = this.last(workerId, "commit")!;
-    const range = commit.evaluate?.[this.state.members.indexOf(workerId)];
-    if (range === undefined || range === null) return;
-    const losses = Array.from({ length: range[1] - range[0] }, (_, i): [number, number, number] => [
-      range[0] + i,
-      6,
-      3,
-    ]);
+    const ranges = this.state.follow?.evaluating?.get(workerId) ?? [];
+    const losses = ranges.flatMap(([lo, hi]) =>
+      Array.from({ length: hi - lo }, (_, i): [number, number, number] => [lo + i, 6, 3]),
+    );
+    if (losses.length === 0) return;
     const { committedStep: step, generation } = this.state;
     this.say(workerId, { name: "evaluated", body: { step, generation, losses, evalMs: 3 } });
   }
 
   checkpointDone(workerId: string, stateHash = hashA): void {
-    const { committedStep: step, generation } = this.state;
+    const { generation } = this.state;
+    const step = this.state.snapshot?.step ?? this.state.committedStep;
     const files = [{ name: "model.safetensors", sha256: sha, byteLength: 40 }];
     this.say(workerId, { name: "checkpointDone", body: { step, generation, stateHash, files, paramsSha256: sha } });
   }
@@ -191,7 +223,7 @@ export class ScriptedRun {
   follow(): void {
     for (const id of this.state.members) this.applied(id);
     for (const id of this.state.members) this.evaluated(id);
-    if (this.state.checkpointWriter !== undefined) this.checkpointDone(this.state.checkpointWriter);
+    if (this.state.snapshot !== undefined) this.checkpointDone(this.state.snapshot.writerId);
     if (this.state.writing !== undefined) this.written();
   }
 
@@ -224,6 +256,18 @@ export class ScriptedRun {
         return;
       case "finish":
         this.summary = effect.summary;
+        return;
+      case "journal":
+        this.journal.push(effect.entry);
+        return;
+      case "releaseBlobs":
+        this.released.push(...effect.sha256s);
+        return;
+      case "removeCheckpoints":
+        this.removed.push(...effect.steps);
+        return;
+      case "beginAt":
+        this.beginsAt.push(effect.step);
         return;
       case "enterGeneration":
         return;

@@ -14,11 +14,9 @@ export function flushMetrics(
 ): void {
   const line = turn.state.pendingMetrics;
   if (line === undefined) return;
-  turn.set({ pendingMetrics: undefined });
-  turn.do({
-    kind: "metrics",
-    line: { ...line, gradNorm: measured?.gradNorm ?? null, learningRate: measured?.learningRate ?? null },
-  });
+  const whole = { ...line, gradNorm: measured?.gradNorm ?? null, learningRate: measured?.learningRate ?? null };
+  turn.set({ pendingMetrics: undefined, lastMetrics: whole });
+  turn.do({ kind: "metrics", line: whole });
 }
 
 /** Takes the reports of a committed step into the totals and keeps its line until its update was measured. */

@@ -4,11 +4,14 @@
  */
 import type { CoordinatorMessage } from "@lockstep/protocol";
 import type { CoordinatorEffect } from "../state/coordinator-events.js";
-import type { CoordinatorState, WorkerRecord } from "../state/coordinator-state.js";
+import type { CoordinatorState, WorkerRecord, WorkerStatus } from "../state/coordinator-state.js";
+import type { JournalEntry } from "../state/journal-entry.js";
 
 export class Turn {
   readonly nowMs: number;
   readonly effects: CoordinatorEffect[] = [];
+  /** Workers that are gone and whose loss is still to be dealt with, in order. */
+  readonly lost: { readonly worker: WorkerRecord; readonly reason: string }[] = [];
   #state: CoordinatorState;
   #reason = "";
 
@@ -30,14 +33,26 @@ export class Turn {
     this.#state = { ...this.#state, ...change };
   }
 
+  worker(workerId: string): WorkerRecord | undefined {
+    return this.#state.workers.get(workerId);
+  }
+
+  /** Changes the record of a worker that is here. */
+  update(workerId: string, change: Partial<WorkerRecord>): void {
+    const worker = this.worker(workerId);
+    if (worker !== undefined) this.setWorker({ ...worker, ...change });
+  }
+
   setWorker(worker: WorkerRecord): void {
     this.set({ workers: new Map(this.#state.workers).set(worker.workerId, worker) });
   }
 
-  removeWorker(workerId: string): void {
+  /** Takes a worker's record out; `decide` then deals with the loss. */
+  lose(worker: WorkerRecord, reason: string): void {
     const workers = new Map(this.#state.workers);
-    workers.delete(workerId);
+    if (!workers.delete(worker.workerId)) return;
     this.set({ workers });
+    this.lost.push({ worker, reason });
   }
 
   send(to: string, message: CoordinatorMessage): void {
@@ -53,6 +68,10 @@ export class Turn {
     this.effects.push(effect);
   }
 
+  journal(entry: JournalEntry): void {
+    this.effects.push({ kind: "journal", entry });
+  }
+
   log(type: string, reason: string, fields: Readonly<Record<string, unknown>> = {}): void {
     this.#reason = reason;
     const { committedStep: step, generation } = this.#state;
@@ -61,11 +80,27 @@ export class Turn {
 
   /** Members that are still connected, by rank. */
   liveMembers(): WorkerRecord[] {
-    return this.#state.members.flatMap((id) => this.#state.workers.get(id) ?? []);
+    return this.#state.members.flatMap((id) => {
+      const worker = this.#state.workers.get(id);
+      return worker?.status === "member" ? [worker] : [];
+    });
+  }
+
+  /** Workers of a status, in the order in which they joined. */
+  withStatus(...statuses: readonly WorkerStatus[]): WorkerRecord[] {
+    return [...this.#state.workers.values()]
+      .filter(({ status }) => statuses.includes(status))
+      .sort((a, b) => a.order - b.order);
   }
 }
 
 /** How people read of a worker: its name, and its id when they differ. */
 export function nameOf(worker: Pick<WorkerRecord, "name" | "workerId">): string {
   return worker.name === worker.workerId ? `worker "${worker.name}"` : `worker "${worker.name}" (${worker.workerId})`;
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export function listOf(workers: readonly Pick<WorkerRecord, "name" | "workerId">[]): string {
+  const names = workers.map(nameOf);
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }

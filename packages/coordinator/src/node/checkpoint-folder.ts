@@ -1,8 +1,8 @@
 /**
  * @file Checkpoints on disk: checkpoints/step-NNNNNN with a manifest, complete or not there at all. Opaque files by name and sha256.
  *
- * Names that begin with a point are nobody's checkpoint: `.tmp-` is being written, `.old-` gives way to a new one of its step,
- * `.removed-` is being deleted, `.incoming` holds blobs of a run. After `recoverCheckpoints` none of them is left.
+ * Names that begin with a point are nobody's checkpoint: `.tmp-` is being written or deleted, `.aside-` gives way to a new one of its
+ * step, `.incoming` holds blobs of a run. After `recoverCheckpoints` none of them is left.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -17,15 +17,17 @@ const manifestSchema = z.object({
   step: z.int().min(0),
   paramsSha256: z.string(),
   files: z.array(z.object({ name: z.string(), sha256: z.string(), byteLength: z.int().min(0) })),
-  /** Why it was written: by steps, by time, as the best one, at the end. */
-  reasons: z.array(z.string()).optional(),
-  /** Of the state that it holds. */
+  /** Why it was written: steps, time, best, last. */
+  reasons: z.array(z.string()).default([]),
+  /** Held-out loss of its state, where it was written for that. */
   evalLoss: z.number().optional(),
+  /** ISO 8601. */
+  writtenAt: z.string().optional(),
 });
 
-const oldPrefix = ".old-";
-/** Of checkpoints that are being deleted. */
-export const removedPrefix = ".removed-";
+const asidePrefix = ".aside-";
+/** Of what is on its way into its name, or out of it. */
+export const temporaryPrefix = ".tmp-";
 
 export type CheckpointManifest = z.infer<typeof manifestSchema>;
 
@@ -40,12 +42,13 @@ export interface CheckpointSource {
   readonly files: readonly (NamedBlob & { readonly path: string })[];
   readonly reasons?: readonly string[];
   readonly evalLoss?: number;
+  readonly writtenAt?: string;
 }
 
 /**
  * Writes a checkpoint so that a crash at any moment leaves either all of it or nothing under its name: files and manifest go into a
  * temporary folder, everything is synced, then the folder is renamed. One of the same step with the same files stays as it is; one
- * with other files, or a damaged one, gives way, and a crash leaves the old or the new one to `recoverCheckpoints`.
+ * with other files, or a damaged one, is put aside first, and a crash leaves the old or the new one to `recoverCheckpoints`.
  *
  * @returns its folder.
  * @throws {CoordinatorError} E_CHECKPOINT_NAME; E_CHECKPOINT_DISK when it could not be written, and then nothing of it is left and
@@ -55,9 +58,9 @@ export async function writeCheckpoint(checkpointsDir: string, source: Checkpoint
   const name = checkpointName(source.step);
   const target = join(checkpointsDir, name);
   const manifest = manifestOf(source);
-  const temporary = join(checkpointsDir, `.tmp-${name}`);
+  const temporary = join(checkpointsDir, `${temporaryPrefix}${name}`);
   try {
-    await restoreOld(checkpointsDir, name);
+    await takeBack(checkpointsDir, name);
     if (await holds(target, manifest)) return target;
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
@@ -72,47 +75,76 @@ export async function writeCheckpoint(checkpointsDir: string, source: Checkpoint
     return target;
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
-    await restoreOld(checkpointsDir, name).catch(() => {});
+    await takeBack(checkpointsDir, name).catch(() => {});
     const numBytes = source.files.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const text = `checkpoint: step ${source.step} could not be written to ${checkpointsDir}: ${cause instanceof Error ? cause.message : String(cause)}; there must be ${numBytes} bytes free in a folder that can be written. Make room, or make it writable; earlier checkpoints are as they were.`;
-    throw new CoordinatorError(
-      "E_CHECKPOINT_DISK",
-      text,
-      { step: source.step, dir: checkpointsDir, numBytes },
-      { cause },
-    );
+    const text = `checkpoint: step ${source.step} could not be written to ${checkpointsDir}: ${textOf(cause)}; there must be ${numBytes} bytes free in a folder that can be written. Make room, or make it writable; earlier checkpoints are as they were.`;
+    throw diskError(text, { step: source.step, dir: checkpointsDir, numBytes }, cause);
   }
 }
 
 /**
- * Puts in order what a crash left: a checkpoint that was giving way comes back if its successor is not there, unfinished and half
- * removed ones go, and so does what had come in of blobs. For the start of a run, under its lock.
+ * Mends what a crash left: unfinished and half removed checkpoints go, one that was put aside comes back where nothing took its place,
+ * and what had come in of blobs goes. For the start of a run, under its lock.
+ *
+ * @throws {CoordinatorError} E_CHECKPOINT_DISK when the folder cannot be read or changed.
  */
 export async function recoverCheckpoints(checkpointsDir: string): Promise<void> {
-  const names = await readdir(checkpointsDir).catch(() => []);
-  for (const name of names)
-    if (name.startsWith(oldPrefix)) await restoreOld(checkpointsDir, name.slice(oldPrefix.length));
-  for (const name of names) {
-    if (name === ".incoming" || name.startsWith(".tmp-") || name.startsWith(removedPrefix))
-      await rm(join(checkpointsDir, name), { recursive: true, force: true });
+  try {
+    if (!(await isThere(checkpointsDir))) return;
+    const names = await readdir(checkpointsDir);
+    for (const name of names)
+      if (name.startsWith(asidePrefix)) await takeBack(checkpointsDir, name.slice(asidePrefix.length));
+    for (const name of names) {
+      if (name === ".incoming" || name.startsWith(temporaryPrefix))
+        await rm(join(checkpointsDir, name), { recursive: true, force: true });
+    }
+  } catch (cause) {
+    const text = `checkpoint: what a crash left in ${checkpointsDir} could not be mended: ${textOf(cause)}; a run needs a folder that can be read and written. Make it writable.`;
+    throw diskError(text, { dir: checkpointsDir }, cause);
   }
 }
 
-function manifestOf({ step, paramsSha256, files, reasons, evalLoss }: CheckpointSource): CheckpointManifest {
+function diskError(text: string, fields: Readonly<Record<string, unknown>>, cause: unknown): CoordinatorError {
+  return new CoordinatorError("E_CHECKPOINT_DISK", text, fields, { cause });
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function manifestOf(source: CheckpointSource): CheckpointManifest {
+  const { step, paramsSha256, files, reasons = [], evalLoss, writtenAt } = source;
   return {
     schema: 1,
     step,
     paramsSha256,
     files: files.map(({ name, sha256, byteLength }) => ({ name: fileNameOf(name), sha256, byteLength })),
-    ...(reasons === undefined ? {} : { reasons: [...reasons] }),
+    reasons: [...reasons],
     ...(evalLoss === undefined ? {} : { evalLoss }),
+    ...(writtenAt === undefined ? {} : { writtenAt }),
   };
+}
+
+/** Of the manifest's JSON in its own order of fields, without spaces. */
+function manifestSha256Of(manifest: object): string {
+  return createHash("sha256").update(JSON.stringify(manifest)).digest("hex");
+}
+
+/** @throws {SyntaxError | z.ZodError | Error} Manifests of before this check have no sha256 of their own. */
+function parseManifest(text: string): CheckpointManifest {
+  const { manifestSha256, ...rest } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  const manifest = manifestSchema.parse(rest);
+  const found = manifestSha256Of(rest);
+  if (manifestSha256 !== undefined && manifestSha256 !== found)
+    throw new Error(`its sha256 is ${found}, and it names ${String(manifestSha256)}`);
+  return manifest;
 }
 
 async function writeManifest(dir: string, manifest: CheckpointManifest): Promise<void> {
   const file = await open(join(dir, "manifest.json"), "w");
   try {
-    await file.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
+    const whole = { ...manifest, manifestSha256: manifestSha256Of(manifest) };
+    await file.writeFile(`${JSON.stringify(whole, null, 2)}\n`);
     await file.sync();
   } finally {
     await file.close();
@@ -126,23 +158,23 @@ async function holds(dir: string, { files }: CheckpointManifest): Promise<boolea
   return found !== undefined && JSON.stringify(found.files) === JSON.stringify(files);
 }
 
-/** Between its two renames the old checkpoint has another name, under which `restoreOld` finds it. */
+/** Between the two renames the old checkpoint has another name, under which `takeBack` finds it. */
 async function replace(checkpointsDir: string, name: string, temporary: string): Promise<void> {
   const target = join(checkpointsDir, name);
-  const old = join(checkpointsDir, `${oldPrefix}${name}`);
-  const hasOld = await isThere(target);
-  if (hasOld) await rename(target, old);
+  const aside = join(checkpointsDir, `${asidePrefix}${name}`);
+  const isReplaced = await isThere(target);
+  if (isReplaced) await rename(target, aside);
   await rename(temporary, target);
   await syncPath(checkpointsDir);
-  if (hasOld) await rm(old, { recursive: true, force: true });
+  if (isReplaced) await rm(aside, { recursive: true, force: true });
 }
 
-async function restoreOld(checkpointsDir: string, name: string): Promise<void> {
+async function takeBack(checkpointsDir: string, name: string): Promise<void> {
   const target = join(checkpointsDir, name);
-  const old = join(checkpointsDir, `${oldPrefix}${name}`);
-  if (!(await isThere(old))) return;
-  if (await isThere(target)) await rm(old, { recursive: true, force: true });
-  else await rename(old, target);
+  const aside = join(checkpointsDir, `${asidePrefix}${name}`);
+  if (!(await isThere(aside))) return;
+  if (await isThere(target)) await rm(aside, { recursive: true, force: true });
+  else await rename(aside, target);
   await syncPath(checkpointsDir);
 }
 
@@ -160,9 +192,9 @@ export async function verifyCheckpoint(dir: string): Promise<CheckpointManifest>
   const advice = "Resume from another checkpoint.";
   let manifest: CheckpointManifest;
   try {
-    manifest = manifestSchema.parse(JSON.parse(await readFile(path, "utf8")));
+    manifest = parseManifest(await readFile(path, "utf8"));
   } catch (cause) {
-    const text = `checkpoint: ${path} cannot be read as a manifest of schema 1 (${cause instanceof Error ? cause.message : String(cause)}); it must be there and whole. ${advice}`;
+    const text = `checkpoint: ${path} cannot be read as a manifest of schema 1 (${textOf(cause)}); it must be there and whole. ${advice}`;
     throw new CoordinatorError("E_CHECKPOINT", text, { path }, { cause });
   }
   for (const { name, sha256, byteLength } of manifest.files) {

@@ -69,7 +69,7 @@ async function writeTemplate(dir: string): Promise<void> {
   const checkpoints = join(dir, "checkpoints");
   mkdirSync(checkpoints, { recursive: true });
   for (const step of [0, 1, 3, 4, 5]) await writeCheckpoint(checkpoints, sourceOf(dir, step, "old"));
-  cpSync(join(checkpoints, "step-000004"), join(checkpoints, ".old-step-000004"), { recursive: true });
+  cpSync(join(checkpoints, "step-000004"), join(checkpoints, ".aside-step-000004"), { recursive: true });
   cpSync(join(checkpoints, "step-000004"), join(checkpoints, ".tmp-step-000004"), { recursive: true });
   rmSync(join(checkpoints, "step-000004"), { recursive: true });
   rmSync(join(checkpoints, ".tmp-step-000004", "manifest.json"));

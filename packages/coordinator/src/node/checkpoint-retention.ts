@@ -1,44 +1,31 @@
-/** @file Which checkpoints go, and how they go: first out of their names, then from the disk. */
+/** @file Removes checkpoints that are no longer kept. Which ones those are is decided in state/retention.ts. */
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { checkpointName, removedPrefix } from "./checkpoint-folder.js";
-
-export interface RetentionPolicy {
-  /** How many of the latest stay; 0 keeps all. */
-  readonly keepLast: number;
-  /** These stay beside the latest: the best one, the one that a run began from. */
-  readonly protectedSteps: Iterable<number>;
-}
-
-/** Steps whose checkpoints may go, ascending. */
-export function decideRetention(steps: readonly number[], { keepLast, protectedSteps }: RetentionPolicy): number[] {
-  if (keepLast === 0) return [];
-  const kept = new Set(protectedSteps);
-  return [...new Set(steps)]
-    .sort((a, b) => a - b)
-    .slice(0, -keepLast)
-    .filter((step) => !kept.has(step));
-}
+import { checkpointName, temporaryPrefix } from "./checkpoint-folder.js";
 
 /**
- * Deletes checkpoints. A crash leaves each one whole under its name, or under a name that `recoverCheckpoints` removes; one that is
- * not there is no error.
+ * Deletes checkpoints: first each one's name, then its files. A crash leaves it whole under its name, or under a name that
+ * `recoverCheckpoints` removes.
  *
- * @throws the file system's error, when the others have been deleted.
+ * @returns steps of those that were there, in the given order.
+ * @throws the file system's error, after the others have been deleted.
  */
-export async function removeCheckpoints(checkpointsDir: string, steps: readonly number[]): Promise<void> {
+export async function removeCheckpoints(checkpointsDir: string, steps: readonly number[]): Promise<number[]> {
   const results = await Promise.allSettled(steps.map((step) => removeOne(checkpointsDir, checkpointName(step))));
-  for (const result of results) if (result.status === "rejected") throw result.reason;
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  return steps.filter((_, i) => (results[i] as PromiseFulfilledResult<boolean>).value);
 }
 
-async function removeOne(checkpointsDir: string, name: string): Promise<void> {
-  const removed = join(checkpointsDir, `${removedPrefix}${name}`);
+async function removeOne(checkpointsDir: string, name: string): Promise<boolean> {
+  const removed = join(checkpointsDir, `${temporaryPrefix}removed-${name}`);
   await rm(removed, { recursive: true, force: true });
   try {
     await rename(join(checkpointsDir, name), removed);
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return;
+    if ((error as { readonly code?: string }).code === "ENOENT") return false;
     throw error;
   }
   await rm(removed, { recursive: true, force: true });
+  return true;
 }

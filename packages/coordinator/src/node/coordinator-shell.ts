@@ -3,13 +3,17 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { decide } from "../decide/decide.js";
+import { decide, nextDeadlineMs } from "../decide/decide.js";
 import type { CoordinatorEffect, CoordinatorEvent } from "../state/coordinator-events.js";
 import { type CoordinatorState, initialCoordinatorState, type StoredCheckpoint } from "../state/coordinator-state.js";
+import type { JournalEntry } from "../state/journal-entry.js";
 import type { RunPlan } from "../state/run-plan.js";
 import type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
+import { statusOf } from "../state/status-of.js";
 import { BlobStore } from "./blob-store.js";
 import { writeCheckpoint } from "./checkpoint-folder.js";
+import { removeCheckpoints } from "./checkpoint-retention.js";
+import type { Journal } from "./journal.js";
 import { RelaySwitch } from "./relay-switch.js";
 import type { RunDirectory } from "./run-directory.js";
 import type { Clock, ServerSocketConstructors } from "./server-sockets.js";
@@ -25,6 +29,7 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 export interface ShellOptions {
   readonly plan: RunPlan;
   readonly directory: RunDirectory;
+  readonly journal: Pick<Journal, "append" | "dispose">;
   readonly host: string;
   readonly port: number;
   readonly token: string | undefined;
@@ -49,6 +54,7 @@ export class CoordinatorShell {
   #state: CoordinatorState;
   #isDispatching = false;
   #isBroken = false;
+  #journalProblem: string | undefined;
   #cancelTimer: () => void = () => {};
   #resolveFinished: (summary: RunSummary) => void = () => {};
   #onPeersGone: () => void = () => {};
@@ -74,6 +80,7 @@ export class CoordinatorShell {
         const member = this.#relay.findMember(isSame);
         return member && ((socket) => this.#relay.attach(member, socket));
       },
+      status: () => statusOf(this.#state, this.#options.clock.nowMs()),
       onRefused: (address, why) => options.log("warn", `${address} was refused: ${why}`),
     });
   }
@@ -119,24 +126,28 @@ export class CoordinatorShell {
   }
 
   #accept(socket: ConstructorParameters<typeof WorkerSocket>[0]["socket"], address: string): void {
-    const { clock, plan, helloTimeoutMs, log } = this.#options;
+    const { clock, helloTimeoutMs, log } = this.#options;
     new WorkerSocket({
       socket,
       address,
       blobs: this.blobs,
       clock,
       helloTimeoutMs,
-      heartbeatTimeoutMs: plan.welcome.heartbeatTimeoutMs,
       onHello: (peer, hello) => {
         const { workerId } = hello;
         if (this.#state.phase === "stopped") return "join: the run is over.";
-        if (this.#peers.has(workerId))
-          return `join: a worker with the id "${workerId}" is here already; an id must be unique. Start this one again.`;
+        const before = this.#peers.get(workerId);
+        if (before !== undefined) {
+          before.replace();
+          this.dispatch({ kind: "left", workerId, reason: "a newer connection of the same worker took its place" });
+        }
         this.#peers.set(workerId, peer);
         this.dispatch({ kind: "joined", workerId, hello, ticket: randomBytes(16).toString("hex") });
         return undefined;
       },
       onMessage: (workerId, message) => this.dispatch({ kind: "message", workerId, message }),
+      onHeard: (workerId) => this.dispatch({ kind: "heard", workerId }),
+      onViolation: (workerId, what) => this.dispatch({ kind: "violated", workerId, what }),
       onClose: (workerId, reason) => {
         this.#peers.delete(workerId);
         this.dispatch({ kind: "left", workerId, reason });
@@ -168,8 +179,20 @@ export class CoordinatorShell {
         this.#guard(() => directory.append("metrics.jsonl", effect.line));
         onMetrics(effect.line);
         return;
+      case "journal":
+        this.#journal(effect.entry);
+        return;
+      case "beginAt":
+        this.#guard(() => directory.supersede(effect.step));
+        return;
       case "writeCheckpoint":
         void this.#writeCheckpoint(effect.checkpoint);
+        return;
+      case "removeCheckpoints":
+        void this.#quietly("old checkpoints", removeCheckpoints(directory.checkpointsDir, effect.steps));
+        return;
+      case "releaseBlobs":
+        void this.#quietly("blobs", this.blobs.release(effect.sha256s));
         return;
       case "finish":
         void this.#finish(effect.summary);
@@ -177,6 +200,17 @@ export class CoordinatorShell {
       default:
         effect satisfies never;
     }
+  }
+
+  #journal(entry: JournalEntry): void {
+    const problem = this.#options.journal.append(entry);
+    if (problem !== undefined && problem !== this.#journalProblem) this.#options.log("error", `journal: ${problem}`);
+    this.#journalProblem = problem;
+  }
+
+  /** What is left over costs room and nothing else. */
+  async #quietly(what: string, work: Promise<unknown>): Promise<void> {
+    await work.catch((error: unknown) => this.#options.log("warn", `${what} could not be removed: ${textOf(error)}`));
   }
 
   /** A full disk must not end the run in the middle of a decision; it is told. */
@@ -188,15 +222,20 @@ export class CoordinatorShell {
     }
   }
 
-  async #writeCheckpoint({ step, files, paramsSha256 }: StoredCheckpoint): Promise<void> {
+  async #writeCheckpoint({ step, files, paramsSha256, reasons, evalLoss }: StoredCheckpoint): Promise<void> {
     try {
       const sources = files.map((file) => {
         const path = this.blobs.findPath(file.sha256);
         if (path === undefined) throw new Error(`"${file.name}" (${file.sha256}) was announced and never sent`);
         return { ...file, path };
       });
-      await writeCheckpoint(this.#options.directory.checkpointsDir, { step, paramsSha256, files: sources });
-      await this.blobs.release(files.map(({ sha256 }) => sha256));
+      await writeCheckpoint(this.#options.directory.checkpointsDir, {
+        step,
+        paramsSha256,
+        files: sources,
+        reasons,
+        ...(evalLoss === undefined ? {} : { evalLoss }),
+      });
       this.dispatch({ kind: "checkpointWritten", step });
     } catch (error) {
       this.dispatch({ kind: "checkpointWriteFailed", step, message: textOf(error) });
@@ -237,6 +276,7 @@ export class CoordinatorShell {
       for (const peer of this.#peers.values()) peer.terminate();
       await this.#server.close();
       await this.blobs.dispose();
+      this.#options.journal.dispose();
       this.#options.directory.dispose();
     })();
     return this.#closed;
@@ -244,8 +284,8 @@ export class CoordinatorShell {
 
   #armTimer(): void {
     this.#cancelTimer();
-    const { deadlineMs, phase } = this.#state;
-    if (phase === "stopped" || !Number.isFinite(deadlineMs)) return;
+    const deadlineMs = nextDeadlineMs(this.#state);
+    if (!Number.isFinite(deadlineMs)) return;
     const delayMs = Math.min(maxTimerMs, Math.max(0, deadlineMs - this.#options.clock.nowMs()));
     this.#cancelTimer = this.#options.clock.schedule(Math.ceil(delayMs), () => this.dispatch({ kind: "tick" }));
   }

@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeRelayHeader, relayPath, ticketHeader } from "@lockstep/protocol";
 import { expect, test } from "vitest";
 import { verifyCheckpoint } from "./checkpoint-folder.js";
+import { Journal } from "./journal.js";
 import { BareWorker, newRunDir, sha256Of, startCoordinator, token } from "./socket-run.testkit.js";
 
 function linesOf(dir: string, name: string): Record<string, unknown>[] {
@@ -56,21 +57,49 @@ test("the token is nowhere in what a run writes", async () => {
     expect(readFileSync(join(dir, name), "utf8")).not.toContain(token);
 });
 
-test("a worker killed in the middle of a step ends the run: the other one saves the last committed state", async () => {
+test("a worker killed in the middle of a step costs nothing: the other one goes on alone, and the journal has both", async () => {
   const dir = newRunDir();
-  const coordinator = await startCoordinator(dir, { stopAtStep: 9 });
+  const coordinator = await startCoordinator(dir, { stopAtStep: 2, minWorkersToGoOn: 1 });
   const workers = [new BareWorker(coordinator.url), new BareWorker(coordinator.url)] as const;
   const begun = await Promise.all(workers.map((worker, i) => worker.begin(`w${i}`)));
   for (const [i, worker] of workers.entries()) worker.report(1, begun[i]!.rank);
   await Promise.all(workers.map((worker) => worker.next("commit")));
   workers[1].socket.terminate();
-  expect(await workers[0].next("checkpointRequest")).toMatchObject({ step: 1 });
-  await workers[0].saveCheckpoint(1);
-  expect(await workers[0].end()).toMatchObject({ status: "failed", code: "E_WORKER_LOST" });
-  const summary = await coordinator.finished;
-  expect(summary).toMatchObject({ status: "failed", steps: 1, error: { code: "E_WORKER_LOST" } });
-  expect(summary.error!.message).toContain('"w1"');
-  expect((await verifyCheckpoint(join(dir, "checkpoints/step-000001"))).step).toBe(1);
+  const { generation, members } = await workers[0].next("startGeneration");
+  expect([generation, members.map(({ workerId }) => workerId)]).toEqual([2, ["w0"]]);
+  workers[0].send({ name: "linkReport", body: { generation, links: [] } });
+  const { assignment } = await workers[0].next("assign");
+  expect(assignment.nodesByRank.flat().reduce((sum, [lo, hi]) => sum + hi - lo, 0)).toBe(4);
+  workers[0].report(2, 0, { generation });
+  expect(await workers[0].next("commit")).toMatchObject({ step: 2, snapshotRank: 0 });
+  workers[0].applied(2);
+  await workers[0].saveCheckpoint(2);
+  expect(await workers[0].end()).toMatchObject({ status: "completed" });
+  expect(await coordinator.finished).toMatchObject({ status: "completed", steps: 2, generation: 2 });
+  expect((await verifyCheckpoint(join(dir, "checkpoints/step-000002"))).step).toBe(2);
+  const { history } = Journal.open(dir);
+  expect(history).toMatchObject({ committedStep: 2, generation: 2, members: [], isCopy: false });
+});
+
+test("GET /status says how the run is, to whoever has the token", async () => {
+  const coordinator = await startCoordinator(newRunDir());
+  const url = `${coordinator.url.replace("ws:", "http:")}/status`;
+  expect((await fetch(url)).status).toBe(401);
+  const worker = new BareWorker(coordinator.url);
+  await worker.opened();
+  worker.hello("w0");
+  await worker.next("welcome");
+  const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+  expect(await answer.json()).toMatchObject({
+    schema: 1,
+    phase: "rendezvous",
+    step: 0,
+    stopStep: 2,
+    term: 1,
+    waiting: expect.stringMatching(/^1 of at least 2 workers are there/),
+    workers: [{ workerId: "w0", status: "preparing", rank: null, strikes: 0 }],
+  });
+  await coordinator.dispose();
 });
 
 test("a wrong token, and none, are answered 401 on the control channel and on the relay", async () => {
@@ -150,8 +179,8 @@ test("a peer that never says hello is cut off after its deadline", async () => {
   await coordinator.dispose();
 });
 
-test("a worker id that is taken is refused", async () => {
-  const coordinator = await startCoordinator(newRunDir());
+test("of two connections that claim one identity the newer wins, and the older is told", async () => {
+  const coordinator = await startCoordinator(newRunDir(), { joinFailure: "refuse" });
   const first = new BareWorker(coordinator.url);
   await first.opened();
   first.hello("same");
@@ -159,8 +188,31 @@ test("a worker id that is taken is refused", async () => {
   const second = new BareWorker(coordinator.url);
   await second.opened();
   second.hello("same");
-  expect((await second.next("refused")).code).toBe("E_WORKER_ID");
+  expect((await first.next("refused")).code).toBe("E_REPLACED");
+  expect((await second.next("welcome")).workerId).toBe("same");
   await coordinator.dispose();
+});
+
+test("a copied run directory is refused unless it is forked, and a fork is a run of its own", async () => {
+  const dir = newRunDir();
+  const first = await startCoordinator(dir);
+  await twoSteps(first.url);
+  await first.finished;
+  const copy = `${dir}-copy`;
+  cpSync(dir, copy, { recursive: true });
+  const resume = { checkpointDir: join(copy, "checkpoints/step-000002"), step: 2 };
+  await expect(startCoordinator(copy, { resume, stopAtStep: 3 })).rejects.toMatchObject({ code: "E_RUN_COPY" });
+  const forked = await startCoordinator(copy, { resume, stopAtStep: 3, fork: true });
+  await forked.dispose();
+  const runs = [dir, copy].map((folder) => Journal.open(folder).history.run!);
+  expect(runs[1]!.runId).not.toBe(runs[0]!.runId);
+  expect(runs[1]!.term).toBe(1);
+  const again = await startCoordinator(dir, {
+    resume: { ...resume, checkpointDir: join(dir, "checkpoints/step-000002") },
+    stopAtStep: 3,
+  });
+  await again.dispose();
+  expect(Journal.open(dir).history.run).toMatchObject({ runId: runs[0]!.runId, term: 2 });
 });
 
 test("blobs are served in chunks from any offset, and one that is not there is an error to the asker alone", async () => {
@@ -209,7 +261,7 @@ test("a resumed run moves later lines aside, welcomes with the checkpoint and go
     name: "stepReport",
     body: {
       step: 3,
-      generation: 1,
+      generation: 2,
       attempt: 0,
       gradientHash: "b".repeat(32),
       previous: { stateHash: "a".repeat(32), gradNorm: null, learningRate: null },
@@ -218,9 +270,10 @@ test("a resumed run moves later lines aside, welcomes with the checkpoint and go
       computeMs: 1,
       commMs: 0,
       bytesSent: 0,
+      nodeSquares: [],
     },
   });
-  expect(await worker.next("commit")).toMatchObject({ step: 3, checkpointRank: rank });
+  expect(await worker.next("commit")).toMatchObject({ step: 3, snapshotRank: rank });
   worker.applied(3);
   await worker.saveCheckpoint(3);
   await worker.end();

@@ -4,12 +4,20 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type JobFile, maxBlobChunkBytes, type NamedBlob } from "@lockstep/protocol";
 import * as z from "zod";
-import { type CoordinatorTimeouts, defaultTimeouts, type RunPlan } from "../state/run-plan.js";
+import {
+  type CoordinatorTimeouts,
+  defaultTimeouts,
+  defaultTrust,
+  type RunHistory,
+  type RunPlan,
+  type TrustPolicy,
+} from "../state/run-plan.js";
 import type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
 import type { BlobStore } from "./blob-store.js";
 import { recoverCheckpoints, verifyCheckpoint } from "./checkpoint-folder.js";
 import { CoordinatorError } from "./coordinator-error.js";
 import { CoordinatorShell, type LogLevel } from "./coordinator-shell.js";
+import { Journal, type JournalHistory } from "./journal.js";
 import { RunDirectory } from "./run-directory.js";
 import type { Clock, ServerSocketConstructors } from "./server-sockets.js";
 
@@ -33,10 +41,12 @@ export interface CoordinatorJob {
 export interface CoordinatorLimits {
   /** Between a socket and its hello. Default 10 s. */
   readonly helloTimeoutMs: number;
-  /** Default 1 s. */
+  /** Default 200 ms. */
   readonly heartbeatIntervalMs: number;
-  /** Silence after which a worker is lost. Default 10 s. */
+  /** Silence after which a worker that holds nobody up is lost, and most that a member may be silent. Default 10 s. */
   readonly heartbeatTimeoutMs: number;
+  /** How long workers try to reach a coordinator that is gone. Default 60 s. */
+  readonly reconnectTimeoutMs: number;
 }
 
 export interface CoordinatorOptions {
@@ -48,6 +58,10 @@ export interface CoordinatorOptions {
   readonly threads?: number;
   readonly initFrom?: { readonly path: string; readonly sha256: string };
   readonly resume?: { readonly checkpointDir: string; readonly step: number };
+  /** Whether `runDir` holds a run that is taken up again, with or without a checkpoint. */
+  readonly isTakenUp?: boolean;
+  /** Goes on with a copy of a run's directory, as a run of its own. */
+  readonly fork?: boolean;
   /** This invocation ends after committing this step. */
   readonly stopAtStep: number;
   readonly host: string;
@@ -56,6 +70,8 @@ export interface CoordinatorOptions {
   /** Required unless the host is loopback. */
   readonly token?: string;
   readonly minWorkers: number;
+  /** Workers without which a run that has begun waits. Default: minWorkers. */
+  readonly minWorkersToGoOn?: number;
   readonly maxWorkers: number;
   readonly joinTimeoutMs: number;
   /** A worker that cannot join ends the run ("fail", the default) or is sent away ("refuse"). */
@@ -65,6 +81,7 @@ export interface CoordinatorOptions {
   readonly clock: Clock;
   readonly wallClock: () => Date;
   readonly timeouts?: Partial<CoordinatorTimeouts>;
+  readonly trust?: Partial<TrustPolicy>;
   readonly limits?: Partial<CoordinatorLimits>;
   readonly onMetrics?: (line: MetricsLine) => void;
   readonly onEvent?: (line: EventLine) => void;
@@ -90,18 +107,23 @@ const configSchema = z.object({
   globalBatchSize: z.int().min(1),
   evalIntervalSteps: z.int().min(0).default(0),
   checkpointIntervalSteps: z.int().min(0).default(0),
+  checkpointIntervalSeconds: z.number().min(0).default(0),
+  keepCheckpoints: z.int().min(0).default(0),
+  keepBestCheckpoint: z.boolean().default(false),
 });
 
 const defaultLimits: CoordinatorLimits = {
   helloTimeoutMs: 10_000,
-  heartbeatIntervalMs: 1_000,
+  heartbeatIntervalMs: 200,
   heartbeatTimeoutMs: 10_000,
+  reconnectTimeoutMs: 60_000,
 };
 
 /**
  * Takes the run directory and listens. Nothing is trained before enough workers have joined.
  *
- * @throws {CoordinatorError} E_PORT_IN_USE, E_LISTEN, E_TOKEN_REQUIRED, E_RUN_IN_USE, E_CHECKPOINT, E_TOO_MANY_WORKERS.
+ * @throws {CoordinatorError} E_PORT_IN_USE, E_LISTEN, E_TOKEN_REQUIRED, E_RUN_IN_USE, E_CHECKPOINT, E_TOO_MANY_WORKERS,
+ *   E_RUN_COPY for the directory of a run that lies elsewhere, E_JOURNAL.
  */
 export async function createCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
   const { runDir, job, minWorkers } = options;
@@ -116,23 +138,31 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     sha256: options.initFrom.sha256,
     byteLength: (await stat(options.initFrom.path)).size,
   };
-  const plan = planOf(options, limits, {
-    jobBytes,
-    initFrom: initFrom ?? null,
-    resume,
-    resumedParamsSha256: paramsSha256,
-  });
-  const directory = new RunDirectory({
-    dir: runDir,
-    resumeStep: options.resume?.step,
-    processId: process.pid,
-    isAlive: isProcessAlive,
-  });
+  const isResumed = options.resume !== undefined || options.isTakenUp === true;
+  const directory = new RunDirectory({ dir: runDir, isResumed, processId: process.pid, isAlive: isProcessAlive });
+  let journal: Journal | undefined;
   try {
     await recoverCheckpoints(directory.checkpointsDir);
+    const opened = Journal.open(runDir);
+    journal = opened.journal;
+    const identity = identityOf(options, opened.history);
+    const plan = planOf(options, limits, {
+      jobBytes,
+      initFrom: initFrom ?? null,
+      resume,
+      resumedParamsSha256: paramsSha256,
+      ...identity,
+      history: isResumed ? historyOf(options, opened.history, directory) : undefined,
+    });
+    journal.begin({
+      ...identity,
+      jobSha256: job.jobSha256,
+      lockstepVersion: options.versions.lockstep,
+    });
     const shell = new CoordinatorShell({
       plan,
       directory,
+      journal,
       host: options.host,
       port: options.port,
       token: options.token,
@@ -156,9 +186,45 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       dispose: () => shell.dispose(),
     };
   } catch (error) {
+    journal?.dispose();
     directory.dispose();
     throw error;
   }
+}
+
+/** Which run this is, and the how-manieth coordinator of it. */
+function identityOf(options: CoordinatorOptions, { run, isCopy }: JournalHistory): { runId: string; term: number } {
+  if (run !== undefined && isCopy && options.fork !== true) {
+    const text = `run directory: ${options.runDir} is a copy of run ${run.runId}, whose own directory lies on ${run.directory.host}; two coordinators must not go on with one run. Give --fork to go on with the copy as a run of its own.`;
+    throw new CoordinatorError("E_RUN_COPY", text, { runDir: options.runDir, runId: run.runId });
+  }
+  if (run === undefined || options.fork === true) return { runId: randomBytes(8).toString("hex"), term: 1 };
+  return { runId: run.runId, term: run.term + 1 };
+}
+
+/** What the journal says, as the decisions need it. A fork has no members that could come back. */
+function historyOf(options: CoordinatorOptions, history: JournalHistory, directory: RunDirectory): RunHistory {
+  const startStep = options.resume?.step ?? 0;
+  const isFork = options.fork === true;
+  const storedSteps = directory.checkpointSteps();
+  const evaluated = [...history.evaluations].sort((a, b) => a[1] - b[1])[0];
+  return {
+    generation: history.generation,
+    committedStep: isFork ? startStep : Math.max(startStep, history.committedStep),
+    metrics:
+      history.metrics !== undefined && directory.lastStepOf("metrics.jsonl") < history.metrics.step
+        ? history.metrics
+        : undefined,
+    members: isFork ? [] : history.members,
+    storedSteps,
+    evaluations: history.evaluations,
+    best:
+      evaluated === undefined
+        ? undefined
+        : { step: evaluated[0], evalLoss: evaluated[1], isStored: storedSteps.includes(evaluated[0]) },
+    strikes: isFork ? new Map() : history.strikes,
+    banned: isFork ? new Map() : history.banned,
+  };
 }
 
 type Welcome = RunPlan["welcome"];
@@ -189,6 +255,9 @@ function planOf(
     readonly initFrom: Welcome["initFrom"];
     readonly resume: Welcome["resume"];
     readonly resumedParamsSha256: string | undefined;
+    readonly runId: string;
+    readonly term: number;
+    readonly history: RunHistory | undefined;
   },
 ): RunPlan {
   const { job } = options;
@@ -205,13 +274,22 @@ function planOf(
     ...(blobs.resumedParamsSha256 === undefined ? {} : { startParamsSha256: blobs.resumedParamsSha256 }),
     stopStep: options.stopAtStep,
     evalIntervalSteps: config.evalIntervalSteps,
-    checkpointIntervalSteps: config.checkpointIntervalSteps,
+    checkpoints: {
+      intervalSteps: config.checkpointIntervalSteps,
+      intervalMs: config.checkpointIntervalSeconds * 1_000,
+      keepsBest: config.keepBestCheckpoint,
+      keepLast: config.keepCheckpoints,
+    },
+    trust: { ...defaultTrust, ...options.trust },
     minWorkers: options.minWorkers,
+    minWorkersToGoOn: options.minWorkersToGoOn ?? options.minWorkers,
     maxWorkers: options.maxWorkers,
     joinFailure: options.joinFailure ?? "fail",
     timeouts: { ...defaultTimeouts, ...options.timeouts, joinMs: options.joinTimeoutMs },
+    history: blobs.history,
     welcome: {
-      runId: randomBytes(8).toString("hex"),
+      runId: blobs.runId,
+      term: blobs.term,
       jobName: job.name,
       jobBundle: { sha256: job.jobSha256, byteLength: blobs.jobBytes },
       configJson: JSON.stringify(job.config),
@@ -224,6 +302,7 @@ function planOf(
       stopStep: options.stopAtStep,
       heartbeatIntervalMs: limits.heartbeatIntervalMs,
       heartbeatTimeoutMs: limits.heartbeatTimeoutMs,
+      reconnectTimeoutMs: limits.reconnectTimeoutMs,
       maxChunkBytes: maxBlobChunkBytes,
     },
   };

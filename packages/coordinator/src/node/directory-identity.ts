@@ -11,16 +11,19 @@ export function identityOfFile(file: number): DirectoryIdentity {
   const { dev, ino, birthtimeNs, ctimeNs, size } = fstatSync(file, { bigint: true });
   const isChangeTime = size > 0n && birthtimeNs === ctimeNs;
   return {
-    hostname: hostname(),
+    host: hostname(),
     device: dev.toString(),
     inode: ino.toString(),
     birthTimeNs: (isChangeTime ? 0n : birthtimeNs).toString(),
   };
 }
 
-/** Device numbers may change when a machine restarts, so they count only where there is no birth time. */
+/**
+ * Birth time and inode tell a file from a copy of it. A laptop's name changes with its network, a container's at each start, and
+ * device numbers with a restart, so host and device count only where there is no birth time.
+ */
 export function isSameDirectory(a: DirectoryIdentity, b: DirectoryIdentity): boolean {
-  if (a.hostname !== b.hostname || a.inode !== b.inode) return false;
-  if (a.birthTimeNs === "0" || b.birthTimeNs === "0") return a.device === b.device;
+  if (a.inode !== b.inode) return false;
+  if (a.birthTimeNs === "0" || b.birthTimeNs === "0") return a.host === b.host && a.device === b.device;
   return a.birthTimeNs === b.birthTimeNs;
 }

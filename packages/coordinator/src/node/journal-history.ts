@@ -3,49 +3,48 @@
  * records in memory, only where each commit stands.
  */
 import { readSync } from "node:fs";
+import type { JournalEntry } from "../state/journal-entry.js";
+import type { MetricsLine } from "../state/run-summary.js";
 import { CoordinatorError } from "./coordinator-error.js";
 import {
-  type CheckpointRecord,
-  type CommitRecord,
   checkJournalLine,
   commitStepOf,
-  type DirectoryIdentity,
-  type EndRecord,
-  type JournalMember,
   parseJournalRecord,
+  type RunRecord,
   type StoredRecord,
 } from "./journal-record.js";
 
 const blockBytes = 1 << 20;
 const newline = 0x0a;
 
+type EntryOf<K extends JournalEntry["kind"]> = Extract<JournalEntry, { readonly kind: K }>;
+
+/** What the records of earlier coordinators say together. */
 export interface JournalHistory {
-  /** Of the last start; undefined for a new journal. */
-  readonly runId: string | undefined;
-  readonly jobSha256: string | undefined;
-  /** Largest term of any start; 0 for a new journal. */
-  readonly lastTerm: number;
+  /** The last start; undefined in a journal that has none yet. */
+  readonly run: Omit<RunRecord, "kind"> | undefined;
+  /** The journal lies elsewhere than at its last start: the directory was copied. */
+  readonly isCopy: boolean;
+  readonly generation: number;
   /** Last step that a commit, a checkpoint or a rewind names; 0 for a new journal. */
   readonly committedStep: number;
   /** Undefined also when the step that a rewind went back to was committed before this journal began. */
-  readonly lastCommit: CommitRecord | undefined;
-  readonly generation: number;
-  readonly members: readonly JournalMember[];
-  readonly checkpoints: readonly CheckpointRecord[];
+  readonly lastCommit: EntryOf<"commit"> | undefined;
+  /** Of the last commit. */
+  readonly metrics: MetricsLine | undefined;
+  /** Ids of the last membership's workers; none after an end, because they were told that nobody need come back. */
+  readonly members: readonly string[];
+  /** In the order in which they were written last, one a step. */
+  readonly checkpoints: readonly EntryOf<"checkpoint">[];
   /** Evaluation loss by step. */
   readonly evaluations: ReadonlyMap<number, number>;
   /** How many, by workerId. */
   readonly strikes: ReadonlyMap<string, number>;
-  /** Reason, by workerId. */
-  readonly bans: ReadonlyMap<string, string>;
-  /** How the last start ended; undefined when it was cut short. */
-  readonly end: EndRecord | undefined;
-  /** Of every start, oldest first. */
-  readonly identities: readonly DirectoryIdentity[];
-  /** The journal lies elsewhere than at its last start: the directory was copied. */
-  readonly isCopy: boolean;
-  /** What was wrong with the end of the file, and is not counted; undefined when nothing was. */
-  readonly torn: string | undefined;
+  readonly banned: ReadonlyMap<string, { readonly name: string; readonly reason: string }>;
+  /** How the last coordinator ended; undefined when it was cut short. */
+  readonly end: EntryOf<"end"> | undefined;
+  /** Bytes at the end of the file that a crash cut short, and that do not count. */
+  readonly numTornBytes: number;
 }
 
 export type FoldedHistory = Omit<JournalHistory, "isCopy"> & {
@@ -69,10 +68,7 @@ export function foldJournal(file: number, path: string): FoldedHistory {
   if (damagedAt?.offset === 0 && numLines > 1)
     throw damaged(path, damagedAt, "and none of the lines after it is whole");
   const wholeBytes = damagedAt?.offset ?? totalBytes;
-  const torn =
-    damagedAt &&
-    `journal: ${path} has ${totalBytes - wholeBytes} bytes from line ${damagedAt.line} on that are no whole record; a crash cut them short, and they do not count.`;
-  return { ...fold.finish(file), torn, wholeBytes };
+  return { ...fold.finish(file), numTornBytes: totalBytes - wholeBytes, wholeBytes };
 }
 
 function damaged(path: string, at: { readonly offset: number; readonly line: number }, what: string): CoordinatorError {
@@ -85,18 +81,15 @@ class JournalFold {
   /** Commits that count, ascending by step: 16 bytes each. */
   readonly #commitSteps: number[] = [];
   readonly #commitOffsets: number[] = [];
-  #runId: string | undefined;
-  #jobSha256: string | undefined;
-  #lastTerm = 0;
+  #run: RunRecord | undefined;
   #committedStep = 0;
   #generation = 0;
-  #members: readonly JournalMember[] = [];
-  #checkpoints: CheckpointRecord[] = [];
+  #members: readonly string[] = [];
+  #checkpoints: EntryOf<"checkpoint">[] = [];
   readonly #evaluations = new Map<number, number>();
   readonly #strikes = new Map<string, number>();
-  readonly #bans = new Map<string, string>();
-  readonly #identities: DirectoryIdentity[] = [];
-  #end: EndRecord | undefined;
+  readonly #banned = new Map<string, { readonly name: string; readonly reason: string }>();
+  #end: EntryOf<"end"> | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -114,21 +107,21 @@ class JournalFold {
     }
   }
 
-  finish(file: number): Omit<FoldedHistory, "torn" | "wholeBytes"> {
+  finish(file: number): Omit<FoldedHistory, "numTornBytes" | "wholeBytes"> {
+    const lastCommit = this.#readLastCommit(file);
     return {
-      runId: this.#runId,
-      jobSha256: this.#jobSha256,
-      lastTerm: this.#lastTerm,
+      run: this.#run,
+      // A membership that a full disk dropped shows in the commits of its generation.
+      generation: Math.max(this.#generation, lastCommit?.generation ?? 0),
       committedStep: this.#committedStep,
-      lastCommit: this.#readLastCommit(file),
-      generation: this.#generation,
+      lastCommit,
+      metrics: lastCommit?.metrics ?? undefined,
       members: this.#members,
       checkpoints: this.#checkpoints,
       evaluations: this.#evaluations,
       strikes: this.#strikes,
-      bans: this.#bans,
+      banned: this.#banned,
       end: this.#end,
-      identities: this.#identities,
     };
   }
 
@@ -144,15 +137,13 @@ class JournalFold {
   #takeRecord(record: StoredRecord): void {
     switch (record.kind) {
       case "run":
-        this.#runId = record.runId;
-        this.#jobSha256 = record.jobSha256;
-        this.#lastTerm = Math.max(this.#lastTerm, record.term);
-        this.#identities.push(record.directory);
+        if (this.#run !== undefined && this.#run.runId !== record.runId) this.#forgetWorkers();
+        this.#run = record;
         this.#end = undefined;
         return;
       case "membership":
         this.#generation = record.generation;
-        this.#members = record.members;
+        this.#members = record.members.map(({ workerId }) => workerId);
         return;
       case "evaluated":
         this.#evaluations.set(record.step, record.evalLoss);
@@ -165,13 +156,14 @@ class JournalFold {
         this.#strikes.set(record.workerId, (this.#strikes.get(record.workerId) ?? 0) + 1);
         return;
       case "ban":
-        this.#bans.set(record.workerId, record.reason);
+        this.#banned.set(record.workerId, { name: record.name, reason: record.reason });
         return;
       case "rewind":
         this.#rewind(record.step);
         return;
       case "end":
         this.#end = record;
+        this.#members = [];
         return;
       case "commit":
         // A commit is known by its first bytes; one that is not was written by somebody else.
@@ -179,6 +171,13 @@ class JournalFold {
       default:
         record satisfies never;
     }
+  }
+
+  /** A fork is a run of its own: it has no workers that could come back, and accuses nobody. */
+  #forgetWorkers(): void {
+    this.#members = [];
+    this.#strikes.clear();
+    this.#banned.clear();
   }
 
   #rewind(step: number): void {
@@ -195,15 +194,16 @@ class JournalFold {
     }
   }
 
-  #readLastCommit(file: number): CommitRecord | undefined {
+  #readLastCommit(file: number): EntryOf<"commit"> | undefined {
     const offset = this.#commitOffsets.at(-1);
     if (offset === undefined) return undefined;
-    let commit: CommitRecord | undefined;
+    let commit: EntryOf<"commit"> | undefined;
     forEachLine(
       file,
       (line, at) => {
         const record = this.#parse(checkJournalLine(line) ?? line, at);
-        if (record.kind === "commit") commit = record;
+        // The metrics are the coordinator's own, behind a checksum.
+        if (record.kind === "commit") commit = record as unknown as EntryOf<"commit">;
         return "stop";
       },
       offset,

@@ -5,30 +5,33 @@
  */
 import { hash } from "node:crypto";
 import * as z from "zod";
+import type { JournalEntry } from "../state/journal-entry.js";
 
 const step = z.int().min(0);
 const jsonObject = z.record(z.string(), z.unknown());
 
 /** What stays the same when a directory is moved or the machine restarts, and differs in a copy. */
 export const directoryIdentitySchema = z.object({
-  hostname: z.string(),
+  host: z.string(),
   device: z.string(),
   inode: z.string(),
   /** Nanoseconds since 1970 at which the journal's file was made; "0" where the file system does not say. */
   birthTimeNs: z.string(),
 });
 
-export type DirectoryIdentity = z.infer<typeof directoryIdentitySchema>;
+export type DirectoryIdentity = Readonly<z.infer<typeof directoryIdentitySchema>>;
+
+const runSchema = z.object({
+  kind: z.literal("run"),
+  runId: z.string(),
+  term: z.int().min(0),
+  jobSha256: z.string(),
+  lockstepVersion: z.string(),
+  directory: directoryIdentitySchema,
+});
 
 const journalRecordSchema = z.discriminatedUnion("kind", [
-  z.object({
-    kind: z.literal("run"),
-    runId: z.string(),
-    term: z.int().min(0),
-    jobSha256: z.string(),
-    lockstepVersion: z.string(),
-    directory: directoryIdentitySchema,
-  }),
+  runSchema,
   z.object({
     kind: z.literal("membership"),
     term: z.int().min(0),
@@ -46,32 +49,19 @@ const journalRecordSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("evaluated"), step, evalLoss: z.number() }),
   z.object({ kind: z.literal("checkpoint"), step, paramsSha256: z.string(), reasons: z.array(z.string()) }),
   z.object({ kind: z.literal("strike"), workerId: z.string(), reason: z.string() }),
-  z.object({ kind: z.literal("ban"), workerId: z.string(), reason: z.string() }),
-  /** Commits, evaluations and checkpoints after this step do not count: the run went on from an older checkpoint. */
+  z.object({ kind: z.literal("ban"), workerId: z.string(), name: z.string(), reason: z.string() }),
   z.object({ kind: z.literal("rewind"), step }),
   z.object({ kind: z.literal("end"), status: z.string(), step }),
 ]);
 
+/** A coordinator begins: the first record of each term. */
+export type RunRecord = Readonly<z.infer<typeof runSchema>>;
+
+/** A record as it is written. */
+export type JournalRecord = RunRecord | JournalEntry;
+
 /** A record as it is read back. */
 export type StoredRecord = z.infer<typeof journalRecordSchema>;
-
-type OfKind<K extends StoredRecord["kind"]> = Extract<StoredRecord, { kind: K }>;
-
-export type CommitRecord = Omit<OfKind<"commit">, "metrics" | "totals"> & {
-  readonly metrics: object | null;
-  readonly totals: object | null;
-};
-export type CheckpointRecord = OfKind<"checkpoint">;
-export type EndRecord = OfKind<"end">;
-export type JournalMember = OfKind<"membership">["members"][number];
-
-/** A record as it is written: `directory` of a run record is the journal's own to fill in. */
-export type JournalRecord =
-  | Readonly<Omit<OfKind<"run">, "directory">>
-  | Readonly<Omit<OfKind<"membership">, "members"> & { readonly members: readonly Readonly<JournalMember>[] }>
-  | Readonly<CommitRecord>
-  | Readonly<Omit<CheckpointRecord, "reasons"> & { readonly reasons: readonly string[] }>
-  | Readonly<OfKind<"evaluated" | "strike" | "ban" | "rewind" | "end">>;
 
 const opening = '{"check":"';
 const numDigits = 16;

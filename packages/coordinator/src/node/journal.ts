@@ -10,7 +10,9 @@ import { join } from "node:path";
 import { CoordinatorError } from "./coordinator-error.js";
 import { identityOfFile, isSameDirectory } from "./directory-identity.js";
 import { foldJournal, type JournalHistory } from "./journal-history.js";
-import { encodeJournalLine, type JournalRecord } from "./journal-record.js";
+import { type DirectoryIdentity, encodeJournalLine, type JournalRecord, type RunRecord } from "./journal-record.js";
+
+export type { JournalHistory } from "./journal-history.js";
 
 const syncedKinds: ReadonlySet<JournalRecord["kind"]> = new Set([
   "run",
@@ -21,7 +23,7 @@ const syncedKinds: ReadonlySet<JournalRecord["kind"]> = new Set([
   "end",
 ]);
 /** Records that wait while the disk takes none. */
-const maxQueuedRecords = 4_096;
+const maxQueuedRecords = 10_000;
 
 interface QueuedRecord {
   readonly line: Buffer;
@@ -61,6 +63,7 @@ export class Journal {
   #file: number | undefined;
   /** Where the next line begins: a line that was written half is written over. */
   #endBytes: number;
+  readonly #identity: DirectoryIdentity;
   #queue: QueuedRecord[] = [];
   #numDropped = 0;
   #needsSync = false;
@@ -69,10 +72,11 @@ export class Journal {
     this.#path = path;
     this.#file = file;
     this.#endBytes = endBytes;
+    this.#identity = identityOfFile(file);
   }
 
   /**
-   * Opens the journal of a run directory, or begins one, and cuts off what a crash left at its end (`history.torn`).
+   * Opens the journal of a run directory, or begins one, and cuts off what a crash left at its end (`numTornBytes`).
    *
    * @throws {CoordinatorError} E_JOURNAL when it cannot be opened or written, when a line that is not the end is damaged, or when a
    *   line is of a version that this one does not know.
@@ -84,7 +88,7 @@ export class Journal {
       const file = openSync(path, isNew ? "wx+" : "r+");
       try {
         const { history, wholeBytes } = historyOf(file, path);
-        if (history.torn !== undefined) ftruncateSync(file, wholeBytes);
+        if (history.numTornBytes > 0) ftruncateSync(file, wholeBytes);
         fsyncSync(file);
         if (isNew) syncFolder(dir);
         return { journal: new Journal(path, file, wholeBytes), history };
@@ -96,15 +100,24 @@ export class Journal {
   }
 
   /**
-   * Adds a record. When the disk does not take it the record waits, at most 4,096 of them, and the next call tries again; beyond that
+   * Begins a term.
+   *
+   * @throws {CoordinatorError} E_JOURNAL when the disk does not take it: a run whose journal cannot be written must not begin.
+   */
+  begin(record: Omit<RunRecord, "kind" | "directory">): void {
+    const problem = this.append({ kind: "run", ...record, directory: this.#identity });
+    if (problem !== undefined) throw new CoordinatorError("E_JOURNAL", `journal: ${problem}`, { path: this.#path });
+  }
+
+  /**
+   * Adds a record. When the disk does not take it the record waits, at most 10,000 of them, and the next call tries again; beyond that
    * the oldest commits are dropped first. Never throws.
    *
-   * @returns why records wait, or undefined when all are written.
+   * @returns why records wait, or undefined when all are written. The text stays the same for a while, so that it can be told once.
    */
   append(record: JournalRecord): string | undefined {
-    if (this.#file === undefined) return `journal: ${this.#path} is closed; a ${record.kind} record came too late.`;
-    const whole = record.kind === "run" ? { ...record, directory: identityOfFile(this.#file) } : record;
-    this.#queue.push({ line: encodeJournalLine(whole), kind: record.kind });
+    if (this.#file === undefined) return `${this.#path} is closed; a ${record.kind} record came too late.`;
+    this.#queue.push({ line: encodeJournalLine(record), kind: record.kind });
     if (this.#queue.length > maxQueuedRecords) this.#dropOne();
     return this.#flush(this.#file);
   }
@@ -133,8 +146,8 @@ export class Journal {
       return undefined;
     } catch (error) {
       cutQuietly(file, this.#endBytes);
-      const dropped = this.#numDropped === 0 ? "" : ` ${this.#numDropped} were dropped.`;
-      return `journal: ${this.#path} could not be written: ${textOf(error)}; ${this.#queue.length} records wait and are tried again with the next one.${dropped} Make room, or make the file writable.`;
+      const dropped = this.#numDropped === 0 ? "" : ` ${countOf(this.#numDropped)} dropped.`;
+      return `${this.#path} could not be written: ${textOf(error)}; the run goes on, ${countOf(this.#queue.length)} waiting to be tried again.${dropped} Make room, or make the file writable.`;
     }
   }
 
@@ -147,9 +160,15 @@ export class Journal {
 
 function historyOf(file: number, path: string): { readonly history: JournalHistory; readonly wholeBytes: number } {
   const { wholeBytes, ...folded } = foldJournal(file, path);
-  const last = folded.identities.at(-1);
-  const isCopy = last !== undefined && !isSameDirectory(last, identityOfFile(file));
+  const isCopy = folded.run !== undefined && !isSameDirectory(folded.run.directory, identityOfFile(file));
   return { history: { ...folded, isCopy }, wholeBytes };
+}
+
+/** A number that changes seldom, however many steps a full disk lasts. */
+function countOf(num: number): string {
+  if (num === 1) return "1 record is";
+  const floor = 10 ** (String(num).length - 1);
+  return floor === 1 ? `${num} records are` : `at least ${floor} records are`;
 }
 
 function writeAll(file: number, bytes: Buffer, position: number): void {

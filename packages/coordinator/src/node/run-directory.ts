@@ -26,8 +26,8 @@ const lineFiles = ["metrics.jsonl", "events.jsonl"] as const;
 
 export interface RunDirectoryOptions {
   readonly dir: string;
-  /** Lines after this step are superseded; undefined for a new run. */
-  readonly resumeStep: number | undefined;
+  /** Whether it holds a run that is taken up again. */
+  readonly isResumed: boolean;
   readonly processId: number;
   /** Whether the process that holds a lock still lives on this machine. */
   readonly isAlive: (processId: number) => boolean;
@@ -40,30 +40,36 @@ export class RunDirectory {
   readonly #lock: RunLock;
 
   /** @throws {CoordinatorError} E_RUN_IN_USE when another process holds the directory. */
-  constructor({ dir, resumeStep, processId, isAlive }: RunDirectoryOptions) {
+  constructor({ dir, isResumed, processId, isAlive }: RunDirectoryOptions) {
     this.dir = dir;
     this.checkpointsDir = join(dir, "checkpoints");
     mkdirSync(this.checkpointsDir, { recursive: true });
     this.#lock = takeRunLock({ path: join(dir, "lock"), dir, processId, isAlive });
-    try {
-      if (resumeStep !== undefined) this.supersede(resumeStep);
-      this.#openFiles();
-    } catch (error) {
-      this.dispose();
-      throw error;
-    }
+    if (isResumed) rmSync(join(dir, "summary.json"), { force: true });
+    for (const name of lineFiles) this.#files.set(name, openSync(join(dir, name), "a"));
   }
 
-  /**
-   * Moves what came after a step aside: lines and checkpoints to `*.superseded`. For a run that goes on from an older checkpoint, also
-   * when it learns that only after it began.
-   */
+  /** The run goes on from this step: lines and checkpoints of later ones move to `*.superseded`. */
   supersede(step: number): void {
-    this.#closeFiles();
-    for (const name of lineFiles) supersedeLines(join(this.dir, name), step);
+    for (const name of lineFiles) {
+      const path = join(this.dir, name);
+      closeSync(this.#files.get(name)!);
+      supersedeLines(path, step);
+      this.#files.set(name, openSync(path, "a"));
+    }
     supersedeCheckpoints(this.checkpointsDir, step);
-    rmSync(join(this.dir, "summary.json"), { force: true });
-    this.#openFiles();
+  }
+
+  /** Steps of the checkpoints that are there, ascending. */
+  checkpointSteps(): number[] {
+    const found = readdirSync(this.checkpointsDir).map((name) => /^step-(\d+)$/.exec(name));
+    return found.flatMap((match) => (match === null ? [] : [Number(match[1])])).sort((a, b) => a - b);
+  }
+
+  /** Step of the last whole line, -1 when there is none. */
+  lastStepOf(name: (typeof lineFiles)[number]): number {
+    const lines = readFileSync(join(this.dir, name), "utf8").split("\n");
+    return Math.max(-1, ...lines.slice(-64).flatMap((line) => stepOf(line) ?? []));
   }
 
   append(name: (typeof lineFiles)[number], line: object): void {
@@ -83,19 +89,9 @@ export class RunDirectory {
 
   /** Closes the files and gives the lock back. */
   dispose(): void {
-    this.#closeFiles();
-    this.#lock.dispose();
-  }
-
-  #openFiles(): void {
-    for (const name of lineFiles) {
-      if (!this.#files.has(name)) this.#files.set(name, openSync(join(this.dir, name), "a"));
-    }
-  }
-
-  #closeFiles(): void {
     for (const file of this.#files.values()) closeSync(file);
     this.#files.clear();
+    this.#lock.dispose();
   }
 }
 

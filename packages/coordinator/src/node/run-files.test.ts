@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -101,15 +101,15 @@ test("one blob, and all that come in together, have their limits", async () => {
   await store.dispose();
 });
 
-function directory(dir: string, resumeStep: number | undefined, isAlive: (pid: number) => boolean = () => true) {
-  return new RunDirectory({ dir, resumeStep, processId: 41, isAlive });
+function directory(dir: string, isResumed: boolean, isAlive: (pid: number) => boolean = () => true) {
+  return new RunDirectory({ dir, isResumed, processId: 41, isAlive });
 }
 
 test("a run directory is held by one process; a lock whose process died is taken over", () => {
   const dir = newDir();
-  const first = directory(dir, undefined);
-  expect(() => directory(dir, undefined)).toThrow(/in use by process 41/);
-  const second = directory(dir, undefined, () => false);
+  const first = directory(dir, false);
+  expect(() => directory(dir, false)).toThrow(/in use by process 41/);
+  const second = directory(dir, false, () => false);
   second.dispose();
   expect(existsSync(join(dir, "lock"))).toBe(false);
   first.dispose();
@@ -128,6 +128,20 @@ test("lines after the checkpoint's step, and one that was cut short, move aside"
 test("checkpoints after the one resumed from are moved aside, so that a step has one", () => {
   const dir = newDir();
   for (const step of ["step-000002", "step-000004"]) mkdirSync(join(dir, "checkpoints", step), { recursive: true });
-  directory(dir, 2).dispose();
+  const resumed = directory(dir, true);
+  resumed.supersede(2);
+  resumed.dispose();
   expect(readdirSync(join(dir, "checkpoints")).sort()).toEqual(["step-000002", "step-000004.superseded"]);
+});
+
+test("a checkpoint that was put aside comes back where the new one never took its place, and goes where it did", async () => {
+  const dir = newDir();
+  const checkpoints = join(dir, "checkpoints");
+  const folder = await writeCheckpoint(checkpoints, sourceIn(dir, "old"));
+  renameSync(folder, join(checkpoints, ".aside-step-000007"));
+  await recoverCheckpoints(checkpoints);
+  expect(readFileSync(join(folder, "model.safetensors"), "utf8")).toBe("old");
+  mkdirSync(join(checkpoints, ".aside-step-000007"));
+  await recoverCheckpoints(checkpoints);
+  expect(readdirSync(checkpoints)).toEqual(["step-000007"]);
 });

@@ -127,6 +127,7 @@ export class BareWorker {
       listenUrls: [],
       canDial: true,
       platform: "test",
+      held: null,
     };
     this.send({ name: "hello", body: { ...body, ...change } });
   }
@@ -157,7 +158,7 @@ export class BareWorker {
     return { rank, ticket };
   }
 
-  report(step: number, rank: number): void {
+  report(step: number, rank: number, change: Partial<MessageBody<"stepReport">> = {}): void {
     this.send({
       name: "stepReport",
       body: {
@@ -174,6 +175,8 @@ export class BareWorker {
         computeMs: 2,
         commMs: 1,
         bytesSent: 16,
+        nodeSquares: [],
+        ...change,
       },
     });
   }

@@ -4,7 +4,7 @@
  * A wrong or missing token is answered 401 and closed. Not here: what a worker says (worker-socket.ts).
  */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { controlPath, protocolLimits, relayPath, ticketHeader } from "@lockstep/protocol";
 import { CoordinatorError } from "./coordinator-error.js";
@@ -25,6 +25,8 @@ export interface SocketServerOptions {
   /** @returns undefined when the ticket belongs to nobody. */
   readonly acceptRelay: (isSame: (ticket: string) => boolean) => ((socket: ServerSocket) => void) | undefined;
   readonly onRefused: (address: string, why: string) => void;
+  /** Answers GET /status. */
+  readonly status: () => object;
 }
 
 export class SocketServer {
@@ -46,9 +48,7 @@ export class SocketServer {
     this.#relay = new WebSocketServer({ ...common, maxPayload: protocolLimits.maxFrameBytes + 64 });
     this.#server = createServer(
       { headersTimeout: headersTimeoutMs, requestTimeout: headersTimeoutMs },
-      (_, response) => {
-        response.writeHead(426, { connection: "close" }).end("Lockstep coordinator: WebSocket only.\n");
-      },
+      (request, response) => this.#answer(request, response),
     );
     this.#server.maxConnections = options.maxSockets ?? 1_024;
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
@@ -82,6 +82,22 @@ export class SocketServer {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
     });
+  }
+
+  /** The only thing that is told over plain HTTP: how the run is. */
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const isStatus = request.method === "GET" && (request.url ?? "").split("?")[0] === "/status";
+    if (!isStatus) {
+      response.writeHead(426, { connection: "close" }).end("Lockstep coordinator: WebSocket only, and GET /status.\n");
+      return;
+    }
+    if (!isAuthorized(request.headers.authorization, this.#options.token)) {
+      this.#options.onRefused(request.socket.remoteAddress ?? "unknown", "a wrong token, or none");
+      response.writeHead(401, { connection: "close" }).end("Lockstep coordinator: wrong token, or none.\n");
+      return;
+    }
+    const headers = { "content-type": "application/json", "cache-control": "no-store", connection: "close" };
+    response.writeHead(200, headers).end(JSON.stringify(this.#options.status()));
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -1,7 +1,7 @@
 /**
- * @file One worker's control socket, the coordinator's end: hello within its deadline, decoded messages, blobs, heartbeats, silence.
+ * @file One worker's control socket, the coordinator's end: hello within its deadline, decoded messages, blobs, heartbeats.
  *
- * A message that breaks the protocol closes the socket. Not here: what a message means (decide).
+ * A message that breaks the protocol closes the socket. Not here: what a message means, and what silence does (decide).
  */
 import {
   type CoordinatorMessage,
@@ -26,10 +26,13 @@ export interface WorkerSocketOptions {
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly helloTimeoutMs: number;
-  readonly heartbeatTimeoutMs: number;
   /** @returns why this worker may not come in, or undefined. */
   readonly onHello: (peer: WorkerSocket, hello: MessageBody<"hello">) => string | undefined;
   readonly onMessage: (workerId: string, message: WorkerMessage) => void;
+  /** Something came that is answered here: a heartbeat, or about a blob. */
+  readonly onHeard: (workerId: string) => void;
+  /** It broke the protocol; its socket is about to close. */
+  readonly onViolation: (workerId: string, what: string) => void;
   /** Once, after its hello. */
   readonly onClose: (workerId: string, reason: string) => void;
   /** Of a socket that never said hello. */
@@ -65,6 +68,15 @@ export class WorkerSocket {
     this.#options.socket.send(frame, frameOptions, () => {});
   }
 
+  /** A newer connection of the same worker took its place: this one is told, and is nobody from now on. */
+  replace(): void {
+    const message = "join: a newer connection of the same worker took the place of this one.";
+    this.send({ name: "refused", body: { code: "E_REPLACED", message } });
+    this.close("replaced");
+    this.#isClosed = true;
+    void this.#options.blobs.leave(this).catch(() => {});
+  }
+
   /** Closes after what was sent, and cuts the line if the worker does not answer. */
   close(reason: string): void {
     this.#options.socket.close(1000, reason.slice(0, 100));
@@ -84,7 +96,13 @@ export class WorkerSocket {
       this.#dispatch(controlCodec.decodeControl(data, "worker") as WorkerMessage);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.send({ name: "refused", body: { code: error.code, message: error.message.slice(0, 4_000) } });
+      if (this.#workerId === undefined) {
+        this.send({ name: "refused", body: { code: error.code, message: error.message.slice(0, 4_000) } });
+        this.#drop(error.message, 4_008);
+        return;
+      }
+      // A network can change a byte: the worker may come back, a few times.
+      this.#options.onViolation(this.#workerId, error.message);
       this.#drop(error.message, 4_008);
     }
   }
@@ -94,20 +112,22 @@ export class WorkerSocket {
       this.#receiveHello(message);
       return;
     }
-    this.#awaitSilence();
     switch (message.name) {
       case "hello":
         throw new ProtocolError("E_MESSAGE_DIRECTION", "protocol: a second hello came; one is legal.");
       case "heartbeat":
+        this.#options.onHeard(this.#workerId);
         this.send({ name: "pong", body: { sequence: message.body.sequence } });
         return;
       case "blobGet":
+        this.#options.onHeard(this.#workerId);
         this.#serveBlob(message.body.sha256, async () => ({
           name: "blobChunk",
           body: await this.#options.blobs.read(message.body),
         }));
         return;
       case "blobPut":
+        this.#options.onHeard(this.#workerId);
         this.#serveBlob(message.body.sha256, async () => ({
           name: "blobAck",
           body: await this.#options.blobs.put(message.body, this),
@@ -124,7 +144,7 @@ export class WorkerSocket {
       return;
     }
     this.#workerId = message.body.workerId;
-    this.#awaitSilence();
+    this.#cancelDeadline();
     const objection = this.#options.onHello(this, message.body);
     if (objection === undefined) return;
     this.#workerId = undefined;
@@ -149,14 +169,6 @@ export class WorkerSocket {
         this.#numBlobRequests--;
       }
     });
-  }
-
-  #awaitSilence(): void {
-    const { heartbeatTimeoutMs, clock } = this.#options;
-    this.#cancelDeadline();
-    this.#cancelDeadline = clock.schedule(heartbeatTimeoutMs, () =>
-      this.#drop(`it said nothing for ${heartbeatTimeoutMs} ms (heartbeatTimeoutMs)`),
-    );
   }
 
   #drop(reason: string, code?: number): void {

@@ -1,10 +1,11 @@
 /** @file What can happen to the coordinator, and what it can want done. The shell in src/node turns sockets and files into these. */
 import type { CoordinatorMessage, Member, MessageBody, WorkerMessage } from "@lockstep/protocol";
 import type { CoordinatorState, StoredCheckpoint } from "./coordinator-state.js";
+import type { JournalEntry } from "./journal-entry.js";
 import type { EventLine, MetricsLine, RunSummary } from "./run-summary.js";
 
 export type CoordinatorEvent =
-  /** An authenticated worker said hello. The ticket is fresh randomness. */
+  /** An authenticated worker said hello; one of the same id that was here is gone. The ticket is fresh randomness. */
   | {
       readonly kind: "joined";
       readonly workerId: string;
@@ -12,6 +13,10 @@ export type CoordinatorEvent =
       readonly ticket: string;
     }
   | { readonly kind: "message"; readonly workerId: string; readonly message: WorkerMessage }
+  /** Something came from it, if only a heartbeat. */
+  | { readonly kind: "heard"; readonly workerId: string }
+  /** It broke the protocol; its socket is about to close. */
+  | { readonly kind: "violated"; readonly workerId: string; readonly what: string }
   /** Its socket is gone. */
   | { readonly kind: "left"; readonly workerId: string; readonly reason: string }
   | { readonly kind: "checkpointWritten"; readonly step: number }
@@ -22,7 +27,7 @@ export type CoordinatorEvent =
   | { readonly kind: "abort"; readonly reason: string }
   /** Something outside of the decisions makes going on impossible. */
   | { readonly kind: "broken"; readonly code: string; readonly message: string }
-  /** The deadline may have passed. */
+  /** A deadline may have passed. */
   | { readonly kind: "tick" };
 
 export type CoordinatorEffect =
@@ -33,7 +38,13 @@ export type CoordinatorEffect =
   | { readonly kind: "enterGeneration"; readonly generation: number; readonly members: readonly Member[] }
   | { readonly kind: "event"; readonly line: EventLine }
   | { readonly kind: "metrics"; readonly line: MetricsLine }
+  | { readonly kind: "journal"; readonly entry: JournalEntry }
+  /** The run goes on from this step: lines and checkpoints of later ones are superseded. */
+  | { readonly kind: "beginAt"; readonly step: number }
   | { readonly kind: "writeCheckpoint"; readonly checkpoint: StoredCheckpoint }
+  | { readonly kind: "removeCheckpoints"; readonly steps: readonly number[] }
+  /** Nobody needs these blobs any more. */
+  | { readonly kind: "releaseBlobs"; readonly sha256s: readonly string[] }
   | { readonly kind: "finish"; readonly summary: RunSummary };
 
 export interface CoordinatorDecision {

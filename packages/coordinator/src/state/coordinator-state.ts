@@ -1,15 +1,28 @@
 /**
  * @file State of the coordinator. Values only, replaced and never changed in place.
  *
- * rendezvous -> linking -> stepping <-> following -> stopped; ending comes between when a run stops before its last step.
+ * rendezvous -> linking -> stepping <-> following -> stopped. A lost member leads back to linking, or to rendezvous where too few are
+ * left; ending comes between when a run stops before its last step.
  * Invariants: I1 committedStep only grows, by one; I2 a message of another generation, attempt or step changes nothing;
  *             I3 after stopped nothing happens; I4 every phase but stopped has a deadline.
  */
-import type { Assignment, Link, MessageBody, NamedBlob } from "@lockstep/protocol";
+import type { Assignment, BlobRef, Link, MessageBody, NamedBlob } from "@lockstep/protocol";
 import type { RunPlan } from "./run-plan.js";
 import type { MetricsLine } from "./run-summary.js";
 
 export type Phase = "rendezvous" | "linking" | "stepping" | "following" | "ending" | "stopped";
+
+/**
+ * preparing: builds the model. ready: holds a known state and waits. joining: gets the run's state while others go on.
+ * member: of the generation. spare: not asked to prepare yet.
+ */
+export type WorkerStatus = "preparing" | "ready" | "joining" | "member" | "spare";
+
+/** A state that a worker said it holds. */
+export interface HeldState {
+  readonly step: number;
+  readonly stateHash: string;
+}
 
 export interface WorkerRecord {
   readonly workerId: string;
@@ -17,33 +30,67 @@ export interface WorkerRecord {
   /** Order of joining. */
   readonly order: number;
   readonly ticket: string;
-  readonly status: "preparing" | "ready" | "member" | "spare";
+  readonly status: WorkerStatus;
   readonly hello: MessageBody<"hello">;
+  /** Undefined for a worker that came back after this coordinator had started anew. */
   readonly ready: MessageBody<"ready"> | undefined;
+  /** What it held when it last said so; a member holds the committed step, or is about to. */
+  readonly held: HeldState | undefined;
+  /** The state it will hold once it has done all it was sent; undefined when that is of no use to the run. */
+  readonly sentStep: number | undefined;
   readonly joinedAtMs: number;
+  readonly lastHeardMs: number;
+  readonly isSuspect: boolean;
+  /** Smoothed; undefined until it was measured. */
+  readonly microBatchMs: number | undefined;
+  readonly lastReport: MessageBody<"stepReport"> | undefined;
+}
+
+/** A part of a step whose values are in doubt: who computed it, and why. */
+export interface Dispute {
+  readonly lo: number;
+  readonly hi: number;
+  readonly workerId: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A second attempt at a step that had succeeded, with one node computed by somebody else. */
+export interface Verification {
+  readonly kind: "audit" | "outlier";
+  readonly lo: number;
+  readonly hi: number;
+  /** Who provided the node in each attempt so far, and the gradient that came of it. */
+  readonly results: readonly { readonly workerId: string; readonly gradientHash: string }[];
 }
 
 /** A step under way. */
 export interface StepInFlight {
   readonly assignment: Assignment;
   readonly startedAtMs: number;
-  /** By workerId. */
+  /** By workerId, of this attempt. */
   readonly reports: ReadonlyMap<string, MessageBody<"stepReport">>;
+  /** By workerId, of this attempt. */
+  readonly progress: ReadonlyMap<string, MessageBody<"progress">>;
+  readonly disputes: readonly Dispute[];
+  readonly verification: Verification | undefined;
+  /** Whether this step was verified, or moved away from a straggler, already: once is enough. */
+  readonly isVerified: boolean;
+  readonly numRescues: number;
 }
-
-export type CheckpointStage = "none" | "streaming" | "writing" | "written";
 
 /** What follows a commit that carries no next assignment. */
 export interface FollowUp {
   readonly step: number;
   readonly isLast: boolean;
-  readonly isEvaluated: boolean;
   readonly applied: ReadonlyMap<string, MessageBody<"applied">>;
-  readonly evaluated: ReadonlyMap<string, MessageBody<"evaluated">>;
-  /** workerIds that have evaluation micro-batches. */
-  readonly evaluators: readonly string[];
-  readonly checkpoint: CheckpointStage;
-  readonly checkpointDone: MessageBody<"checkpointDone"> | undefined;
+  /** Evaluation micro-batches still out, by who computes them; undefined when nothing is evaluated, or all is. */
+  readonly evaluating: ReadonlyMap<string, readonly (readonly [number, number])[]> | undefined;
+  readonly isEvalDue: boolean;
+  readonly losses: readonly (readonly [number, number, number])[];
+  readonly evalMs: number;
+  /** Until when workers that catch up are waited for; undefined when none is. */
+  readonly joinUntilMs: number | undefined;
 }
 
 /** How a run ends before its last step, or at it. */
@@ -57,6 +104,40 @@ export interface StoredCheckpoint {
   readonly step: number;
   readonly files: readonly NamedBlob[];
   readonly paramsSha256: string;
+  readonly reasons: readonly string[];
+  readonly evalLoss: number | undefined;
+}
+
+/** A snapshot on its way from a worker: for the disk, for workers that catch up, or for both. */
+export interface Snapshot {
+  readonly step: number;
+  readonly writerId: string;
+  readonly requestedAtMs: number;
+  /** Why it is a checkpoint; empty when it is for joiners only. */
+  readonly reasons: readonly string[];
+  readonly isForJoiners: boolean;
+  readonly done: MessageBody<"checkpointDone"> | undefined;
+}
+
+/** What workers that catch up are given: a snapshot where they hold nothing of use, and the gradients since. */
+export interface CatchUp {
+  readonly base:
+    | { readonly step: number; readonly stateHash: string; readonly files: readonly NamedBlob[] }
+    | undefined;
+  /** By step; reduced gradients of committed steps. */
+  readonly gradients: ReadonlyMap<number, BlobRef>;
+  /** From which step on every gradient was asked for; undefined while none is. */
+  readonly askedFrom: number | undefined;
+}
+
+/** What is kept of a step that is begun again in another generation. */
+export interface CarriedStep {
+  readonly step: number;
+  readonly startedAtMs: number;
+  /** Who has computed, or computes, what. */
+  readonly nodesByWorker: ReadonlyMap<string, readonly (readonly [number, number])[]>;
+  readonly disputes: readonly Dispute[];
+  readonly isVerified: boolean;
 }
 
 export interface CoordinatorState {
@@ -65,62 +146,108 @@ export interface CoordinatorState {
   readonly startedAtMs: number;
   /** When the phase's wait is over. */
   readonly deadlineMs: number;
+  /** When the last event came: a coordinator that was frozen itself blames nobody. */
+  readonly lastEventMs: number;
   readonly workers: ReadonlyMap<string, WorkerRecord>;
   readonly numJoined: number;
   readonly generation: number;
-  readonly attempt: number;
   /** workerIds by rank, of this generation. */
   readonly members: readonly string[];
   readonly nodesByRank: Assignment["nodesByRank"];
   readonly links: ReadonlyMap<string, readonly Link[]>;
+  /** Pairs "from->to" whose direct link broke more than once: they use the relay. */
+  readonly brokenLinks: ReadonlyMap<string, number>;
+  /** Since when too few workers are there; undefined in a run that has enough. */
+  readonly waitingSinceMs: number | undefined;
+  /** Whether a step was ever begun: a worker that is lost before ends a run that needs all. */
+  readonly hasBegun: boolean;
   readonly committedStep: number;
   readonly step: StepInFlight | undefined;
   readonly follow: FollowUp | undefined;
-  /** Rank holder that streams the checkpoint of a run that is ending. */
-  readonly checkpointWriter: string | undefined;
+  readonly snapshot: Snapshot | undefined;
+  /** Reasons of a checkpoint that waits for the snapshot under way. */
+  readonly wantedCheckpoint: readonly string[];
+  readonly catchUp: CatchUp;
+  readonly carried: CarriedStep | undefined;
+  /** Blobs that are let go once nobody needs them. */
+  readonly releasable: readonly string[];
+  /** Whether it is known from which step the run goes on; not yet, while members of an earlier coordinator come back. */
+  readonly isSettled: boolean;
   /** The checkpoint being written to disk. */
   readonly writing: StoredCheckpoint | undefined;
   readonly stored: StoredCheckpoint | undefined;
+  readonly storedSteps: readonly number[];
+  readonly storedAtMs: number;
+  readonly best: { readonly step: number; readonly evalLoss: number; readonly isStored: boolean } | undefined;
+  readonly checkpointError: string | undefined;
   /** Set by the first Ctrl-C: the next commit is the last. */
   readonly stopRequest: Ending | undefined;
   readonly ending: Ending | undefined;
   /** The line of the last committed step, which waits for what its update measured. */
   readonly pendingMetrics: MetricsLine | undefined;
-  readonly lastStateHash: string | undefined;
+  readonly lastMetrics: MetricsLine | undefined;
+  /** Of the last steps, agreed by all replicas. */
+  readonly stateHashes: ReadonlyMap<number, string>;
+  readonly strikes: ReadonlyMap<string, number>;
+  readonly banned: ReadonlyMap<string, { readonly name: string; readonly reason: string }>;
+  /** Of workers that could not go on, the last ones. */
+  readonly workerErrors: readonly { readonly code: string; readonly workerId: string }[];
+  /** Root mean square of nodes per micro-batch, of recent steps. */
+  readonly recentNorms: readonly number[];
   readonly trainLoss: number | undefined;
   readonly evalLoss: number | undefined;
   readonly recentStepMs: readonly number[];
-  readonly totals: {
-    readonly steps: number;
-    readonly stepMs: number;
-    readonly numTokens: number | undefined;
-    readonly bytesSentPerWorker: number;
-  };
+  readonly totals: RunTotals;
+}
+
+export interface RunTotals {
+  readonly steps: number;
+  readonly stepMs: number;
+  readonly numTokens: number | undefined;
+  readonly bytesSentPerWorker: number;
 }
 
 export function initialCoordinatorState(plan: RunPlan, nowMs: number): CoordinatorState {
+  const { history } = plan;
   return {
     plan,
     phase: "rendezvous",
     startedAtMs: nowMs,
     deadlineMs: nowMs + plan.timeouts.joinMs,
+    lastEventMs: nowMs,
     workers: new Map(),
     numJoined: 0,
-    generation: 0,
-    attempt: 0,
+    generation: history?.generation ?? 0,
     members: [],
     nodesByRank: [],
     links: new Map(),
+    brokenLinks: new Map(),
+    waitingSinceMs: undefined,
+    hasBegun: false,
     committedStep: plan.startStep,
     step: undefined,
     follow: undefined,
-    checkpointWriter: undefined,
+    snapshot: undefined,
+    wantedCheckpoint: [],
+    catchUp: { base: undefined, gradients: new Map(), askedFrom: undefined },
+    carried: undefined,
+    releasable: [],
+    isSettled: history === undefined,
     writing: undefined,
     stored: undefined,
+    storedSteps: history?.storedSteps ?? [],
+    storedAtMs: nowMs,
+    best: history?.best,
+    checkpointError: undefined,
     stopRequest: undefined,
     ending: undefined,
     pendingMetrics: undefined,
-    lastStateHash: undefined,
+    lastMetrics: undefined,
+    stateHashes: new Map(),
+    strikes: history?.strikes ?? new Map(),
+    banned: history?.banned ?? new Map(),
+    workerErrors: [],
+    recentNorms: [],
     trainLoss: undefined,
     evalLoss: undefined,
     recentStepMs: [],

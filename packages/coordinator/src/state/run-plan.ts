@@ -1,33 +1,85 @@
 /** @file What the coordinator was told to run. Fixed for the invocation; the decisions read it and never change it. */
 import type { MessageBody } from "@lockstep/protocol";
+import type { MetricsLine } from "./run-summary.js";
 
 /** How long each wait may take before it ends in a decision (L7). All in ms. */
 export interface CoordinatorTimeouts {
-  /** From the start until enough workers have joined. Default 300 s. */
+  /** From the start, or from when too few are left, until enough workers are there. Default 300 s. */
   readonly joinMs: number;
   /** From a worker's welcome until its probe is reported: it fetches files and builds the model. Default 600 s. */
   readonly prepareMs: number;
-  /** Members dial one another. Default 30 s. */
+  /** Members dial one another. Default 15 s. */
   readonly linkMs: number;
-  /** First step of a generation: kernels are compiled. Default 600 s. */
+  /** First step of a run: kernels are compiled. Default 600 s. */
   readonly firstStepMs: number;
-  /** Least deadline of later steps; 20 times the slowest recent step when that is more. Default 75 s. */
+  /** Least deadline of later steps; 20 times the slowest recent step when that is more. Default 20 s. */
   readonly minStepMs: number;
   /** Update, evaluation and checkpoint after a commit. Default 900 s. */
   readonly followMs: number;
   /** The checkpoint of a run that is ending early. Default 10 s. */
   readonly lastCheckpointMs: number;
+  /** Silence after which a worker is a suspect. Default 600 ms. */
+  readonly suspectMs: number;
+  /** Least silence after which a member is evicted; 1.5 median steps when that is more. Default 1.2 s. */
+  readonly minEvictMs: number;
+  /** How long the members of a run that is taken up again may take to come back once the first has. Default 3 s. */
+  readonly returnMs: number;
+  /** How long members pause for a worker that is nearly level. Default 2 s. */
+  readonly joinPauseMs: number;
 }
 
 export const defaultTimeouts: CoordinatorTimeouts = Object.freeze({
   joinMs: 300_000,
   prepareMs: 600_000,
-  linkMs: 30_000,
+  linkMs: 15_000,
   firstStepMs: 600_000,
-  minStepMs: 75_000,
+  minStepMs: 20_000,
   followMs: 900_000,
   lastCheckpointMs: 10_000,
+  suspectMs: 600,
+  minEvictMs: 1_200,
+  returnMs: 3_000,
+  joinPauseMs: 2_000,
 });
+
+/** When checkpoints are written and which of them stay. */
+export interface CheckpointPolicy {
+  /** 0: not by steps. */
+  readonly intervalSteps: number;
+  /** 0: not by time. */
+  readonly intervalMs: number;
+  /** Whether the state with the least held-out loss is kept. */
+  readonly keepsBest: boolean;
+  /** Newest checkpoints that stay; 0 keeps all. */
+  readonly keepLast: number;
+}
+
+/** What is done about values that are wrong. */
+export interface TrustPolicy {
+  /** Share of micro-batches that a second worker computes again. */
+  readonly auditRate: number;
+  /** A node whose norm is this many times the median is computed again. */
+  readonly outlierFactor: number;
+  /** Strikes after which a worker is banned. */
+  readonly maxStrikes: number;
+}
+
+export const defaultTrust: TrustPolicy = Object.freeze({ auditRate: 0, outlierFactor: 20, maxStrikes: 3 });
+
+/** What an earlier coordinator of this run left in its journal. */
+export interface RunHistory {
+  readonly generation: number;
+  /** Last step that the journal says was committed. */
+  readonly committedStep: number;
+  /** Its metrics, which may not have been written. */
+  readonly metrics: MetricsLine | undefined;
+  readonly members: readonly string[];
+  readonly storedSteps: readonly number[];
+  readonly evaluations: ReadonlyMap<number, number>;
+  readonly best: { readonly step: number; readonly evalLoss: number; readonly isStored: boolean } | undefined;
+  readonly strikes: ReadonlyMap<string, number>;
+  readonly banned: ReadonlyMap<string, { readonly name: string; readonly reason: string }>;
+}
 
 export interface RunPlan {
   readonly lockstepVersion: string;
@@ -41,13 +93,17 @@ export interface RunPlan {
   readonly stopStep: number;
   /** 0: only after the last step. */
   readonly evalIntervalSteps: number;
-  /** 0: only after the last step. */
-  readonly checkpointIntervalSteps: number;
+  readonly checkpoints: CheckpointPolicy;
+  readonly trust: TrustPolicy;
+  /** Workers that must be there before the first step. */
   readonly minWorkers: number;
+  /** Workers that must be there for a run to go on when some are lost. */
+  readonly minWorkersToGoOn: number;
   readonly maxWorkers: number;
-  /** A worker that cannot join ends the run ("fail"), or is sent away ("refuse"). */
+  /** A worker that cannot join before the first step ends the run ("fail"), or is sent away ("refuse"). */
   readonly joinFailure: "fail" | "refuse";
   readonly timeouts: CoordinatorTimeouts;
+  readonly history: RunHistory | undefined;
   /** What every worker is welcomed with, but for its own id. */
   readonly welcome: Omit<MessageBody<"welcome">, "workerId">;
 }

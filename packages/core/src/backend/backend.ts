@@ -20,7 +20,10 @@ export interface DeviceBuffer {
   readonly byteLength: number;
 }
 
-/** A strided window on a buffer. `offset` and `strides` count elements; stride 0 broadcasts; strides are never negative. */
+/**
+ * A strided window on a buffer. `offset` and `strides` count elements; stride 0 broadcasts; only the source of a copy may have
+ * strides below zero.
+ */
 export interface TensorView {
   readonly buffer: DeviceBuffer;
   readonly offset: number;

@@ -25,7 +25,7 @@ export interface PhiloxKey {
 }
 
 export interface KernelTable {
-  /** dst = src, both strided, same shape and dtype (any dtype). Used for contiguous, concat and slice writes. */
+  /** dst = src, both strided, same shape and dtype (any dtype). Used for contiguous, concat and slice writes. src alone may have strides below zero (flip). */
   copy(src: TensorView, dst: TensorView): void;
   /** All elements of a strided view (any dtype) become value. */
   fill(dst: TensorView, value: number): void;
@@ -74,6 +74,28 @@ export interface KernelTable {
   addInto(left: TensorView, right: TensorView, acc: TensorView): void;
   /** 128-bit hash of the bytes of contiguous views in order, as 32 hex digits. Host result; the same on every machine. */
   hash(tensors: readonly TensorView[]): string;
+  /** out[ids[p]] = source[p] over ascending p, so that the last of several stays; other rows of out are left as they were. source [P, R],
+   * out [N, R], ids [P] i32; any dtype. */
+  putRows(ids: TensorView, source: TensorView, out: TensorView): void;
+  /** out_k = factors_k * out_(k-1) + terms_k over ascending k of [outer, K, inner], descending where reversed; the first is terms_0.
+   * Without factors a running sum (i32 too), without terms a running product. The accumulator is f64 and never rounded. */
+  scan(inputs: ScanInputs, axisView: AxisView, isReversed: boolean, out: TensorView): void;
+  /** The first J (indexLength) of K, stably sorted: [outer, K, inner] -> [outer, J, inner]. NaN last in both directions; f32 or i32. */
+  sort(x: TensorView, axisView: GatherAxisView, isDescending: boolean, outputs: SortOutputs): void;
+  /** sorted [N, K], values [N, M] of one dtype -> out [N, M] i32: how many elements of the row are below the value, or not above it where isRight. */
+  searchSorted(sorted: TensorView, values: TensorView, isRight: boolean, out: TensorView): void;
+}
+
+/** At least one of the two. */
+export interface ScanInputs {
+  readonly factors?: TensorView;
+  readonly terms?: TensorView;
+}
+
+export interface SortOutputs {
+  readonly values: TensorView;
+  /** i32: where in the axis each value came from. */
+  readonly indices: TensorView;
 }
 
 /** [outer, axisLength, inner] with outer * axisLength * inner elements. */

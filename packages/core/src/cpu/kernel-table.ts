@@ -11,8 +11,11 @@ import { gatherRoom } from "./kernels/gather.js";
 import { gemmRoom } from "./kernels/gemm.js";
 import { layerNormRoom } from "./kernels/layer-norm.js";
 import { philoxRoom } from "./kernels/philox.js";
+import { putRowsRoom } from "./kernels/put-rows.js";
 import { reduceRoom } from "./kernels/reduce.js";
+import { scanRoom } from "./kernels/scan.js";
 import { softmaxRoom } from "./kernels/softmax.js";
+import { sortRoom } from "./kernels/sort.js";
 
 const rooms = [
   copyRoom,
@@ -27,6 +30,9 @@ const rooms = [
   crossEntropyRoom,
   embeddingRoom,
   gatherRoom,
+  putRowsRoom,
+  scanRoom,
+  sortRoom,
 ] as const;
 
 /** Everything that goes into the structural module. */
@@ -48,5 +54,8 @@ export function createKernelTable(host: KernelHost) {
     ...crossEntropyRoom.rows(host),
     ...embeddingRoom.rows(host),
     ...gatherRoom.rows(host),
+    ...putRowsRoom.rows(host),
+    ...scanRoom.rows(host),
+    ...sortRoom.rows(host),
   } satisfies KernelTable;
 }

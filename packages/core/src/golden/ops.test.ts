@@ -1,15 +1,10 @@
-import { describe, expect, test } from "vitest";
 import * as losses from "../losses/index.js";
 import * as ops from "../ops/index.js";
-import "../ops/tensor-methods.js";
 import { tensor } from "../tensor/create.js";
-import type { Tensor } from "../tensor/tensor.js";
-import { readGolden, worstError } from "./golden-file.testkit.js";
-
-type Inputs = readonly [Tensor, Tensor, Tensor];
+import { describeGoldenCases, type GoldenCases } from "./golden-cases.testkit.js";
 
 /** Case name of tools/golden/ops.py -> the same in core. */
-const cases: Readonly<Record<string, (...inputs: Inputs) => Tensor>> = {
+const cases: GoldenCases = {
   add: (x, y) => x.add(y),
   addBroadcast: (x, y) => x.add(y),
   sub: (x, y) => x.sub(y),
@@ -62,37 +57,4 @@ const cases: Readonly<Record<string, (...inputs: Inputs) => Tensor>> = {
   scatterAdd: (index, source) => tensor(new Float32Array(15), { shape: [3, 5] }).scatterAdd(1, { index, source }),
 };
 
-/** Sums of some 40 products in f32 on both sides, in different orders. */
-const tolerance = { absolute: 3e-6, relative: 1e-5 };
-const { tensors } = readGolden("ops");
-const names = [...new Set([...tensors.keys()].map((key) => key.split("/")[0]!))].sort();
-
-describe("ops against PyTorch", () => {
-  test("every golden case has a counterpart here, and every counterpart a golden case", () => {
-    expect(Object.keys(cases).sort()).toEqual(names);
-  });
-
-  test.each(names)("%s gives the same output and gradients", (name) => {
-    const stored = (part: string) => tensors.get(`${name}/${part}`);
-    const inputs: Tensor[] = [];
-    for (let i = 0; stored(`in/${i}`) !== undefined; i++) {
-      const { data, shape, dtype } = stored(`in/${i}`)!;
-      inputs.push(tensor(data, { shape, requiresGrad: dtype === "f32" }));
-    }
-    const out = cases[name]!(...(inputs as unknown as Inputs));
-    expect(out.shape).toEqual(stored("out")!.shape);
-    expect(worstError(out.dataSync(), stored("out")!.data, tolerance)).toBeLessThanOrEqual(1);
-    const cotangent = stored("cotangent");
-    if (cotangent === undefined) return;
-    out
-      .mul(tensor(cotangent.data, { shape: cotangent.shape }))
-      .sum()
-      .backward();
-    for (const [i, input] of inputs.entries()) {
-      const expected = stored(`grad/${i}`);
-      expect(input.grad === undefined, `input ${i} has a gradient on one side only`).toBe(expected === undefined);
-      if (expected === undefined) continue;
-      expect(worstError(input.grad!.dataSync(), expected.data, tolerance), `gradient ${i}`).toBeLessThanOrEqual(1);
-    }
-  });
-});
+describeGoldenCases("ops", cases);

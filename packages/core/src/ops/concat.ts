@@ -1,6 +1,6 @@
 /** @file concat, stack, and split, the vjp of one another. */
 import { DTypeError, ShapeError } from "../errors.js";
-import { formatShape, normalizeAxis, numElements, type Shape } from "../tensor/shape.js";
+import { formatShape, normalizeAxis, numElements, type Shape, shapesEqual } from "../tensor/shape.js";
 import type { Layout, Tensor } from "../tensor/tensor.js";
 import { defineStructural, defineView, type StructuralOp, type ViewOp } from "./apply.js";
 import { type AxisAttrs, axisViewOf } from "./axis.js";
@@ -121,8 +121,22 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   return concatOp.apply(tensors, { axis: normalizeAxis("concat", axis, tensors[0]!.numDims) })[0]!;
 }
 
-/** Joins tensors of one shape along a new axis. @shape n of [a, b], axis 0 -> [n, a, b] @source torch.stack */
+/**
+ * Joins tensors of one shape along a new axis.
+ * @shape n of [a, b], axis 0 -> [n, a, b]
+ * @throws {ShapeError} E_SHAPE when there are none, or their shapes differ.
+ * @source torch.stack
+ */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  if (tensors.length === 0) throw new ShapeError("stack: there are no tensors; at least one is needed.", {});
+  const first = tensors[0]!.shape;
+  const other = tensors.findIndex(({ shape }) => !shapesEqual(shape, first));
+  if (other > 0) {
+    throw new ShapeError(
+      `stack: tensor ${other} is ${formatShape(tensors[other]!.shape)}, tensor 0 is ${formatShape(first)}; all shapes must be equal.`,
+      { index: other, shape: tensors[other]!.shape, first },
+    );
+  }
   return concat(
     tensors.map((tensor) => unsqueeze(tensor, axis)),
     axis,
@@ -156,4 +170,18 @@ function pieces(length: number, size: number): number[] {
   if (!Number.isInteger(size) || size < 1)
     throw new ShapeError(`split: size is ${size}; it must be an integer of at least 1.`, { size });
   return Array.from({ length: Math.ceil(length / size) }, (_, i) => Math.min(size, length - i * size));
+}
+
+/**
+ * Cuts along an axis into at most `count` pieces of one size, the last of which may be shorter. Views.
+ * @shape [7, b], 3 -> [3, b], [3, b], [1, b]
+ * @throws {ShapeError} E_SHAPE unless count is a whole number of at least 1.
+ * @source torch.chunk (numpy.array_split makes pieces whose sizes differ by one)
+ */
+export function chunk(x: Tensor, count: number, axis = 0): readonly Tensor[] {
+  const at = normalizeAxis("chunk", axis, x.numDims);
+  if (!Number.isInteger(count) || count < 1) {
+    throw new ShapeError(`chunk: count is ${count}; it must be a whole number of at least 1.`, { count });
+  }
+  return split(x, Math.max(1, Math.ceil(x.shape[at]! / count)), at);
 }

@@ -1,21 +1,48 @@
 export { gelu, relu, sigmoid, silu } from "./activations.js";
 export { abs, add, div, maximum, minimum, mul, neg, square, sub } from "./arithmetic.js";
+export { addAt, at, setAt } from "./at.js";
 export { causalAttention, packedCausalAttention } from "./causal-attention.js";
 export { cast, clip, eq, ge, gt, le, lt, ne, where } from "./compare.js";
-export { concat, split, stack } from "./concat.js";
+export { chunk, concat, split, stack } from "./concat.js";
 export { contiguous, copy } from "./copy.js";
+export {
+  type BincountOptions,
+  bincount,
+  type Histogram,
+  type HistogramOptions,
+  histogram,
+  type OneHotOptions,
+  oneHot,
+} from "./counting.js";
 export { crossEntropyRows, type RowLosses } from "./cross-entropy.js";
+export { type DiagOptions, type DiagonalOptions, diag, diagonal, trace, tril, triu } from "./diagonal.js";
 export { dropout } from "./dropout.js";
+export { einsum, tensorDot } from "./einsum.js";
 export type { Operand } from "./elementwise.js";
 export { embedding } from "./embedding.js";
 export { expand, type ReduceOptions, sum } from "./expand-sum.js";
+export { flip } from "./flip.js";
 export { gather, indexSelect, scatterAdd } from "./gather.js";
+export { type MeshgridOptions, meshgrid, outer } from "./grid.js";
+export type { Index } from "./index-plan.js";
 export { layerNorm } from "./layer-norm.js";
 export { linear } from "./linear.js";
+export { maskedFill, maskedSelect, nonzero } from "./masks.js";
 export { cos, erf, exp, floor, log, pow, sin, sqrt, tanh } from "./math.js";
 export { matmul } from "./matmul.js";
+export { expandDims, moveAxis, swapAxes } from "./move-axes.js";
+export { type PadMode, type PadOptions, type PadWidth, pad } from "./pad.js";
 export { permute, transpose } from "./permute.js";
 export { argMax, argMin, max, mean, min, type VarianceOptions, variance } from "./reduce.js";
 export { flatten, reshape, squeeze, unsqueeze } from "./reshape.js";
-export { narrow, type SliceRange, select, slice } from "./slice.js";
+export { roll } from "./roll.js";
+export { cumProd, cumSum } from "./scan.js";
+export { type IndexPutOptions, indexPut, scatter } from "./scatter.js";
+export { type SearchSortedOptions, searchSorted } from "./search-sorted.js";
+export { narrow, select, slice } from "./slice.js";
+export type { SliceRange } from "./slice-range.js";
 export { logSoftmax, softmax } from "./softmax.js";
+export { argSort, type Sorted, type SortOptions, sort, type TopKOptions, topK } from "./sort.js";
+export { take, takeAlong } from "./take.js";
+export { repeatInterleave, tile } from "./tile.js";
+export { type Unique, unique } from "./unique.js";

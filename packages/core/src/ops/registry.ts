@@ -11,6 +11,7 @@ import { crossEntropyOp } from "./cross-entropy.js";
 import { dropoutOp } from "./dropout.js";
 import { embeddingOp } from "./embedding.js";
 import { expandOp, sumOp } from "./expand-sum.js";
+import { flipOp } from "./flip.js";
 import { gatherOp, scatterAddOp } from "./gather.js";
 import { layerNormOp } from "./layer-norm.js";
 import { linearOp } from "./linear.js";
@@ -19,8 +20,12 @@ import { matmulOp } from "./matmul.js";
 import { permuteOp } from "./permute.js";
 import { argMaxOp, argMinOp, maxOp, minOp } from "./reduce.js";
 import { reshapeOp } from "./reshape.js";
-import { sliceOp, unsliceOp } from "./slice.js";
+import { cumProdOp, cumSumOp, recurrenceOp } from "./scan.js";
+import { searchSortedOp } from "./search-sorted.js";
+import { setSliceOp, sliceOp, unsliceOp } from "./slice.js";
 import { logSoftmaxOp, softmaxOp } from "./softmax.js";
+import { sortOp } from "./sort.js";
+import { addRowsOp, putRowsOp, takeRowsOp } from "./take-rows.js";
 
 export const opRegistry: readonly Op[] = [
   ...[addOp, subOp, mulOp, divOp, maximumOp, minimumOp, negOp, absOp, squareOp],
@@ -31,4 +36,6 @@ export const opRegistry: readonly Op[] = [
   ...[sumOp, maxOp, minOp, argMaxOp, argMinOp],
   ...[matmulOp, linearOp, softmaxOp, logSoftmaxOp, layerNormOp, crossEntropyOp],
   ...[causalAttentionOp, packedCausalAttentionOp, embeddingOp, gatherOp, scatterAddOp, dropoutOp],
+  ...[flipOp, setSliceOp, takeRowsOp, addRowsOp, putRowsOp, cumSumOp, cumProdOp, recurrenceOp],
+  ...[sortOp, searchSortedOp],
 ];

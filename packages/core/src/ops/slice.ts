@@ -1,22 +1,20 @@
-/** @file slice (a view) and its vjp, a scatter into zeros. */
-import { ShapeError, ValueError } from "../errors.js";
-import { contiguousStrides, formatShape, normalizeAxis, type Shape } from "../tensor/shape.js";
+/** @file slice (a view), its vjp unslice (a scatter into zeros), and setSlice, which writes into a window. */
+import { DTypeError, ShapeError } from "../errors.js";
+import { zerosLike } from "../tensor/create.js";
+import { contiguousStrides, formatShape, normalizeAxis, type Shape, shapesEqual } from "../tensor/shape.js";
 import type { Layout, Tensor } from "../tensor/tensor.js";
 import { defineStructural, defineView, type StructuralOp, type ViewOp } from "./apply.js";
+import { flipOp } from "./flip.js";
 import { referenceFrom } from "./reference-arrays.js";
 import { reshape } from "./reshape.js";
 import { normal } from "./samples.js";
-
-/** One entry for each dim. Steps are positive. */
-export interface SliceAttrs {
-  readonly starts: readonly number[];
-  readonly sizes: readonly number[];
-  readonly steps: readonly number[];
-}
+import { backwardAxes, boundsOf, type SliceAttrs, type SliceRange, windowAttrs } from "./slice-range.js";
 
 export interface UnsliceAttrs extends SliceAttrs {
   /** Of the tensor that was sliced. */
   readonly shape: Shape;
+  /** What stands outside of the window. Default 0. */
+  readonly outside?: number;
 }
 
 function windowOf({ offset, strides }: Layout, { starts, sizes, steps }: SliceAttrs): Layout {
@@ -56,41 +54,84 @@ export const sliceOp: ViewOp<SliceAttrs> = defineView<SliceAttrs>({
   ],
 });
 
-/** Zeros of `shape` with the input written into the window. */
+/** Zeros (or `outside`) of `shape` with the input written into the window. */
 export const unsliceOp: StructuralOp<UnsliceAttrs> = defineStructural<UnsliceAttrs>({
   name: "unslice",
   layout: "any",
   shapeRule: ([x], { shape }) => [{ shape, dtype: x!.dtype }],
   reference: ([x], attrs) => {
-    const out = referenceFrom(attrs.shape, () => 0);
+    const out = referenceFrom(attrs.shape, () => attrs.outside ?? 0);
     placesOf(attrs.shape, attrs).forEach((place, i) => {
       out.values[place] = x!.values[i]!;
     });
     return [out];
   },
   run: (backend, [x], [out], attrs) => {
-    backend.kernels.fill(out!, 0);
+    backend.kernels.fill(out!, attrs.outside ?? 0);
     backend.kernels.copy(x!, { buffer: out!.buffer, dtype: out!.dtype, ...windowOf(out!, attrs) });
   },
   vjp: { pull: ({ attrs: { starts, sizes, steps } }, dOut) => sliceOp.apply(dOut, { starts, sizes, steps }) },
-  samples: [{ name: "steps of two", inputs: [normal([2, 3])], attrs: { ...odd, shape: [4, 7] } }],
+  samples: [
+    { name: "steps of two", inputs: [normal([2, 3])], attrs: { ...odd, shape: [4, 7] } },
+    { name: "another number outside", inputs: [normal([2, 3])], attrs: { ...odd, shape: [4, 7], outside: -1.5 } },
+  ],
 });
 
-/** `start` (included) to `stop` (not included), each negative from the end, in steps. */
-export interface SliceRange {
-  readonly start?: number;
-  readonly stop?: number;
-  /** Positive. Default 1. Use indexSelect to go backwards. */
-  readonly step?: number;
-}
+/** Inputs x, and source of the window's shape: x with the source written into the window. */
+export const setSliceOp: StructuralOp<SliceAttrs> = defineStructural<SliceAttrs>({
+  name: "setSlice",
+  layout: "any",
+  shapeRule: ([x, source], { sizes }) => {
+    if (source!.dtype !== x!.dtype) {
+      throw new DTypeError(
+        `setSlice: x is ${x!.dtype} and the values are ${source!.dtype}; both must be the same. Use cast("${x!.dtype}").`,
+        { x: x!.dtype, source: source!.dtype },
+      );
+    }
+    if (!shapesEqual(source!.shape, sizes)) {
+      throw new ShapeError(
+        `setSlice: the window is ${formatShape(sizes)} and the values are ${formatShape(source!.shape)}; they must be equal.`,
+        { window: sizes, source: source!.shape },
+      );
+    }
+    return [x!];
+  },
+  reference: ([x, source], attrs) => {
+    const out = { shape: x!.shape, values: x!.values.slice() };
+    placesOf(x!.shape, attrs).forEach((place, i) => {
+      out.values[place] = source!.values[i]!;
+    });
+    return [out];
+  },
+  run: (backend, [x, source], [out], attrs) => {
+    backend.kernels.copy(x!, out!);
+    backend.kernels.copy(source!, { buffer: out!.buffer, dtype: out!.dtype, ...windowOf(out!, attrs) });
+  },
+  vjp: {
+    pull: ({ inputShapes, attrs, needs }, dOut) => {
+      const zeros = zerosLike({ shape: inputShapes[1]!, dtype: "f32", backend: dOut.backend });
+      return [
+        needs[0] ? setSliceOp.apply([dOut, zeros], attrs)[0] : undefined,
+        needs[1] ? sliceOp.apply(dOut, attrs)[0] : undefined,
+      ];
+    },
+  },
+  samples: [
+    { name: "steps of two", inputs: [normal([4, 7]), normal([2, 3])], attrs: odd },
+    { name: "middle of a vector", inputs: [normal([37]), normal([9])], attrs: { starts: [3], sizes: [9], steps: [1] } },
+    { name: "nothing", inputs: [normal([4]), normal([0])], attrs: { starts: [2], sizes: [0], steps: [1] } },
+    { name: "scalar", inputs: [normal([]), normal([])], attrs: { starts: [], sizes: [], steps: [] } },
+  ],
+});
 
 /**
- * A window: one range for each leading dim, `null` for a whole dim. A view: costs nothing.
+ * A window: one range for each leading dim, `null` for a whole dim. A view, which costs nothing; a copy where a step is negative.
  * @shape [a, b], ranges [{ start: 1, stop: 3 }] -> [2, b]
- * @throws {ValueError} E_VALUE for a step below 1; {ShapeError} E_SHAPE for more ranges than dims.
- * @source numpy basic slicing, with positive steps
+ * @throws {ValueError} E_VALUE for a step of 0; {ShapeError} E_SHAPE for more ranges than dims.
+ * @source numpy basic slicing
  * @example
  * tensor([0, 1, 2, 3, 4, 5]).slice([{ start: 1, step: 2 }]).toArraySync(); // => [1, 3, 5]
+ * tensor([0, 1, 2, 3, 4, 5]).slice([{ stop: 2, step: -1 }]).toArraySync(); // => [5, 4, 3]
  */
 export function slice(x: Tensor, ranges: readonly (SliceRange | null)[]): Tensor {
   if (ranges.length > x.numDims) {
@@ -102,27 +143,10 @@ export function slice(x: Tensor, ranges: readonly (SliceRange | null)[]): Tensor
       },
     );
   }
-  const bounds = x.shape.map((size, axis) => boundsOf(size, ranges[axis] ?? {}));
-  return sliceOp.apply(x, {
-    starts: bounds.map((b) => b.start),
-    sizes: bounds.map((b) => b.size),
-    steps: bounds.map((b) => b.step),
-  })[0]!;
-}
-
-function boundsOf(
-  size: number,
-  { start = 0, stop = size, step = 1 }: SliceRange,
-): { start: number; size: number; step: number } {
-  if (!Number.isInteger(step) || step < 1) {
-    throw new ValueError(
-      `slice: step is ${step}; it must be an integer of at least 1. Use indexSelect to go backwards.`,
-      { step },
-    );
-  }
-  const clamp = (at: number): number => Math.min(size, Math.max(0, at < 0 ? at + size : at));
-  const from = clamp(start);
-  return { start: from, size: Math.max(0, Math.ceil((clamp(stop) - from) / step)), step };
+  const bounds = x.shape.map((size, axis) => boundsOf("slice", size, ranges[axis] ?? {}));
+  const window = sliceOp.apply(x, windowAttrs(bounds))[0]!;
+  const axes = backwardAxes(bounds);
+  return axes.length === 0 ? window : flipOp.apply([window], { axes })[0]!;
 }
 
 /** `length` places from `start` along an axis. A view. @shape [a, b], axis 1 -> [a, length] @source torch.narrow */

@@ -6,7 +6,25 @@ import { type BackwardOptions, backward } from "../autograd/backward.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
-import type { Operand, ReduceOptions, SliceRange, VarianceOptions } from "./index.js";
+import type {
+  BincountOptions,
+  DiagOptions,
+  DiagonalOptions,
+  Histogram,
+  HistogramOptions,
+  Index,
+  IndexPutOptions,
+  Operand,
+  PadOptions,
+  PadWidth,
+  ReduceOptions,
+  SliceRange,
+  Sorted,
+  SortOptions,
+  TopKOptions,
+  Unique,
+  VarianceOptions,
+} from "./index.js";
 import * as ops from "./index.js";
 
 type Axes = number | readonly number[];
@@ -69,6 +87,39 @@ export interface TensorMethods {
   indexSelect(axis: number, ids: Tensor): Tensor;
   contiguous(): Tensor;
   copy(): Tensor;
+  at(...indices: Index[]): Tensor;
+  setAt(indices: readonly Index[], values: Tensor | number): Tensor;
+  addAt(indices: readonly Index[], values: Tensor | number): Tensor;
+  take(ids: Tensor, axis?: number): Tensor;
+  takeAlong(ids: Tensor, axis: number): Tensor;
+  scatter(axis: number, where: { readonly index: Tensor; readonly source: Tensor }): Tensor;
+  indexPut(indices: readonly Tensor[], values: Tensor | number, options?: IndexPutOptions): Tensor;
+  chunk(count: number, axis?: number): readonly Tensor[];
+  pad(widths: number | readonly PadWidth[], options?: PadOptions): Tensor;
+  flip(axis?: Axes): Tensor;
+  roll(shift: Axes, axis?: Axes): Tensor;
+  tile(repeats: Axes): Tensor;
+  repeatInterleave(repeats: Axes, axis?: number): Tensor;
+  swapAxes(axis0: number, axis1: number): Tensor;
+  moveAxis(source: Axes, destination: Axes): Tensor;
+  expandDims(axis: Axes): Tensor;
+  tril(options?: DiagOptions): Tensor;
+  triu(options?: DiagOptions): Tensor;
+  diag(options?: DiagOptions): Tensor;
+  diagonal(options?: DiagonalOptions): Tensor;
+  trace(options?: DiagonalOptions): Tensor;
+  outer(y: Tensor): Tensor;
+  sort(options?: SortOptions): Sorted;
+  argSort(options?: SortOptions): Tensor;
+  topK(k: number, options?: TopKOptions): Sorted;
+  cumSum(axis?: number): Tensor;
+  cumProd(axis?: number): Tensor;
+  unique(): Unique;
+  nonzero(): Tensor;
+  maskedSelect(mask: Tensor): Tensor;
+  maskedFill(mask: Tensor, value: Operand): Tensor;
+  bincount(options?: BincountOptions): Tensor;
+  histogram(options?: HistogramOptions): Histogram;
   /** Adds d this / d leaf to `.grad` of every leaf that requires grad. See autograd/backward.ts. */
   backward(options?: BackwardOptions): void;
 }
@@ -86,6 +137,11 @@ const methods = {
   ...pick("sum", "mean", "max", "min", "variance", "argMax", "argMin"),
   ...pick("reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "expand"),
   ...pick("slice", "narrow", "select", "split", "gather", "scatterAdd", "indexSelect", "contiguous", "copy"),
+  ...pick("at", "setAt", "addAt", "take", "takeAlong", "scatter", "indexPut", "chunk", "pad"),
+  ...pick("flip", "roll", "tile", "repeatInterleave", "swapAxes", "moveAxis", "expandDims"),
+  ...pick("tril", "triu", "diag", "diagonal", "trace", "outer", "sort", "argSort", "topK"),
+  ...pick("cumSum", "cumProd", "unique", "bincount", "histogram"),
+  ...pick("nonzero", "maskedSelect", "maskedFill"),
   broadcastTo: ops.expand,
   backward,
 } satisfies {

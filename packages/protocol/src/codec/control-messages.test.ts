@@ -27,7 +27,7 @@ const files = [{ name: "model.safetensors", sha256: sha, byteLength: 3_400_000 }
 
 const bodies: { readonly [Name in ControlMessageName]: MessageBody<Name> } = {
   hello: {
-    protocolVersion: 1,
+    protocolVersion: 2,
     numericsVersion: 1,
     lockstepVersion: "0.1.0",
     workerId: "w-3f2a",
@@ -37,9 +37,11 @@ const bodies: { readonly [Name in ControlMessageName]: MessageBody<Name> } = {
     listenUrls: ["ws://192.168.1.7:40123"],
     canDial: true,
     platform: "linux x64 node 20.20.2",
+    held: { runId: "run-1", term: 1, step: 3, stateHash: hash, reported: { step: 4, gradientHash: hash } },
   },
   welcome: {
     runId: "run-1",
+    term: 2,
     workerId: "w-3f2a",
     jobName: "char-gpt",
     jobBundle: { sha256: sha, byteLength: 12_345 },
@@ -53,6 +55,7 @@ const bodies: { readonly [Name in ControlMessageName]: MessageBody<Name> } = {
     stopStep: 30,
     heartbeatIntervalMs: 500,
     heartbeatTimeoutMs: 2_000,
+    reconnectTimeoutMs: 60_000,
     maxChunkBytes: 1_048_576,
   },
   refused: { code: "E_NUMERICS_VERSION", message: "numericsVersion is 2; it must be 1." },
@@ -65,6 +68,7 @@ const bodies: { readonly [Name in ControlMessageName]: MessageBody<Name> } = {
     grid: { numMicroBatches: 4, numEvalMicroBatches: 8, samplesPerStep: 16 },
     prepareMs: 812.5,
   },
+  welcomeBack: { runId: "run-1", term: 2 },
   blobGet: { sha256: sha, offset: 1_048_576, maxBytes: 65_536 },
   blobChunk: { sha256: sha, offset: 0, byteLength: 3, bytes: Uint8Array.of(1, 2, 255) },
   blobPut: { sha256: sha, offset: 0, byteLength: 2, bytes: Uint8Array.of(0, 128) },
@@ -102,6 +106,7 @@ const bodies: { readonly [Name in ControlMessageName]: MessageBody<Name> } = {
     computeMs: 80.5,
     commMs: 3.25,
     bytesSent: 3_300_000,
+    nodeSquares: [[0, 2, 0.5]],
   },
   commit: {
     step: 3,
@@ -109,15 +114,33 @@ const bodies: { readonly [Name in ControlMessageName]: MessageBody<Name> } = {
     attempt: 1,
     gradientHash: hash,
     next: { ...assignment, step: 4 },
-    evaluate: [[0, 4], null],
-    checkpointRank: 0,
+    snapshotRank: 0,
+    gradientRank: null,
     isLast: false,
   },
   applied: { step: 3, generation: 1, stateHash: hash, gradNorm: null, learningRate: null },
   evaluated: { step: 3, generation: 1, losses: [[0, 99.5, 40]], evalMs: 12 },
+  evaluate: { step: 3, generation: 1, ranges: [[0, 4]] },
+  progress: { step: 4, generation: 1, attempt: 0, begunNodes: 1, doneMicroBatches: 2 },
+  stepFailed: {
+    step: 4,
+    generation: 1,
+    attempt: 0,
+    code: "E_FRAME_REFUSED",
+    message: "node [0, 2) twice",
+    accusedId: "w-91c0",
+    node: [0, 2],
+    tensor: null,
+  },
   abortStep: { step: 4, generation: 1, attempt: 1, reason: "worker laptop is gone" },
   checkpointRequest: { generation: 1, step: 3, reason: "the run was interrupted" },
   checkpointDone: { generation: 1, step: 3, stateHash: hash, files, paramsSha256: sha },
+  checkpointFailed: { generation: 1, step: 3, code: "E_BLOB_DISK", message: "no space left" },
+  restore: { step: 3, stateHash: hash, files },
+  applyGradient: { step: 4, gradient: { sha256: sha, byteLength: 3_300_000 } },
+  applyKept: { step: 4, gradientHash: hash },
+  gradientStored: { step: 4, gradient: { sha256: sha, byteLength: 3_300_000 } },
+  level: { step: 4, stateHash: hash },
   heartbeat: { sequence: 41 },
   pong: { sequence: 41 },
   workerError: {
@@ -152,12 +175,13 @@ describe("control messages", () => {
 
   test("the table is that of this version: changing it needs another PROTOCOL_VERSION", () => {
     expect(`version ${PROTOCOL_VERSION}\n${messageTable(controlMessages)}`).toMatchInlineSnapshot(`
-      "version 1
+      "version 2
       1 hello workerToCoordinator 8192 since 1
       2 welcome coordinatorToWorker 8388608 since 1
       3 refused coordinatorToWorker 16384 since 1
       4 notice coordinatorToWorker 16384 since 1
       5 ready workerToCoordinator 2097152 since 1
+      6 welcomeBack coordinatorToWorker 1024 since 2
       16 blobGet workerToCoordinator 1024 since 1
       17 blobChunk coordinatorToWorker 1052672 since 1
       18 blobPut workerToCoordinator 1052672 since 1
@@ -172,8 +196,17 @@ describe("control messages", () => {
       51 applied workerToCoordinator 4096 since 1
       52 evaluated workerToCoordinator 4194304 since 1
       53 abortStep coordinatorToWorker 16384 since 1
+      54 evaluate coordinatorToWorker 1048576 since 2
+      55 progress workerToCoordinator 1024 since 2
+      56 stepFailed workerToCoordinator 65536 since 2
       64 checkpointRequest coordinatorToWorker 16384 since 1
       65 checkpointDone workerToCoordinator 65536 since 1
+      66 checkpointFailed workerToCoordinator 16384 since 2
+      67 restore coordinatorToWorker 65536 since 2
+      68 applyGradient coordinatorToWorker 4096 since 2
+      69 applyKept coordinatorToWorker 4096 since 2
+      70 gradientStored workerToCoordinator 4096 since 2
+      71 level workerToCoordinator 4096 since 2
       80 heartbeat workerToCoordinator 1024 since 1
       81 pong coordinatorToWorker 1024 since 1
       82 workerError workerToCoordinator 65536 since 1

@@ -9,7 +9,7 @@ export const checkpointRequest = defineMessage({
   direction: "coordinatorToWorker",
   maxBytes: 16_384,
   since: 1,
-  doc: "Stream a checkpoint of the state after this step, outside the schedule: the run is ending before its last step.",
+  doc: "Take a snapshot of the state after this step and upload it; the worker has nothing else to do for the moment.",
   schema: z.strictObject({
     generation: field.generation,
     step: field.step,
@@ -23,7 +23,7 @@ export const checkpointDone = defineMessage({
   direction: "workerToCoordinator",
   maxBytes: 65_536,
   since: 1,
-  doc: "All files of the checkpoint are put as blobs.",
+  doc: "All files of a snapshot are put as blobs.",
   schema: z.strictObject({
     generation: field.generation,
     step: field.step,
@@ -31,5 +31,20 @@ export const checkpointDone = defineMessage({
     /** model.safetensors, optimizer.safetensors, trainer.json. */
     files: z.array(field.namedBlob).min(1).max(64),
     paramsSha256: field.sha256,
+  }),
+});
+
+export const checkpointFailed = defineMessage({
+  tag: 66,
+  name: "checkpointFailed",
+  direction: "workerToCoordinator",
+  maxBytes: 16_384,
+  since: 2,
+  doc: "The snapshot could not be taken or uploaded; the worker goes on.",
+  schema: z.strictObject({
+    generation: field.generation,
+    step: field.step,
+    code: field.code,
+    message: field.reason,
   }),
 });

@@ -5,6 +5,8 @@ import * as z from "zod";
 export const maxGridMicroBatches = 65_536;
 /** Most workers of one run. */
 export const maxWorkersLimit = 256;
+/** Most nodes that one rank computes in one attempt. */
+export const maxNodesPerRank = 256;
 /** Most bytes of one blob chunk. */
 export const maxBlobChunkBytes = 1_048_576;
 /** Most named tensors in a probe report. */
@@ -16,6 +18,8 @@ export const durationMs = z.number().min(0);
 /** Step k >= 1 is the k-th committed update; 0 stands for the state before the first one. */
 export const step = z.int().min(0).max(2_147_483_647);
 export const generation = z.int().min(0).max(2_147_483_647);
+/** Which coordinator process of a run. */
+export const term = z.int().min(1).max(2_147_483_647);
 export const attempt = z.int().min(0).max(2_147_483_647);
 export const rank = z
   .int()
@@ -49,7 +53,8 @@ export const assignment = z.strictObject({
   step: step.min(1),
   generation,
   attempt,
-  /** Index is the rank; at most three nodes each. Shard s of every bucket is owned by rank s. */
-  nodesByRank: z.array(z.array(microBatchRange).max(3)).min(1).max(maxWorkersLimit),
+  /** Index is the rank; three nodes each at most by plan, more when a lost worker's nodes are shared out, none for an accused
+   * worker. Shard s of every bucket is owned by rank s. */
+  nodesByRank: z.array(z.array(microBatchRange).max(maxNodesPerRank)).min(1).max(maxWorkersLimit),
 });
 export type Assignment = z.infer<typeof assignment>;

@@ -1,6 +1,7 @@
 /** @file The table of all control messages, and the codec for it; docs/protocol.md is generated from the table. */
 import { createControlCodec, type ControlMessage as MessageOfTable } from "../codec/control-codec.js";
 import * as blobs from "./blob-messages.js";
+import * as catchUp from "./catch-up-messages.js";
 import * as checkpoints from "./checkpoint-messages.js";
 import * as generations from "./generation-messages.js";
 import * as joins from "./join-messages.js";
@@ -14,6 +15,7 @@ export const controlMessages = [
   joins.refused,
   joins.notice,
   joins.ready,
+  joins.welcomeBack,
   blobs.blobGet,
   blobs.blobChunk,
   blobs.blobPut,
@@ -28,8 +30,17 @@ export const controlMessages = [
   steps.applied,
   steps.evaluated,
   steps.abortStep,
+  steps.evaluate,
+  steps.progress,
+  steps.stepFailed,
   checkpoints.checkpointRequest,
   checkpoints.checkpointDone,
+  checkpoints.checkpointFailed,
+  catchUp.restore,
+  catchUp.applyGradient,
+  catchUp.applyKept,
+  catchUp.gradientStored,
+  catchUp.level,
   lifecycle.heartbeat,
   lifecycle.pong,
   lifecycle.workerError,

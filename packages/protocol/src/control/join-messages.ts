@@ -23,6 +23,17 @@ export const hello = defineMessage({
     listenUrls: z.array(field.url).max(8),
     canDial: z.boolean(),
     platform: z.string().max(256),
+    /** What a worker that comes back holds of an earlier connection; null for one that begins. */
+    held: z
+      .strictObject({
+        runId: field.runId,
+        term: field.term,
+        step: field.step,
+        stateHash: field.hash128,
+        /** The reduced gradient of step + 1 that it reported and still keeps. */
+        reported: z.strictObject({ step: field.step.min(1), gradientHash: field.hash128 }).nullable(),
+      })
+      .nullable(),
   }),
 });
 
@@ -45,6 +56,8 @@ export const welcome = defineMessage({
   doc: "The worker is admitted to prepare: what to run, from which blobs, from which state, until which step.",
   schema: z.strictObject({
     runId: field.runId,
+    /** Grows by one each time a coordinator takes this run up. */
+    term: field.term,
     workerId: field.workerId,
     jobName: field.name,
     jobBundle: field.blobRef,
@@ -63,6 +76,8 @@ export const welcome = defineMessage({
     stopStep: field.step,
     heartbeatIntervalMs: field.durationMs,
     heartbeatTimeoutMs: field.durationMs,
+    /** How long a worker that lost its coordinator tries to reach it again, unless it was told otherwise. */
+    reconnectTimeoutMs: field.durationMs,
     maxChunkBytes: field.positive.max(field.maxBlobChunkBytes),
   }),
 });
@@ -85,6 +100,16 @@ export const notice = defineMessage({
   since: 1,
   doc: "A line for the person at the worker: who is waited for, that this worker is a spare.",
   schema: z.strictObject({ code: field.code, message: field.reason }),
+});
+
+export const welcomeBack = defineMessage({
+  tag: 6,
+  name: "welcomeBack",
+  direction: "coordinatorToWorker",
+  maxBytes: 1_024,
+  since: 2,
+  doc: "A worker that comes back is known: it keeps its state and waits for orders. A term below the one it knows is refused by it.",
+  schema: z.strictObject({ runId: field.runId, term: field.term }),
 });
 
 export const ready = defineMessage({

@@ -38,6 +38,16 @@ export const stepReport = defineMessage({
     computeMs: field.durationMs,
     commMs: field.durationMs,
     bytesSent: field.count,
+    /** [lo, hi, sum of squares] of every node, over the shards that this rank reduced. */
+    nodeSquares: z
+      .array(
+        z.tuple([
+          field.count.max(field.maxGridMicroBatches),
+          z.int().min(1).max(field.maxGridMicroBatches),
+          z.number().min(0),
+        ]),
+      )
+      .max(field.maxGridMicroBatches),
   }),
 });
 
@@ -47,18 +57,18 @@ export const commit = defineMessage({
   direction: "coordinatorToWorker",
   maxBytes: 1_048_576,
   since: 1,
-  doc: "Apply the step's gradient. Then evaluate and checkpoint if told so and answer with applied; go on with next if it is there.",
+  doc: "Apply the step's gradient. Then go on with next; where that is null, answer with applied and wait for orders.",
   schema: z.strictObject({
     step: field.step.min(1),
     generation: field.generation,
     attempt: field.attempt,
     gradientHash: field.hash128,
-    /** null when an evaluation, a checkpoint or the end follows: send applied, then wait for assign or stop. */
+    /** null when something else than a step follows. */
     next: field.assignment.nullable(),
-    /** Contiguous ranges of the evaluation grid, by rank; a range with lo = hi is not sent, null means nothing to do. */
-    evaluate: z.array(field.microBatchRange.nullable()).max(field.maxWorkersLimit).nullable(),
-    /** The rank that streams a checkpoint of this step's state. */
-    checkpointRank: field.rank.nullable(),
+    /** The rank that takes a snapshot of this step's state and uploads it while the run goes on. */
+    snapshotRank: field.rank.nullable(),
+    /** The rank that uploads this step's reduced gradient, for workers that catch up. */
+    gradientRank: field.rank.nullable(),
     isLast: z.boolean(),
   }),
 });
@@ -76,6 +86,58 @@ export const applied = defineMessage({
     stateHash: field.hash128,
     gradNorm: z.number().nullable(),
     learningRate: z.number().nullable(),
+  }),
+});
+
+export const evaluate = defineMessage({
+  tag: 54,
+  name: "evaluate",
+  direction: "coordinatorToWorker",
+  maxBytes: 1_048_576,
+  since: 2,
+  doc: "Evaluate these micro-batches of the evaluation grid with the state after this step; answered by evaluated.",
+  schema: z.strictObject({
+    step: field.step,
+    generation: field.generation,
+    ranges: z.array(field.microBatchRange).min(1).max(field.maxNodesPerRank),
+  }),
+});
+
+export const progress = defineMessage({
+  tag: 55,
+  name: "progress",
+  direction: "workerToCoordinator",
+  maxBytes: 1_024,
+  since: 2,
+  doc: "How far the worker's own nodes of an attempt are: by it the coordinator sees who waits and who is waited for.",
+  schema: z.strictObject({
+    step: field.step.min(1),
+    generation: field.generation,
+    attempt: field.attempt,
+    /** Nodes begun, the finished ones included, in the order of the assignment. */
+    begunNodes: field.count.max(field.maxNodesPerRank),
+    doneMicroBatches: field.count.max(field.maxGridMicroBatches),
+  }),
+});
+
+export const stepFailed = defineMessage({
+  tag: 56,
+  name: "stepFailed",
+  direction: "workerToCoordinator",
+  maxBytes: 65_536,
+  since: 2,
+  doc: "This attempt cannot be finished here; the worker is well, keeps its state and node sums, and waits for orders.",
+  schema: z.strictObject({
+    step: field.step.min(1),
+    generation: field.generation,
+    attempt: field.attempt,
+    code: field.code,
+    message: z.string().max(16_384),
+    /** Whose fault it seems: who sent what was refused, or was not to be reached; the worker itself for its own values. */
+    accusedId: field.workerId.nullable(),
+    /** The node whose values are meant, where it is one. */
+    node: field.microBatchRange.nullable(),
+    tensor: z.string().max(512).nullable(),
   }),
 });
 

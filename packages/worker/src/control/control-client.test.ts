@@ -119,12 +119,14 @@ function hello(): MessageBody<"hello"> {
     listenUrls: [],
     canDial: true,
     platform: "test",
+    held: null,
   };
 }
 
 function welcome(): MessageBody<"welcome"> {
   return {
     runId: "run",
+    term: 1,
     workerId: "w0",
     jobName: "job",
     jobBundle: { sha256: "0".repeat(64), byteLength: 1 },
@@ -138,6 +140,7 @@ function welcome(): MessageBody<"welcome"> {
     stopStep: 1,
     heartbeatIntervalMs: 111,
     heartbeatTimeoutMs: 222,
+    reconnectTimeoutMs: 60_000,
     maxChunkBytes: 1_048_576,
   };
 }
@@ -293,7 +296,7 @@ test("a worker that waits without a welcome is heard, and gives up on a coordina
   client.send({ name: "hello", body: hello() });
   expect((await server.next()).name).toBe("hello");
   expect((await server.next()).name).toBe("heartbeat");
-  clock.fire(1_000);
+  clock.fire(200);
   expect((await server.next()).name).toBe("heartbeat");
   clock.fire(10_000);
   expect((await client.closed).reason).toContain("said nothing for 10000 ms");

@@ -38,7 +38,7 @@ export interface ControlClientOptions<Socket extends ControlSocket> {
 const maxControlPayload = 16_777_216;
 const closeGraceMs = 1_000;
 /** Until the welcome names the run's own. */
-const defaultHeartbeat = { intervalMs: 1_000, timeoutMs: 10_000 };
+const defaultHeartbeat = { intervalMs: 200, timeoutMs: 10_000 };
 
 /** A control channel, not yet open. */
 export function createControlClient<Socket extends ControlSocket>(

@@ -16,6 +16,12 @@ export const baseConfigSchema = z.object({
   evalIntervalSteps: countOrZero.default(0),
   /** Checkpoint after every so many steps, and after the last; 0: only after the last. */
   checkpointIntervalSteps: countOrZero.default(0),
+  /** Checkpoint at the first step after so many seconds; 0: not by time. */
+  checkpointIntervalSeconds: z.number().nonnegative().default(0),
+  /** Newest checkpoints that stay; 0: all. The best one stays beside them. */
+  keepCheckpoints: countOrZero.default(0),
+  /** Write a checkpoint whenever the held-out loss is the least so far, and keep it. */
+  keepBestCheckpoint: z.boolean().default(false),
   /** Gradients are scaled down to this global norm; 0: never. */
   maxGradNorm: z.number().nonnegative().default(0),
   /** Bytes of one piece of the flat gradient on the wire, a multiple of 4; 0: a quarter of it, at least 1 MiB, at most 4. Changes no bits. */

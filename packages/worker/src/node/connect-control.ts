@@ -1,14 +1,13 @@
 /** @file Opens the control channel and says hello. */
 import type { Clock } from "@lockstep/collectives";
 import { type SocketConstructors, webSocketFrameChannel } from "@lockstep/collectives/node";
-import type { BlobRef, FrameChannel, MessageBody } from "@lockstep/protocol";
+import type { FrameChannel, MessageBody } from "@lockstep/protocol";
 import { createControlClient } from "../control/control-client.js";
 import type { ControlPort } from "../session/session-ports.js";
 import { sha256 } from "./engine-spec.js";
 
 /** The control channel of a Node worker. */
 export interface NodeControlPort extends ControlPort {
-  fetchBlob(ref: BlobRef): Promise<Uint8Array>;
   openRelay(ticket: string): Promise<FrameChannel>;
 }
 

@@ -21,14 +21,14 @@ export interface NodePeerLinksOptions {
   readonly openRelay: (ticket: string) => Promise<FrameChannel>;
   readonly clock: Clock;
   readonly log: Log;
-  /** For a peer to answer a dial. Default 5 s. */
+  /** For a peer to answer a dial. Default 2 s. */
   readonly dialTimeoutMs?: number;
   /** For collectives that name no deadline of their own. Default 600 s. */
   readonly deadlineMs?: number;
 }
 
 /** A peer that has not heard of the generation yet refuses the first dial. */
-const dialRetryMs = 100;
+const dialRetryMs = 20;
 
 interface Linked {
   readonly start: MessageBody<"startGeneration">;
@@ -83,6 +83,8 @@ export class NodePeerLinks implements PeerPort {
     const members = [...start.members].sort((a, b) => a.rank - b.rank).map(({ workerId }) => workerId);
     const relayed = routes.relayPairs.filter(([from]) => from === rank).map(([, to]) => members[to]!);
     if (routes.relayPairs.some((pair) => pair.includes(rank))) this.#routeThrough(relay, relayed);
+    // Their direct links may have broken since they were dialled; nobody will miss them.
+    for (const peerId of relayed) this.#router.restore(peerId);
     relay?.enter(generation, members);
     return createProcessGroup({ generation, members, router: this.#router, clock, deadlineMs });
   }
@@ -115,7 +117,7 @@ export class NodePeerLinks implements PeerPort {
   }
 
   async #dial(peer: Member, ticket: string): Promise<Link> {
-    const { transport, clock, dialTimeoutMs = 5_000 } = this.#options;
+    const { transport, clock, dialTimeoutMs = 2_000 } = this.#options;
     const generation = this.#generation;
     const untilMs = clock.nowMs() + dialTimeoutMs;
     let reason = "it does not listen";

@@ -10,8 +10,9 @@ import { type MessageBody, PROTOCOL_VERSION } from "@lockstep/protocol";
 import { errorReport } from "../errors.js";
 import { runWorker, type SessionResult } from "../session/run-worker.js";
 import type { Log, SessionTimeouts } from "../session/session-ports.js";
+import type { Held } from "../session/worker-state.js";
 import { BlobCache } from "./blob-cache.js";
-import { connectControl } from "./connect-control.js";
+import { connectControl, type NodeControlPort } from "./connect-control.js";
 import { sha256 } from "./engine-spec.js";
 import { fetchEngineSpec } from "./fetch-engine-spec.js";
 import { createNodeExchangeTools } from "./node-exchange-tools.js";
@@ -48,6 +49,22 @@ export interface NodeWorkerOptions {
  * Joins a run and works until it ends. Resolves also when the run fails or refuses this worker; every socket and thread is closed then.
  */
 export async function runNodeWorker(options: NodeWorkerOptions): Promise<SessionResult> {
+  let lostAtMs: number | undefined;
+  for (;;) {
+    const result = await runOnce(options);
+    const now = performance.now();
+    const isEarly = result.code === "E_DISCONNECTED_EARLY";
+    if (isEarly) lostAtMs = now;
+    // A coordinator that was lost before this worker had a state to keep may be back in a moment.
+    const limitMs = options.timeouts?.reconnectMs ?? defaultReconnectMs;
+    const isWorthTrying = isEarly || (result.code === "E_CONNECT" && lostAtMs !== undefined);
+    if (!isWorthTrying || options.signal?.aborted === true || now - lostAtMs! > limitMs) return result;
+    options.log("info", `${result.reason}; this worker joins anew`);
+    await new Promise((resolve) => setTimeout(resolve, earlyPauseMs));
+  }
+}
+
+async function runOnce(options: NodeWorkerOptions): Promise<SessionResult> {
   const workerId = `w-${randomBytes(4).toString("hex")}`;
   const clock = nodeClock();
   const transport = new WebSocketTransport({
@@ -57,13 +74,21 @@ export async function runNodeWorker(options: NodeWorkerOptions): Promise<Session
     onRefused: (reason) => options.log("debug", `a dial was refused: ${reason}`),
   });
   try {
-    const control = await connectControl(options, {
-      clock,
-      createHello: async (localAddress) => createHello(options, { workerId, transport, localAddress }),
-    });
+    const listener = new PeerAddresses(options, transport);
+    const connect = (held: Held | null): Promise<NodeControlPort> =>
+      connectControl(options, {
+        clock,
+        createHello: async (localAddress) =>
+          createHello(options, { workerId, held, listenUrls: await listener.urls(localAddress) }),
+      });
+    let control = await connect(null);
     const cache = new BlobCache({ dir: join(options.cacheDir, "blobs") });
     return await runWorker({
       control,
+      reconnect: async (held) => {
+        control = await connect(held);
+        return control;
+      },
       peers: new NodePeerLinks({
         transport,
         openRelay: (ticket) => control.openRelay(ticket),
@@ -86,19 +111,36 @@ export async function runNodeWorker(options: NodeWorkerOptions): Promise<Session
   }
 }
 
-async function createHello(
-  options: NodeWorkerOptions,
-  own: { readonly workerId: string; readonly transport: WebSocketTransport; readonly localAddress: string },
-): Promise<MessageBody<"hello">> {
-  const listenUrls: string[] = [];
-  if (options.listen !== "none") {
-    const { host, port } = parseListen(options.listen, own.localAddress);
-    const bound = await own.transport.bind({ host, port });
-    const isEverywhere = bound.host === "0.0.0.0" || bound.host === "::";
-    const reachable = isEverywhere ? own.localAddress.replace(/^::ffff:/, "") : bound.host;
-    const address = reachable.includes(":") ? `[${reachable}]` : reachable;
-    listenUrls.push(`ws://${address}:${bound.port}`);
+const defaultReconnectMs = 60_000;
+const earlyPauseMs = 500;
+
+/** Where peers may dial this worker: one listener for its life. */
+class PeerAddresses {
+  readonly #options: NodeWorkerOptions;
+  readonly #transport: WebSocketTransport;
+  #bound: Promise<{ host: string; port: number }> | undefined;
+
+  constructor(options: NodeWorkerOptions, transport: WebSocketTransport) {
+    this.#options = options;
+    this.#transport = transport;
   }
+
+  /** @param localAddress by which the coordinator was reached. */
+  async urls(localAddress: string): Promise<string[]> {
+    if (this.#options.listen === "none") return [];
+    this.#bound ??= this.#transport.bind(parseListen(this.#options.listen, localAddress));
+    const bound = await this.#bound;
+    const isEverywhere = bound.host === "0.0.0.0" || bound.host === "::";
+    const reachable = isEverywhere ? localAddress.replace(/^::ffff:/, "") : bound.host;
+    const address = reachable.includes(":") ? `[${reachable}]` : reachable;
+    return [`ws://${address}:${bound.port}`];
+  }
+}
+
+function createHello(
+  options: NodeWorkerOptions,
+  own: { readonly workerId: string; readonly held: Held | null; readonly listenUrls: string[] },
+): MessageBody<"hello"> {
   return {
     protocolVersion: PROTOCOL_VERSION,
     numericsVersion,
@@ -109,7 +151,8 @@ async function createHello(
       (name) => options.numeric === undefined || name === options.numeric,
     ),
     threads: options.threads ?? availableParallelism(),
-    listenUrls,
+    listenUrls: own.listenUrls,
+    held: own.held,
     canDial: true,
     platform: `${platform()} ${release()} ${arch()} node ${process.versions.node}`,
   };

@@ -16,8 +16,10 @@ function startSession() {
       },
       closed: new Promise(() => {}),
       putBlob: async () => {},
+      fetchBlob: async () => new Uint8Array(),
       close: async () => {},
     },
+    reconnect: () => Promise.reject(new Error("nobody answers")),
     peers: { link: async () => [], route: () => Promise.reject(new Error("no route")), dispose: async () => {} },
     createEngine: () => Promise.reject(new Error("no engine")),
     createExchangeTools: () => {

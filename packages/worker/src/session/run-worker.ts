@@ -5,16 +5,19 @@
 
 import type { ProcessGroup } from "@lockstep/collectives";
 import { bucketsOf } from "@lockstep/core";
-import type { MessageBody, WorkerPhase } from "@lockstep/protocol";
+import type { MessageBody, WorkerMessage, WorkerPhase } from "@lockstep/protocol";
 import type { ComputeEngine, EngineInfo, PreparedEngine } from "../engine/compute-engine.js";
 import { formatMemoryPlan } from "../engine/memory-plan.js";
 import { type ErrorReport, errorReport } from "../errors.js";
 import { bucketBytesOf } from "../job/base-config.js";
+import { backoffMs } from "./backoff.js";
 import { decideWorker } from "./decide-worker.js";
-import { defaultSessionTimeouts, type SessionPorts, type SessionTimeouts } from "./session-ports.js";
+import { type ControlPort, defaultSessionTimeouts, type SessionPorts, type SessionTimeouts } from "./session-ports.js";
+import { type CaughtState, StateTransfer } from "./state-transfer.js";
 import { StepDeadline } from "./step-deadline.js";
 import { type RunningStep, StepRunner } from "./step-runner.js";
 import {
+  type Held,
   initialWorkerState,
   type SessionStatus,
   type WorkerEffect,
@@ -46,6 +49,11 @@ class WorkerSession {
   readonly #ports: SessionPorts;
   readonly #timeouts: SessionTimeouts;
   readonly #deadline: StepDeadline;
+  readonly #transfer: StateTransfer;
+  #control: ControlPort;
+  /** As the welcome said. */
+  #reconnectMs = 60_000;
+  #workerId = "";
   readonly #resolve: (result: SessionResult) => void;
   #state: WorkerState = initialWorkerState;
   /** From its creation on, whether or not it could be prepared. */
@@ -65,11 +73,30 @@ class WorkerSession {
       resolveFinished = resolve;
     });
     this.#resolve = resolveFinished;
-    ports.control.onMessage((message) => this.#dispatch({ kind: "message", message }));
-    ports.control.closed.then(({ reason }) => this.#dispatch({ kind: "disconnected", reason }));
+    this.#control = ports.control;
+    this.#transfer = new StateTransfer({
+      control: () => this.#control,
+      engine: () => {
+        const { engine, details } = this.#need();
+        return { engine, info: details.info };
+      },
+      sha256: ports.sha256,
+      log: ports.log,
+    });
+    this.#listen(ports.control);
     const interrupt = () => this.#dispatch({ kind: "interrupted", reason: "this worker was told to leave" });
     if (ports.signal?.aborted === true) interrupt();
     else ports.signal?.addEventListener("abort", interrupt, { once: true });
+  }
+
+  /** A channel that was replaced is heard no more. */
+  #listen(control: ControlPort): void {
+    control.onMessage((message) => {
+      if (this.#control === control) this.#dispatch({ kind: "message", message });
+    });
+    control.closed.then(({ reason }) => {
+      if (this.#control === control) this.#dispatch({ kind: "disconnected", reason });
+    });
   }
 
   #dispatch(event: WorkerEvent): void {
@@ -87,7 +114,7 @@ class WorkerSession {
   #execute(effect: WorkerEffect): void {
     switch (effect.kind) {
       case "send":
-        this.#ports.control.send(effect.message);
+        this.#control.send(effect.message);
         return;
       case "prepare":
         this.#watch("load", this.#prepare(effect.welcome));
@@ -108,11 +135,26 @@ class WorkerSession {
       case "apply":
         this.#watch("step", this.#apply(effect.step));
         return;
+      case "uploadGradient":
+        void this.#transfer.uploadGradient(effect.step).then((message) => this.#tell(message));
+        return;
       case "evaluate":
         this.#watch("evaluate", this.#evaluate(effect));
         return;
-      case "checkpoint":
-        this.#watch("checkpoint", this.#checkpoint(effect));
+      case "snapshot":
+        void this.#transfer.snapshot(effect).then((message) => this.#tell(message));
+        return;
+      case "restore":
+        this.#catchUp(this.#transfer.restore(effect.restore));
+        return;
+      case "applyGradient":
+        this.#catchUp(this.#transfer.applyGradient(effect.order));
+        return;
+      case "applyKept":
+        this.#catchUp(this.#transfer.applyHeld(effect.step));
+        return;
+      case "reconnect":
+        void this.#reconnect(effect.held);
         return;
       case "startGrace":
         this.#later(this.#timeouts.peerGraceMs, { kind: "graceOver" });
@@ -136,6 +178,8 @@ class WorkerSession {
 
   async #prepare(welcome: MessageBody<"welcome">): Promise<void> {
     const { clock, log } = this.#ports;
+    this.#reconnectMs = welcome.reconnectTimeoutMs;
+    this.#workerId = welcome.workerId;
     const startedMs = clock.nowMs();
     const engine = await this.#ports.createEngine(welcome);
     this.#engine = engine;
@@ -170,7 +214,6 @@ class WorkerSession {
   async #link(start: MessageBody<"startGeneration">, rank: number): Promise<void> {
     this.#group?.close(start.reason);
     this.#group = undefined;
-    this.#deadline.reset();
     const links = await this.#ports.peers.link(start, rank);
     this.#dispatch({ kind: "linked", generation: start.generation, links });
   }
@@ -185,7 +228,10 @@ class WorkerSession {
     const { runner, details } = this.#need();
     if (group === undefined) throw new Error("worker: a step began outside of a generation");
     const startedMs = this.#ports.clock.nowMs();
-    const running = runner.start(group, assignment, this.#deadline.nextMs());
+    const running = runner.start(group, assignment, {
+      deadlineMs: this.#deadline.nextMs(),
+      onProgress: (progress) => this.#dispatch({ kind: "progress", place: assignment, ...progress }),
+    });
     this.#running = running;
     running.outcome.then(
       (outcome) => {
@@ -197,8 +243,7 @@ class WorkerSession {
         if (this.#running !== running) return;
         this.#running = undefined;
         const report = withParameterName(errorReport(error), details.info.parameters);
-        const isPeer = report.code === "E_PEER_LOST" || report.code === "E_PEER_TIMEOUT";
-        this.#dispatch(isPeer ? { kind: "peerLost", error: report } : { kind: "failed", phase: "step", error: report });
+        this.#dispatch({ kind: "stepFailed", place: assignment, error: report });
       },
     );
   }
@@ -209,23 +254,53 @@ class WorkerSession {
     this.#dispatch({ kind: "applied", step, measures: { stateHash, gradNorm, learningRate } });
   }
 
-  async #evaluate({ step, generation, range }: Extract<WorkerEffect, { kind: "evaluate" }>): Promise<void> {
+  async #evaluate({ step, generation, ranges }: Extract<WorkerEffect, { kind: "evaluate" }>): Promise<void> {
     const startedMs = this.#ports.clock.nowMs();
-    const losses = [...(await this.#need().engine.evaluate({ lo: range[0], hi: range[1] }))];
+    const losses: MessageBody<"evaluated">["losses"] = [];
+    for (const [lo, hi] of ranges) losses.push(...(await this.#need().engine.evaluate({ lo, hi })));
     const evalMs = this.#ports.clock.nowMs() - startedMs;
     this.#dispatch({ kind: "evaluated", body: { step, generation, losses, evalMs } });
   }
 
-  async #checkpoint({ step, generation }: Extract<WorkerEffect, { kind: "checkpoint" }>): Promise<void> {
-    const { control, sha256 } = this.#ports;
-    const { files, stateHash, paramsSha256 } = await this.#need().engine.exportState();
-    const stored: MessageBody<"checkpointDone">["files"] = [];
-    for (const { name, bytes } of files) {
-      const digest = sha256([bytes]);
-      await control.putBlob(bytes, digest);
-      stored.push({ name, sha256: digest, byteLength: bytes.byteLength });
+  #tell(message: WorkerMessage | undefined): void {
+    if (message !== undefined) this.#dispatch({ kind: "stored", message });
+  }
+
+  #catchUp(work: Promise<CaughtState>): void {
+    work.then(
+      (caught) => this.#dispatch({ kind: "caught", ...caught }),
+      (error: unknown) => this.#dispatch({ kind: "notCaught", error: errorReport(error) }),
+    );
+  }
+
+  /** Tries until the coordinator answers, or the time is over: first at once, then with growing pauses that differ by worker. */
+  async #reconnect(held: Held): Promise<void> {
+    const { clock, reconnect, log } = this.#ports;
+    const limitMs = this.#timeouts.reconnectMs ?? this.#reconnectMs;
+    const untilMs = clock.nowMs() + limitMs;
+    let problem = "nobody answered";
+    this.#group?.close("the coordinator is gone");
+    this.#group = undefined;
+    for (let attempt = 0; this.#state.phase === "away"; attempt++) {
+      const pauseMs = backoffMs(this.#workerId, attempt);
+      await new Promise<void>((resolve) => void clock.schedule(pauseMs, resolve));
+      if (this.#state.phase !== "away") return;
+      try {
+        const control = await reconnect(held);
+        if (this.#state.phase !== "away") return void control.close();
+        this.#control = control;
+        this.#dispatch({ kind: "reconnected" });
+        this.#listen(control);
+        return;
+      } catch (error) {
+        problem = errorReport(error).message;
+        log("debug", `reconnect, attempt ${attempt + 1}: ${problem}`);
+      }
+      if (clock.nowMs() < untilMs) continue;
+      const reason = `the coordinator was not reached again within ${limitMs} ms (--reconnect-timeout): ${problem}`;
+      this.#dispatch({ kind: "gaveUp", reason });
+      return;
     }
-    this.#dispatch({ kind: "stored", body: { generation, step, stateHash, files: stored, paramsSha256 } });
   }
 
   #need(): Prepared {
@@ -244,7 +319,8 @@ class WorkerSession {
   }
 
   async #finish({ status, code, reason }: Extract<WorkerEffect, { kind: "finish" }>): Promise<void> {
-    const { control, peers, log } = this.#ports;
+    const { peers, log } = this.#ports;
+    const control = this.#control;
     for (const cancel of this.#timers) cancel();
     this.#running?.abort(reason);
     this.#group?.close(reason);

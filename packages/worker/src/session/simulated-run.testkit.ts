@@ -73,6 +73,7 @@ export async function simulateRun(options: SimulatedRunOptions): Promise<Simulat
     };
     return runWorker({
       control: coordinator.portOf(rank),
+      reconnect: () => Promise.reject(new Error("the coordinator of these runs stays")),
       peers,
       createEngine: async () => options.createEngine(workerId),
       createExchangeTools: () => ({ ops: plainVectorOps }),
@@ -117,6 +118,7 @@ class SunnyCoordinator {
       },
       closed: new Promise(() => {}),
       putBlob: async (bytes, sha256) => void this.#blobs.set(sha256, bytes.slice()),
+      fetchBlob: async ({ sha256 }) => this.#blobs.get(sha256)!,
       close: async () => {},
     };
   }
@@ -152,6 +154,12 @@ class SunnyCoordinator {
 
   #receive(rank: number, message: WorkerMessage): void {
     switch (message.name) {
+      case "stepFailed": {
+        const { code, message: text, step, tensor } = message.body;
+        const body = { phase: "step", code, message: text, step, tensor, isStateIntact: true } as const;
+        this.#receive(rank, { name: "workerError", body });
+        return;
+      }
       case "workerError":
         this.#errors.push(message.body);
         this.#tellAll({
@@ -180,7 +188,7 @@ class SunnyCoordinator {
           message.body,
           "applied",
           (bodies) => this.#stateHashes.push(sameOf((bodies as MessageBody<"applied">[]).map((b) => b.stateHash))),
-          () => this.#finishIfDone(),
+          () => this.#evaluate(),
         );
         return;
       case "evaluated":
@@ -244,6 +252,20 @@ class SunnyCoordinator {
     this.#losses.push(meanLoss(reports.flatMap((r) => r.losses)));
     this.#step = step;
     const isLast = step === (this.#options.firstStep ?? 0) + this.#options.steps;
+    const body = {
+      step,
+      generation: 1,
+      attempt: 0,
+      gradientHash,
+      next: isLast ? null : this.#assignment(step + 1),
+      snapshotRank: isLast ? 0 : null,
+      gradientRank: null,
+      isLast,
+    };
+    this.#tellAll({ name: "commit", body });
+  }
+
+  #evaluate(): void {
     const numEval = this.#grid.numEvalMicroBatches;
     const shares = this.members.map((_, rank): [number, number] | null => {
       const range: [number, number] = [
@@ -252,20 +274,15 @@ class SunnyCoordinator {
       ];
       return range[0] < range[1] ? range : null;
     });
-    const body = {
-      step,
-      generation: 1,
-      attempt: 0,
-      gradientHash,
-      next: isLast ? null : this.#assignment(step + 1),
-      evaluate: isLast && numEval > 0 ? shares : null,
-      checkpointRank: isLast ? 0 : null,
-      isLast,
-    };
-    for (const [rank, share] of shares.entries())
-      if (isLast && numEval > 0 && share === null)
-        this.#collect(rank, { losses: [] }, "evaluated", (b) => this.#evaluated(b as MessageBody<"evaluated">[]));
-    this.#tellAll({ name: "commit", body });
+    if (numEval === 0) {
+      this.#finishIfDone();
+      return;
+    }
+    for (const [rank, share] of shares.entries()) {
+      const body = { step: this.#step, generation: 1, ranges: share === null ? [] : [share] };
+      if (share !== null) this.#tell(rank, { name: "evaluate", body });
+      else this.#collect(rank, { losses: [] }, "evaluated", (b) => this.#evaluated(b as MessageBody<"evaluated">[]));
+    }
   }
 
   #evaluated(bodies: MessageBody<"evaluated">[]): void {

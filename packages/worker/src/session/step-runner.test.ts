@@ -52,7 +52,11 @@ test("gradient bytes leave a worker before its backward pass has ended", async (
       nowMs: () => network.clock.nowMs(),
     });
     const nodes: [number, number][][] = [[[0, 4]], [[4, 6]]];
-    const running = runner.start(group, { step: 1, generation: 1, attempt: 0, nodesByRank: nodes }, 60_000);
+    const running = runner.start(
+      group,
+      { step: 1, generation: 1, attempt: 0, nodesByRank: nodes },
+      { deadlineMs: 60_000, onProgress: () => {} },
+    );
     return { outcome: await running.outcome, gradientBytes: 4 * info.gradientFloats };
   });
   const [first, second] = await network.clock.runUntil(Promise.all(steps));

@@ -4,7 +4,7 @@
  */
 import { type FlatBucket, GradientExchange, type ProcessGroup } from "@lockstep/collectives";
 import type { Assignment } from "@lockstep/protocol";
-import type { ComputeEngine, EngineInfo, ReadyBucket } from "../engine/compute-engine.js";
+import type { ComputeEngine, ComputeProgress, EngineInfo, ReadyBucket } from "../engine/compute-engine.js";
 import type { ExchangeTools } from "./session-ports.js";
 import type { StepOutcome } from "./worker-state.js";
 
@@ -14,6 +14,12 @@ export interface StepRunnerOptions {
   readonly tools: ExchangeTools;
   readonly buckets: readonly FlatBucket[];
   readonly nowMs: () => number;
+}
+
+export interface StepStart {
+  /** From now to the last frame. */
+  readonly deadlineMs: number;
+  readonly onProgress: (progress: ComputeProgress) => void;
 }
 
 /** A step on its way. */
@@ -29,8 +35,7 @@ export class StepRunner {
     this.#options = options;
   }
 
-  /** @param deadlineMs from now to the last frame. */
-  start(group: ProcessGroup, assignment: Assignment, deadlineMs: number): RunningStep {
+  start(group: ProcessGroup, assignment: Assignment, { deadlineMs, onProgress }: StepStart): RunningStep {
     const { engine, info, tools, buckets } = this.#options;
     const { step, attempt } = assignment;
     const nodesByRank = assignment.nodesByRank.map((nodes) => nodes.map(([lo, hi]) => ({ lo, hi })));
@@ -56,7 +61,7 @@ export class StepRunner {
     };
     const compute = async () => {
       try {
-        const computed = await engine.computeNodes({ step, nodes: nodesByRank[group.rank] ?? [] }, provide);
+        const computed = await engine.computeNodes({ step, nodes: nodesByRank[group.rank] ?? [] }, provide, onProgress);
         return { computed, endedMs: this.#options.nowMs() };
       } catch (error) {
         exchange.abort("this worker failed");
@@ -76,6 +81,7 @@ export class StepRunner {
         computeMs: computed.computeMs,
         commMs: Math.max(0, result.timings.completedMs - endedMs),
         bytesSent: result.bytesSent,
+        nodeSquares: result.nodeSquares.map(({ lo, hi, sumSquares }): [number, number, number] => [lo, hi, sumSquares]),
       };
     };
     return { outcome: outcome(), abort };
