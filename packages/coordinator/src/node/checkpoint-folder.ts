@@ -1,5 +1,8 @@
 /**
  * @file Checkpoints on disk: checkpoints/step-NNNNNN with a manifest, complete or not there at all. Opaque files by name and sha256.
+ *
+ * Names that begin with a point are nobody's checkpoint: `.tmp-` is being written or deleted, `.aside-` gives way to a new one of its
+ * step, `.incoming` holds blobs of a run. After `recoverCheckpoints` none of them is left.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -18,7 +21,13 @@ const manifestSchema = z.object({
   reasons: z.array(z.string()).default([]),
   /** Held-out loss of its state, where it was written for that. */
   evalLoss: z.number().optional(),
+  /** ISO 8601. */
+  writtenAt: z.string().optional(),
 });
+
+const asidePrefix = ".aside-";
+/** Of what is on its way into its name, or out of it. */
+export const temporaryPrefix = ".tmp-";
 
 export type CheckpointManifest = z.infer<typeof manifestSchema>;
 
@@ -33,70 +42,144 @@ export interface CheckpointSource {
   readonly files: readonly (NamedBlob & { readonly path: string })[];
   readonly reasons?: readonly string[];
   readonly evalLoss?: number;
+  readonly writtenAt?: string;
 }
 
 /**
  * Writes a checkpoint so that a crash at any moment leaves either all of it or nothing under its name: files and manifest go into a
- * temporary folder, everything is synced, then the folder is renamed. One of the same step and the same bytes stays as it is; another
- * one is put aside first, and `recoverCheckpoints` puts it back if the new one never took its place.
+ * temporary folder, everything is synced, then the folder is renamed. One of the same step with the same files stays as it is; one
+ * with other files, or a damaged one, is put aside first, and a crash leaves the old or the new one to `recoverCheckpoints`.
+ *
+ * @returns its folder.
+ * @throws {CoordinatorError} E_CHECKPOINT_NAME; E_CHECKPOINT_DISK when it could not be written, and then nothing of it is left and
+ *   every other checkpoint is as it was.
  */
 export async function writeCheckpoint(checkpointsDir: string, source: CheckpointSource): Promise<string> {
-  const target = join(checkpointsDir, checkpointName(source.step));
-  const temporary = join(checkpointsDir, `.tmp-${checkpointName(source.step)}`);
-  if (await isThere(target, source)) return target;
-  await rm(temporary, { recursive: true, force: true });
-  await mkdir(temporary, { recursive: true });
-  for (const { name, path } of source.files) {
-    const destination = join(temporary, fileNameOf(name));
-    await copyFile(path, destination);
-    await syncPath(destination);
+  const name = checkpointName(source.step);
+  const target = join(checkpointsDir, name);
+  const manifest = manifestOf(source);
+  const temporary = join(checkpointsDir, `${temporaryPrefix}${name}`);
+  try {
+    await takeBack(checkpointsDir, name);
+    if (await holds(target, manifest)) return target;
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary, { recursive: true });
+    for (const { name: fileName, path } of source.files) {
+      const destination = join(temporary, fileName);
+      await copyFile(path, destination);
+      await syncPath(destination);
+    }
+    await writeManifest(temporary, manifest);
+    await syncPath(temporary);
+    await replace(checkpointsDir, name, temporary);
+    return target;
+  } catch (cause) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => {});
+    await takeBack(checkpointsDir, name).catch(() => {});
+    const numBytes = source.files.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const text = `checkpoint: step ${source.step} could not be written to ${checkpointsDir}: ${textOf(cause)}; there must be ${numBytes} bytes free in a folder that can be written. Make room, or make it writable; earlier checkpoints are as they were.`;
+    throw diskError(text, { step: source.step, dir: checkpointsDir, numBytes }, cause);
   }
-  const manifest: CheckpointManifest = {
+}
+
+/**
+ * Mends what a crash left: unfinished and half removed checkpoints go, one that was put aside comes back where nothing took its place,
+ * and what had come in of blobs goes. For the start of a run, under its lock.
+ *
+ * @throws {CoordinatorError} E_CHECKPOINT_DISK when the folder cannot be read or changed.
+ */
+export async function recoverCheckpoints(checkpointsDir: string): Promise<void> {
+  try {
+    if (!(await isThere(checkpointsDir))) return;
+    const names = await readdir(checkpointsDir);
+    for (const name of names)
+      if (name.startsWith(asidePrefix)) await takeBack(checkpointsDir, name.slice(asidePrefix.length));
+    for (const name of names) {
+      if (name === ".incoming" || name.startsWith(temporaryPrefix))
+        await rm(join(checkpointsDir, name), { recursive: true, force: true });
+    }
+  } catch (cause) {
+    const text = `checkpoint: what a crash left in ${checkpointsDir} could not be mended: ${textOf(cause)}; a run needs a folder that can be read and written. Make it writable.`;
+    throw diskError(text, { dir: checkpointsDir }, cause);
+  }
+}
+
+function diskError(text: string, fields: Readonly<Record<string, unknown>>, cause: unknown): CoordinatorError {
+  return new CoordinatorError("E_CHECKPOINT_DISK", text, fields, { cause });
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function manifestOf(source: CheckpointSource): CheckpointManifest {
+  const { step, paramsSha256, files, reasons = [], evalLoss, writtenAt } = source;
+  return {
     schema: 1,
-    step: source.step,
-    paramsSha256: source.paramsSha256,
-    files: source.files.map(({ name, sha256, byteLength }) => ({ name, sha256, byteLength })),
-    reasons: [...(source.reasons ?? [])],
-    ...(source.evalLoss === undefined ? {} : { evalLoss: source.evalLoss }),
+    step,
+    paramsSha256,
+    files: files.map(({ name, sha256, byteLength }) => ({ name: fileNameOf(name), sha256, byteLength })),
+    reasons: [...reasons],
+    ...(evalLoss === undefined ? {} : { evalLoss }),
+    ...(writtenAt === undefined ? {} : { writtenAt }),
   };
-  const file = await open(join(temporary, "manifest.json"), "w");
-  await file.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
-  await file.sync();
-  await file.close();
-  await syncPath(temporary);
-  const aside = join(checkpointsDir, `.aside-${checkpointName(source.step)}`);
-  await rm(aside, { recursive: true, force: true });
-  await rename(target, aside).catch(ignoreMissing);
+}
+
+/** Of the manifest's JSON in its own order of fields, without spaces. */
+function manifestSha256Of(manifest: object): string {
+  return createHash("sha256").update(JSON.stringify(manifest)).digest("hex");
+}
+
+/** @throws {SyntaxError | z.ZodError | Error} Manifests of before this check have no sha256 of their own. */
+function parseManifest(text: string): CheckpointManifest {
+  const { manifestSha256, ...rest } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  const manifest = manifestSchema.parse(rest);
+  const found = manifestSha256Of(rest);
+  if (manifestSha256 !== undefined && manifestSha256 !== found)
+    throw new Error(`its sha256 is ${found}, and it names ${String(manifestSha256)}`);
+  return manifest;
+}
+
+async function writeManifest(dir: string, manifest: CheckpointManifest): Promise<void> {
+  const file = await open(join(dir, "manifest.json"), "w");
+  try {
+    const whole = { ...manifest, manifestSha256: manifestSha256Of(manifest) };
+    await file.writeFile(`${JSON.stringify(whole, null, 2)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether a folder is a whole checkpoint with these files. */
+async function holds(dir: string, { files }: CheckpointManifest): Promise<boolean> {
+  if (!(await isThere(dir))) return false;
+  const found = await verifyCheckpoint(dir).catch(() => undefined);
+  return found !== undefined && JSON.stringify(found.files) === JSON.stringify(files);
+}
+
+/** Between the two renames the old checkpoint has another name, under which `takeBack` finds it. */
+async function replace(checkpointsDir: string, name: string, temporary: string): Promise<void> {
+  const target = join(checkpointsDir, name);
+  const aside = join(checkpointsDir, `${asidePrefix}${name}`);
+  const isReplaced = await isThere(target);
+  if (isReplaced) await rename(target, aside);
   await rename(temporary, target);
   await syncPath(checkpointsDir);
-  await rm(aside, { recursive: true, force: true });
-  return target;
+  if (isReplaced) await rm(aside, { recursive: true, force: true });
 }
 
-async function isThere(target: string, source: CheckpointSource): Promise<boolean> {
-  const manifest = await verifyCheckpoint(target).catch(() => undefined);
-  return (
-    manifest?.paramsSha256 === source.paramsSha256 &&
-    manifest.files.length === source.files.length &&
-    manifest.files.every((file, i) => file.sha256 === source.files[i]!.sha256 && file.name === source.files[i]!.name)
-  );
+async function takeBack(checkpointsDir: string, name: string): Promise<void> {
+  const target = join(checkpointsDir, name);
+  const aside = join(checkpointsDir, `${asidePrefix}${name}`);
+  if (!(await isThere(aside))) return;
+  if (await isThere(target)) await rm(aside, { recursive: true, force: true });
+  else await rename(aside, target);
+  await syncPath(checkpointsDir);
 }
 
-function ignoreMissing(error: { readonly code?: string }): void {
-  if (error.code !== "ENOENT") throw error;
-}
-
-/** Mends what a crash left: unfinished checkpoints go, one that was put aside comes back where nothing took its place. */
-export async function recoverCheckpoints(checkpointsDir: string): Promise<void> {
-  const names = await readdir(checkpointsDir).catch((): string[] => []);
-  for (const name of names) {
-    const path = join(checkpointsDir, name);
-    if (name.startsWith(".tmp-")) await rm(path, { recursive: true, force: true });
-    if (!name.startsWith(".aside-")) continue;
-    const target = name.slice(".aside-".length);
-    if (names.includes(target)) await rm(path, { recursive: true, force: true });
-    else await rename(path, join(checkpointsDir, target));
-  }
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 /**
@@ -109,9 +192,9 @@ export async function verifyCheckpoint(dir: string): Promise<CheckpointManifest>
   const advice = "Resume from another checkpoint.";
   let manifest: CheckpointManifest;
   try {
-    manifest = manifestSchema.parse(JSON.parse(await readFile(path, "utf8")));
+    manifest = parseManifest(await readFile(path, "utf8"));
   } catch (cause) {
-    const text = `checkpoint: ${path} cannot be read as a manifest of schema 1 (${cause instanceof Error ? cause.message : String(cause)}); it must be there and whole. ${advice}`;
+    const text = `checkpoint: ${path} cannot be read as a manifest of schema 1 (${textOf(cause)}); it must be there and whole. ${advice}`;
     throw new CoordinatorError("E_CHECKPOINT", text, { path }, { cause });
   }
   for (const { name, sha256, byteLength } of manifest.files) {

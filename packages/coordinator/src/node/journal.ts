@@ -1,259 +1,218 @@
 /**
- * @file The journal of a run, `journal.jsonl`: what a coordinator that takes the run up again must know. One JSON value a line, with a
- * checksum; appended, never changed.
+ * @file journal.jsonl of a run directory: what a coordinator must know again after it was killed. Append-only.
  *
- * Membership, terms, checkpoints and bans are synced to disk before anything else happens; commits are not, because a step that only
- * the workers know is found again in their hands. Not here: what the entries mean to a run (decide/begin.ts).
+ * Invariant: the file is whole lines, and at most one piece of a line at its end, which the next `open` cuts off. Starts, members,
+ * checkpoints, bans and the end are on the disk when `append` returns; commits are not, because the workers know them too.
+ * Not here: the lock of the directory, which must be held by whoever opens a journal.
  */
-import { createHash } from "node:crypto";
-import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
-import { hostname } from "node:os";
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { JournalEntry } from "../state/journal-entry.js";
-import type { MetricsLine } from "../state/run-summary.js";
 import { CoordinatorError } from "./coordinator-error.js";
+import { identityOfFile, isSameDirectory } from "./directory-identity.js";
+import { foldJournal, type JournalHistory } from "./journal-history.js";
+import { type DirectoryIdentity, encodeJournalLine, type JournalRecord, type RunRecord } from "./journal-record.js";
 
-/** Where a directory lies: a move on one file system keeps it, a copy does not. */
-export interface DirectoryIdentity {
-  readonly host: string;
-  readonly inode: string;
-}
+export type { JournalHistory } from "./journal-history.js";
 
-/** A coordinator begins: the first record of each term. */
-interface RunRecord {
-  readonly kind: "run";
-  readonly runId: string;
-  readonly term: number;
-  readonly jobSha256: string;
-  readonly lockstepVersion: string;
-  readonly directory: DirectoryIdentity;
-}
-
-export type JournalRecord = RunRecord | JournalEntry;
-
-/** What the records of earlier coordinators say together. */
-export interface JournalHistory {
-  /** Undefined in a journal that has no record yet. */
-  readonly run: Omit<RunRecord, "kind"> | undefined;
-  readonly isCopy: boolean;
-  readonly generation: number;
-  readonly committedStep: number;
-  readonly metrics: MetricsLine | undefined;
-  readonly members: readonly string[];
-  readonly evaluations: ReadonlyMap<number, number>;
-  readonly strikes: ReadonlyMap<string, number>;
-  readonly banned: ReadonlyMap<string, { readonly name: string; readonly reason: string }>;
-  /** Bytes of a last line that a crash cut short, and that were cut off. */
-  readonly numTornBytes: number;
-}
-
-const fileName = "journal.jsonl";
-const syncedKinds: ReadonlySet<string> = new Set(["run", "membership", "rewind", "checkpoint", "ban", "end"]);
+const syncedKinds: ReadonlySet<JournalRecord["kind"]> = new Set([
+  "run",
+  "membership",
+  "checkpoint",
+  "ban",
+  "rewind",
+  "end",
+]);
 /** Records that wait while the disk takes none. */
-const maxWaiting = 10_000;
-const chunkBytes = 1_048_576;
+const maxQueuedRecords = 10_000;
+
+interface QueuedRecord {
+  readonly line: Buffer;
+  readonly kind: JournalRecord["kind"];
+}
+
+export interface OpenedJournal {
+  readonly journal: Journal;
+  readonly history: JournalHistory;
+}
+
+/** `<dir>/journal.jsonl`. */
+export function journalPath(dir: string): string {
+  return join(dir, "journal.jsonl");
+}
+
+/**
+ * What a journal says, without a change to it; undefined when the directory has none.
+ *
+ * @throws {CoordinatorError} E_JOURNAL as `Journal.open`.
+ */
+export function readJournal(dir: string): JournalHistory | undefined {
+  const path = journalPath(dir);
+  if (!existsSync(path)) return undefined;
+  return atEdge(path, () => {
+    const file = openSync(path, "r");
+    try {
+      return historyOf(file, path).history;
+    } finally {
+      closeSync(file);
+    }
+  });
+}
 
 export class Journal {
-  readonly #file: number;
+  readonly #path: string;
+  #file: number | undefined;
+  /** Where the next line begins: a line that was written half is written over. */
+  #endBytes: number;
   readonly #identity: DirectoryIdentity;
-  #waiting: string[] = [];
-  #numLost = 0;
-  #isClosed = false;
+  #queue: QueuedRecord[] = [];
+  #numDropped = 0;
+  #needsSync = false;
 
-  private constructor(file: number) {
+  private constructor(path: string, file: number, endBytes: number) {
+    this.#path = path;
     this.#file = file;
-    this.#identity = identityOf(file);
+    this.#endBytes = endBytes;
+    this.#identity = identityOfFile(file);
   }
 
   /**
-   * Opens or makes the journal of a run directory and reads it.
+   * Opens the journal of a run directory, or begins one, and cuts off what a crash left at its end (`numTornBytes`).
    *
-   * @throws {CoordinatorError} E_JOURNAL for a line that is damaged and not the last one.
+   * @throws {CoordinatorError} E_JOURNAL when it cannot be opened or written, when a line that is not the end is damaged, or when a
+   *   line is of a version that this one does not know.
    */
-  static open(dir: string): { readonly journal: Journal; readonly history: JournalHistory } {
-    const path = join(dir, fileName);
-    const isNew = !existsSync(path);
-    const file = openSync(path, isNew ? "wx+" : "r+");
-    const journal = new Journal(file);
-    try {
-      const fold = new HistoryFold();
-      const numTornBytes = readRecords(file, path, (record) => fold.add(record));
-      return { journal, history: fold.result(journal.#identity, numTornBytes) };
-    } catch (error) {
-      closeSync(file);
-      throw error;
-    }
+  static open(dir: string): OpenedJournal {
+    const path = journalPath(dir);
+    return atEdge(path, () => {
+      const isNew = !existsSync(path);
+      const file = openSync(path, isNew ? "wx+" : "r+");
+      try {
+        const { history, wholeBytes } = historyOf(file, path);
+        if (history.numTornBytes > 0) ftruncateSync(file, wholeBytes);
+        fsyncSync(file);
+        if (isNew) syncFolder(dir);
+        return { journal: new Journal(path, file, wholeBytes), history };
+      } catch (error) {
+        closeSync(file);
+        throw error;
+      }
+    });
   }
 
-  /** Begins a term. @throws what the file system says: a run whose journal cannot be written must not begin. */
+  /**
+   * Begins a term.
+   *
+   * @throws {CoordinatorError} E_JOURNAL when the disk does not take it: a run whose journal cannot be written must not begin.
+   */
   begin(record: Omit<RunRecord, "kind" | "directory">): void {
     const problem = this.append({ kind: "run", ...record, directory: this.#identity });
-    if (problem !== undefined) throw new CoordinatorError("E_JOURNAL", `journal: ${problem}.`, {});
+    if (problem !== undefined) throw new CoordinatorError("E_JOURNAL", `journal: ${problem}`, { path: this.#path });
   }
 
-  /** @returns what went wrong, in words. Records that the disk did not take wait for the next call. */
+  /**
+   * Adds a record. When the disk does not take it the record waits, at most 10,000 of them, and the next call tries again; beyond that
+   * the oldest commits are dropped first. Never throws.
+   *
+   * @returns why records wait, or undefined when all are written. The text stays the same for a while, so that it can be told once.
+   */
   append(record: JournalRecord): string | undefined {
-    if (this.#isClosed) return undefined;
-    this.#waiting.push(lineOf(record));
-    if (this.#waiting.length > maxWaiting) {
-      this.#waiting.shift();
-      this.#numLost++;
-    }
+    if (this.#file === undefined) return `${this.#path} is closed; a ${record.kind} record came too late.`;
+    this.#queue.push({ line: encodeJournalLine(record), kind: record.kind });
+    if (this.#queue.length > maxQueuedRecords) this.#dropOne();
+    return this.#flush(this.#file);
+  }
+
+  /** Writes and syncs what it can, and closes. @returns what could not be written. */
+  dispose(): string | undefined {
+    const file = this.#file;
+    if (file === undefined) return undefined;
+    this.#needsSync = true;
+    const error = this.#flush(file);
+    this.#file = undefined;
+    closeSync(file);
+    return error;
+  }
+
+  #flush(file: number): string | undefined {
     try {
-      while (this.#waiting.length > 0) {
-        this.#write(this.#waiting[0]!);
-        this.#waiting.shift();
+      for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+        writeAll(file, next.line, this.#endBytes);
+        this.#endBytes += next.line.length;
+        this.#needsSync ||= syncedKinds.has(next.kind);
+        this.#queue.shift();
       }
-      if (syncedKinds.has(record.kind)) fsyncSync(this.#file);
+      if (this.#needsSync) fsyncSync(file);
+      this.#needsSync = false;
       return undefined;
     } catch (error) {
-      const lost = this.#numLost > 0 ? `, ${this.#numLost} are lost` : "";
-      const why = error instanceof Error ? error.message : String(error);
-      return `${this.#waiting.length} records wait to be written${lost} (${why}). Make room, or make the folder writable`;
+      cutQuietly(file, this.#endBytes);
+      const dropped = this.#numDropped === 0 ? "" : ` ${countOf(this.#numDropped)} dropped.`;
+      return `${this.#path} could not be written: ${textOf(error)}; the run goes on, ${countOf(this.#queue.length)} waiting to be tried again.${dropped} Make room, or make the file writable.`;
     }
   }
 
-  dispose(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    closeSync(this.#file);
-  }
-
-  /** Whole or not at all: what was written in part is taken back. */
-  #write(line: string): void {
-    const { size } = fstatSync(this.#file);
-    const bytes = Buffer.from(line);
-    try {
-      let written = 0;
-      while (written < bytes.byteLength)
-        written += writeSync(this.#file, bytes, written, bytes.byteLength - written, size + written);
-    } catch (error) {
-      ftruncateSync(this.#file, size);
-      throw error;
-    }
+  #dropOne(): void {
+    const commit = this.#queue.findIndex(({ kind }) => !syncedKinds.has(kind));
+    this.#queue.splice(Math.max(commit, 0), 1);
+    this.#numDropped++;
   }
 }
 
-function identityOf(file: number): DirectoryIdentity {
-  const { ino } = fstatSync(file, { bigint: true });
-  return { host: hostname(), inode: String(ino) };
+function historyOf(file: number, path: string): { readonly history: JournalHistory; readonly wholeBytes: number } {
+  const { wholeBytes, ...folded } = foldJournal(file, path);
+  const isCopy = folded.run !== undefined && !isSameDirectory(folded.run.directory, identityOfFile(file));
+  return { history: { ...folded, isCopy }, wholeBytes };
 }
 
-function lineOf(record: JournalRecord): string {
-  const text = JSON.stringify(record);
-  return `${checksumOf(text)} ${text}\n`;
+/** A number that changes seldom, however many steps a full disk lasts. */
+function countOf(num: number): string {
+  if (num === 1) return "1 record is";
+  const floor = 10 ** (String(num).length - 1);
+  return floor === 1 ? `${num} records are` : `at least ${floor} records are`;
 }
 
-function checksumOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
-}
-
-/** Calls back for each whole record, and cuts off a damaged last line. @returns how many bytes were cut off. */
-function readRecords(file: number, path: string, take: (record: JournalRecord) => void): number {
-  const { size } = fstatSync(file);
-  const chunk = Buffer.allocUnsafe(chunkBytes);
-  let rest = Buffer.alloc(0);
-  let position = 0;
-  let goodBytes = 0;
-  let numLines = 0;
-  let bad: number | undefined;
-  while (position < size) {
-    const numRead = readSync(file, chunk, 0, chunkBytes, position);
-    if (numRead === 0) break;
-    position += numRead;
-    const bytes = Buffer.concat([rest, chunk.subarray(0, numRead)]);
-    let begin = 0;
-    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, begin)) {
-      const record = recordOf(bytes.toString("utf8", begin, end));
-      numLines++;
-      if (bad !== undefined) throw damaged(path, bad);
-      if (record === undefined) bad = numLines;
-      else {
-        goodBytes += end + 1 - begin;
-        take(record);
-      }
-      begin = end + 1;
-    }
-    rest = Buffer.from(bytes.subarray(begin));
+function writeAll(file: number, bytes: Buffer, position: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(file, bytes, done, bytes.length - done, position + done);
   }
-  if (bad !== undefined && rest.byteLength > 0) throw damaged(path, bad);
-  if (goodBytes < size) ftruncateSync(file, goodBytes);
-  return size - goodBytes;
 }
 
-function recordOf(line: string): JournalRecord | undefined {
-  const text = line.slice(17);
-  if (line[16] !== " " || checksumOf(text) !== line.slice(0, 16)) return undefined;
-  return JSON.parse(text) as JournalRecord;
-}
-
-function damaged(path: string, line: number): CoordinatorError {
-  const text = `journal: line ${line} of ${path} does not have its checksum, and more lines follow; only the last line of a journal can be cut short. Resume from a copy of the run, or remove the journal to go on from the last checkpoint.`;
-  return new CoordinatorError("E_JOURNAL", text, { path, line });
-}
-
-class HistoryFold {
-  #run: Omit<RunRecord, "kind"> | undefined;
-  #generation = 0;
-  #committedStep = 0;
-  #metrics: MetricsLine | undefined;
-  #members: readonly string[] = [];
-  readonly #evaluations = new Map<number, number>();
-  readonly #strikes = new Map<string, number>();
-  readonly #banned = new Map<string, { name: string; reason: string }>();
-
-  add(record: JournalRecord): void {
-    switch (record.kind) {
-      case "run":
-        this.#run = record;
-        return;
-      case "membership":
-        this.#generation = record.generation;
-        this.#members = record.members.map(({ workerId }) => workerId);
-        return;
-      case "commit":
-        this.#committedStep = record.step;
-        this.#generation = Math.max(this.#generation, record.generation);
-        this.#metrics = record.metrics ?? undefined;
-        return;
-      case "rewind":
-        this.#committedStep = record.step;
-        this.#metrics = undefined;
-        for (const step of this.#evaluations.keys()) if (step > record.step) this.#evaluations.delete(step);
-        return;
-      case "evaluated":
-        this.#evaluations.set(record.step, record.evalLoss);
-        return;
-      case "strike":
-        this.#strikes.set(record.workerId, (this.#strikes.get(record.workerId) ?? 0) + 1);
-        return;
-      case "ban":
-        this.#banned.set(record.workerId, { name: record.name, reason: record.reason });
-        return;
-      case "end":
-        // They were told: nobody will come back.
-        this.#members = [];
-        return;
-      case "checkpoint":
-        return;
-      default:
-        record satisfies never;
-    }
+/** A half line does no harm where it is; on a full disk its bytes may be wanted. */
+function cutQuietly(file: number, endBytes: number): void {
+  try {
+    ftruncateSync(file, endBytes);
+  } catch {
+    // The next line is written over it, and the next open cuts it off.
   }
+}
 
-  result(own: DirectoryIdentity, numTornBytes: number): JournalHistory {
-    const directory = this.#run?.directory;
-    return {
-      run: this.#run,
-      isCopy: directory !== undefined && (directory.inode !== own.inode || directory.host !== own.host),
-      generation: this.#generation,
-      committedStep: this.#committedStep,
-      metrics: this.#metrics,
-      members: this.#members,
-      evaluations: this.#evaluations,
-      strikes: this.#strikes,
-      banned: this.#banned,
-      numTornBytes,
-    };
+/** So that the new file's name is on the disk too. */
+function syncFolder(dir: string): void {
+  let folder: number;
+  try {
+    folder = openSync(dir, "r");
+  } catch {
+    return; // Windows opens no folder; its names are durable without.
   }
+  try {
+    fsyncSync(folder);
+  } catch {
+    // As above.
+  } finally {
+    closeSync(folder);
+  }
+}
+
+function atEdge<T>(path: string, body: () => T): T {
+  try {
+    return body();
+  } catch (cause) {
+    if (cause instanceof CoordinatorError) throw cause;
+    const text = `journal: ${path} cannot be opened: ${textOf(cause)}; it must be a file that can be read and written. Make room, or make it writable.`;
+    throw new CoordinatorError("E_JOURNAL", text, { path }, { cause });
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
