@@ -11,6 +11,7 @@ import { gatherRoom } from "./kernels/gather.js";
 import { gemmRoom } from "./kernels/gemm.js";
 import { layerNormRoom } from "./kernels/layer-norm.js";
 import { philoxRoom } from "./kernels/philox.js";
+import { recurrentRoom } from "./kernels/recurrent.js";
 import { reduceRoom } from "./kernels/reduce.js";
 import { softmaxRoom } from "./kernels/softmax.js";
 
@@ -27,6 +28,7 @@ const rooms = [
   crossEntropyRoom,
   embeddingRoom,
   gatherRoom,
+  recurrentRoom,
 ] as const;
 
 /** Everything that goes into the structural module. */
@@ -48,5 +50,6 @@ export function createKernelTable(host: KernelHost) {
     ...crossEntropyRoom.rows(host),
     ...embeddingRoom.rows(host),
     ...gatherRoom.rows(host),
+    ...recurrentRoom.rows(host),
   } satisfies KernelTable;
 }

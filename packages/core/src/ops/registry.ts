@@ -17,6 +17,7 @@ import { linearOp } from "./linear.js";
 import { cosOp, erfOp, expOp, floorOp, logOp, powOp, sinOp, sqrtOp, tanhOp } from "./math.js";
 import { matmulOp } from "./matmul.js";
 import { permuteOp } from "./permute.js";
+import { gruOp, lstmOp, rnnReluOp, rnnTanhOp } from "./recurrent.js";
 import { argMaxOp, argMinOp, maxOp, minOp } from "./reduce.js";
 import { reshapeOp } from "./reshape.js";
 import { sliceOp, unsliceOp } from "./slice.js";
@@ -31,4 +32,5 @@ export const opRegistry: readonly Op[] = [
   ...[sumOp, maxOp, minOp, argMaxOp, argMinOp],
   ...[matmulOp, linearOp, softmaxOp, logSoftmaxOp, layerNormOp, crossEntropyOp],
   ...[causalAttentionOp, packedCausalAttentionOp, embeddingOp, gatherOp, scatterAddOp, dropoutOp],
+  ...[lstmOp, gruOp, rnnTanhOp, rnnReluOp],
 ];

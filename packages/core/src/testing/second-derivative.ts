@@ -23,6 +23,7 @@ const firstOrderOnly: ReadonlySet<string> = new Set([
   "logSoftmax",
   "packedCausalAttention",
   "softmax",
+  ...["gru", "lstm", "rnnRelu", "rnnTanh"],
 ]);
 
 /** Samples with more elements than this cost too much. */
