@@ -1,5 +1,7 @@
 export { gelu, relu, sigmoid, silu } from "./activations.js";
 export { abs, add, div, maximum, minimum, mul, neg, square, sub } from "./arithmetic.js";
+export { type AttentionOptions, scaledDotProductAttention } from "./attention.js";
+export type { QueryKeyValue } from "./causal-attention.js";
 export { causalAttention, packedCausalAttention } from "./causal-attention.js";
 export { cast, clip, eq, ge, gt, le, lt, ne, where } from "./compare.js";
 export { concat, split, stack } from "./concat.js";
@@ -17,5 +19,6 @@ export { matmul } from "./matmul.js";
 export { permute, transpose } from "./permute.js";
 export { argMax, argMin, max, mean, min, type VarianceOptions, variance } from "./reduce.js";
 export { flatten, reshape, squeeze, unsqueeze } from "./reshape.js";
+export { type RotaryAngles, type RotaryConvention, rotary } from "./rotary.js";
 export { narrow, type SliceRange, select, slice } from "./slice.js";
 export { logSoftmax, softmax } from "./softmax.js";
