@@ -12,3 +12,11 @@ export { gptLoss } from "./gpt/gpt-loss.js";
 export { type BlockOptions, GptMlp, TransformerBlock } from "./gpt/transformer-block.js";
 export { Mlp, type MlpActivation, type MlpConfig } from "./mlp/mlp.js";
 export { renameWeights, type WeightNameMapping } from "./weight-names.js";
+export {
+  RecurrentClassifier,
+  type RecurrentClassifierCell,
+  type RecurrentClassifierConfig,
+  type TextInputs,
+} from "./text-classifier/recurrent-classifier.js";
+export { TransformerClassifier, type TransformerClassifierConfig } from "./text-classifier/transformer-classifier.js";
+export { paddingMask } from "./padding-mask.js";
