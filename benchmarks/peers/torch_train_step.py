@@ -100,6 +100,29 @@ def lenet_work():
         optimizer.step()
 
     return step, 64
+class LstmClassifier(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(1000, 64)
+        self.encoder = nn.LSTM(64, 128, batch_first=True)
+        self.head = nn.Linear(128, 4)
+
+    def forward(self, ids):
+        return self.head(self.encoder(self.embedding(ids))[1][0][-1])
+
+
+def lstm_work():
+    model = LstmClassifier()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    ids, targets = torch.randint(0, 1000, (32, 64)), torch.randint(0, 4, (32,))
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(model(ids), targets).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    return step, 32
 
 
 makers = {
@@ -107,6 +130,7 @@ makers = {
     "gpt-big": lambda: gpt_work(6, 384, 6, 256, 4),
     "mlp": mlp_work,
     "lenet": lenet_work,
+    "lstm": lstm_work,
 }
 works = {}
 

@@ -20,20 +20,20 @@ import {
   untracked,
   withBackend,
 } from "@lockstep/core";
-import { Gpt, type GptName, gptConfig, Lenet, Mlp } from "@lockstep/models";
+import { Gpt, type GptName, gptConfig, Lenet, Mlp, RecurrentClassifier } from "@lockstep/models";
 
-export const workNames = ["gpt-small", "gpt-big", "mlp", "lenet"] as const;
+export const workNames = ["gpt-small", "gpt-big", "mlp", "lenet", "lstm"] as const;
 export type WorkName = (typeof workNames)[number];
 
 /** Samples of a step. */
-const batchSize: Readonly<Record<WorkName, number>> = { "gpt-small": 16, "gpt-big": 4, mlp: 64, lenet: 64 };
+const batchSize: Readonly<Record<WorkName, number>> = { "gpt-small": 16, "gpt-big": 4, mlp: 64, lenet: 64, lstm: 32 };
 
 export interface Work {
   /** One whole optimizer step. */
   step(): void;
-  /** What a step counts for in the figure: tokens, images, or 1 for steps. */
+  /** What a step counts for in the figure: tokens, images, sequences, or 1 for steps. */
   readonly unitsPerStep: number;
-  readonly unit: "tokens/s" | "steps/s" | "images/s";
+  readonly unit: "tokens/s" | "steps/s" | "images/s" | "sequences/s";
 }
 
 type LossOf = (m: number) => { readonly sum: Tensor; readonly weight: number };
@@ -42,6 +42,7 @@ type LossOf = (m: number) => { readonly sum: Tensor; readonly weight: number };
 export function createWork(backend: Backend, name: WorkName, numMicroBatches: number, samples = batchSize[name]): Work {
   const create = () => {
     if (name === "mlp" || name === "lenet") return imageWork(name, numMicroBatches, samples);
+    if (name === "lstm") return lstmWork(numMicroBatches, samples);
     return gptWork(name, numMicroBatches, samples);
   };
   return withBackend(backend, () => untracked(() => seedScope(1, create)));
@@ -79,6 +80,23 @@ function imageWork(name: "mlp" | "lenet", numMicroBatches: number, samples: numb
   const lossOf: LossOf = (m) => losses.crossEntropy(model.forward(batches[m]!.inputs), batches[m]!.targets);
   const counts = name === "mlp" ? { unitsPerStep: 1, unit: "steps/s" } : { unitsPerStep: samples, unit: "images/s" };
   return { ...trainer(model, lossOf, numMicroBatches), ...(counts as Pick<Work, "unit" | "unitsPerStep">) };
+}
+
+/** A text classifier: embed 64, hidden 128, texts of 64 tokens. */
+function lstmWork(numMicroBatches: number, samples: number): Work {
+  const [vocabSize, numClasses, seqLen] = [1000, 4, 64];
+  const model = new RecurrentClassifier({ vocabSize, numClasses, embedDim: 64, hiddenDim: 128 });
+  const rows = samples / numMicroBatches;
+  const random = new Generator(3);
+  const integers = (count: number, limit: number) => Int32Array.from({ length: count }, () => random.integer(limit));
+  const batches = Array.from({ length: numMicroBatches }, () =>
+    keep({
+      inputs: tensor(integers(rows * seqLen, vocabSize), { shape: [rows, seqLen] }),
+      targets: tensor(integers(rows, numClasses)),
+    }),
+  );
+  const lossOf: LossOf = (m) => losses.crossEntropy(model.forward(batches[m]!.inputs), batches[m]!.targets);
+  return { ...trainer(model, lossOf, numMicroBatches), unitsPerStep: samples, unit: "sequences/s" };
 }
 
 function trainer(model: nn.Module, lossOf: LossOf, numMicroBatches: number): Pick<Work, "step"> {

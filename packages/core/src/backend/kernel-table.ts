@@ -6,6 +6,7 @@
  * row-major without gaps (any offset). All f32 unless a row says i32. Kernels validate nothing.
  */
 import type { TensorView } from "./backend.js";
+import type { RecurrentCell } from "./recurrent-cell.js";
 
 export type ReduceKind = "sum" | "max" | "min";
 export type ArgReduceKind = "argMax" | "argMin";
@@ -96,6 +97,19 @@ export interface KernelTable {
   sort(x: TensorView, axisView: GatherAxisView, isDescending: boolean, outputs: SortOutputs): void;
   /** sorted [N, K], values [N, M] of one dtype -> out [N, M] i32: how many elements of the row are below the value, or not above it where isRight. */
   searchSorted(sorted: TensorView, values: TensorView, isRight: boolean, out: TensorView): void;
+  /**
+   * A recurrent cell over all steps. gates [B, T, G H] (the input's side of the pre-activations) strided, weight [G H, H], h0, c0 [B, H]
+   * with unit last strides, bias [G H], lengths [B] i32 in 0..T. Row b takes its first lengths[b] steps, from the last of them to the
+   * first when reversed. out [B, T, H], saved [B, T, S H], before [B, T, H] are zeros past the length; hn, cn [B, H].
+   */
+  recurrent(cell: RecurrentCell, inputs: RecurrentInputs, isReversed: boolean, outputs: RecurrentOutputs): void;
+  /** Gradients of recurrent; dGates and dHidden [B, T, G H] are zeros past the length. */
+  recurrentBackward(
+    cell: RecurrentCell,
+    inputs: RecurrentBackwardInputs,
+    isReversed: boolean,
+    outputs: RecurrentGradients,
+  ): void;
 }
 
 /** Sizes along d, h and w; dims that are not there have size, stride and dilation 1. */
@@ -149,6 +163,46 @@ export interface SortOutputs {
   readonly values: TensorView;
   /** i32: where in the axis each value came from. */
   readonly indices: TensorView;
+}
+
+export interface RecurrentInputs {
+  readonly gates: TensorView;
+  readonly weight: TensorView;
+  readonly bias: TensorView;
+  readonly h0: TensorView;
+  /** Cells with a cell state only. */
+  readonly c0?: TensorView | undefined;
+  readonly lengths: TensorView;
+}
+
+export interface RecurrentOutputs {
+  readonly out: TensorView;
+  readonly hn: TensorView;
+  readonly cn?: TensorView | undefined;
+  /** What the backward pass reads again. */
+  readonly saved: TensorView;
+  /** The hidden state before each step. */
+  readonly before: TensorView;
+}
+
+/** All contiguous, but for the weight's rows. */
+export interface RecurrentBackwardInputs {
+  readonly dOut: TensorView;
+  readonly dHn: TensorView;
+  readonly dCn?: TensorView | undefined;
+  readonly weight: TensorView;
+  readonly lengths: TensorView;
+  readonly saved: TensorView;
+  readonly before: TensorView;
+}
+
+/** All contiguous. */
+export interface RecurrentGradients {
+  readonly dGates: TensorView;
+  /** Of the hidden side's pre-activations, where they differ. */
+  readonly dHidden?: TensorView | undefined;
+  readonly dH0: TensorView;
+  readonly dC0?: TensorView | undefined;
 }
 
 /** [outer, axisLength, inner] with outer * axisLength * inner elements. */

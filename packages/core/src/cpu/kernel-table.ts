@@ -14,6 +14,7 @@ import { layerNormRoom } from "./kernels/layer-norm.js";
 import { maxPoolRoom } from "./kernels/max-pool.js";
 import { philoxRoom } from "./kernels/philox.js";
 import { putRowsRoom } from "./kernels/put-rows.js";
+import { recurrentRoom } from "./kernels/recurrent.js";
 import { reduceRoom } from "./kernels/reduce.js";
 import { resampleRoom } from "./kernels/resample.js";
 import { scanRoom } from "./kernels/scan.js";
@@ -39,6 +40,7 @@ const rooms = [
   putRowsRoom,
   scanRoom,
   sortRoom,
+  recurrentRoom,
 ] as const;
 
 /** Everything that goes into the structural module. */
@@ -66,5 +68,6 @@ export function createKernelTable(host: KernelHost) {
     ...putRowsRoom.rows(host),
     ...scanRoom.rows(host),
     ...sortRoom.rows(host),
+    ...recurrentRoom.rows(host),
   } satisfies KernelTable;
 }

@@ -5,13 +5,26 @@ export { Conv1d, Conv2d, Conv3d, type ConvLayerOptions } from "./conv.js";
 export { ConvTranspose1d, ConvTranspose2d, type ConvTransposeLayerOptions } from "./conv-transpose.js";
 export { Dropout } from "./dropout.js";
 export { Dropout2d } from "./dropout-2d.js";
-export { Embedding } from "./embedding.js";
+export { Embedding, type EmbeddingOptions } from "./embedding.js";
+export {
+  EmbeddingBag,
+  type EmbeddingBagInputs,
+  type EmbeddingBagMode,
+  type EmbeddingBagOptions,
+} from "./embedding-bag.js";
 export { GroupNorm, type GroupNormModuleOptions } from "./group-norm.js";
 export * as init from "./init.js";
 export { LayerNorm, type LayerNormModuleOptions } from "./layer-norm.js";
 export { Linear, type LinearOptions } from "./linear.js";
 export { Module } from "./module.js";
 export type { LoadStateDictOptions, StateDictSource } from "./module-state.js";
+export {
+  type AttentionMasks,
+  MultiheadAttention,
+  type MultiheadAttentionInputs,
+  type MultiheadAttentionOptions,
+  type MultiheadAttentionResult,
+} from "./multihead-attention.js";
 export { Parameter } from "./parameter.js";
 export {
   AdaptiveAvgPool1d,
@@ -23,7 +36,32 @@ export {
   MaxPool1d,
   MaxPool2d,
 } from "./pooling.js";
+export {
+  LearnedPositions,
+  type PositionOptions,
+  RotaryEmbedding,
+  type RotaryEmbeddingOptions,
+  SinusoidalPositions,
+} from "./positions.js";
+export { Gru, Lstm, type LstmResult, type Nonlinearity, Rnn, type RnnOptions } from "./recurrent.js";
+export {
+  GruCell,
+  LstmCell,
+  type LstmState,
+  type RecurrentCellOptions,
+  RnnCell,
+  type RnnCellOptions,
+} from "./recurrent-cells.js";
+export type { RecurrentInputs, RecurrentOptions, RecurrentResult, SequenceLengths } from "./recurrent-layer.js";
 export { RmsNorm, type RmsNormModuleOptions } from "./rms-norm.js";
 export { type Layer, Sequential } from "./sequential.js";
 export type { StatisticsSource } from "./statistics-source.js";
+export { TransformerDecoder, TransformerEncoder, type TransformerStackOptions } from "./transformer.js";
+export {
+  type TransformerActivation,
+  type TransformerDecoderInputs,
+  TransformerDecoderLayer,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+} from "./transformer-layers.js";
 export { Upsample } from "./upsample.js";

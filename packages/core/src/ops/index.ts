@@ -1,7 +1,8 @@
 export { gelu, relu, sigmoid, silu } from "./activations.js";
 export { abs, add, div, maximum, minimum, mul, neg, square, sub } from "./arithmetic.js";
 export { addAt, at, setAt } from "./at.js";
-export { causalAttention, packedCausalAttention } from "./causal-attention.js";
+export { type AttentionOptions, scaledDotProductAttention } from "./attention.js";
+export { causalAttention, packedCausalAttention, type QueryKeyValue } from "./causal-attention.js";
 export { type BatchNormOutputs, batchNorm, groupNorm, type NormOptions } from "./channel-norm.js";
 export { cast, clip, eq, ge, gt, le, lt, ne, where } from "./compare.js";
 export { chunk, concat, split, stack } from "./concat.js";
@@ -60,6 +61,7 @@ export { argMax, argMin, max, mean, min, type VarianceOptions, variance } from "
 export { flatten, reshape, squeeze, unsqueeze } from "./reshape.js";
 export { rmsNorm } from "./rms-norm.js";
 export { roll } from "./roll.js";
+export { type RotaryAngles, type RotaryConvention, rotary } from "./rotary.js";
 export { cumProd, cumSum } from "./scan.js";
 export { type IndexPutOptions, indexPut, scatter } from "./scatter.js";
 export { type SearchSortedOptions, searchSorted } from "./search-sorted.js";

@@ -37,7 +37,11 @@ const odd: PlaneWindows = {
     [2, 5],
   ],
 };
-/** Windows that do not overlap: finite differences see no kink as long as values are apart. */
+const pairs = (numRows: number, numColumns: number): PlaneWindows => {
+  const ranges = (count: number) => Array.from({ length: count }, (_, i) => [2 * i, 2 * i + 2] as const);
+  return { rows: ranges(numRows), columns: ranges(numColumns) };
+};
+/** Values far apart: finite differences see no kink. */
 const samples = [
   { name: "odd windows", inputs: [normal([3, 4, 5], 0, 10)], attrs: odd },
   {
@@ -53,6 +57,8 @@ const samples = [
     checkVjp: false as const,
   },
   { name: "many planes", inputs: [normal([400, 4, 5])], attrs: odd, checkVjp: false as const },
+  { name: "pairs", inputs: [normal([3, 5, 11], 0, 10)], attrs: pairs(2, 5) },
+  { name: "many pairs", inputs: [normal([100, 6, 32])], attrs: pairs(3, 16), checkVjp: false as const },
   { name: "no planes", inputs: [normal([0, 4, 5])], attrs: odd },
 ];
 

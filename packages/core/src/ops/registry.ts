@@ -21,6 +21,7 @@ import { cosOp, erfOp, expOp, floorOp, logOp, powOp, sinOp, sqrtOp, tanhOp } fro
 import { matmulOp } from "./matmul.js";
 import { permuteOp } from "./permute.js";
 import { maxPoolOp } from "./pool.js";
+import { gruOp, lstmOp, rnnReluOp, rnnTanhOp } from "./recurrent.js";
 import { argMaxOp, argMinOp, maxOp, minOp } from "./reduce.js";
 import { resampleOp } from "./resample.js";
 import { reshapeOp } from "./reshape.js";
@@ -45,4 +46,5 @@ export const opRegistry: readonly Op[] = [
   ...[channelNormOp, rmsNormOp],
   ...[flipOp, setSliceOp, takeRowsOp, addRowsOp, putRowsOp, cumSumOp, cumProdOp, recurrenceOp],
   ...[sortOp, searchSortedOp],
+  ...[lstmOp, gruOp, rnnTanhOp, rnnReluOp],
 ];

@@ -25,6 +25,7 @@ const firstOrderOnly: ReadonlySet<string> = new Set([
   "packedCausalAttention",
   "rmsNorm",
   "softmax",
+  ...["gru", "lstm", "rnnRelu", "rnnTanh"],
 ]);
 
 /** Samples with more elements than this cost too much. */

@@ -3,7 +3,8 @@
  *
  * No cache of keys and values: every token is a forward pass over the last seqLen tokens.
  */
-import { Generator, nn, noGrad, scope, type Tensor, tensor, ValueError } from "@lockstep/core";
+import { Generator, noGrad, scope, type Tensor, tensor, ValueError } from "@lockstep/core";
+import { inEvaluation } from "./in-evaluation.js";
 import { assertSamplingOptions, type SamplingOptions, sampleToken } from "./sample-token.js";
 
 /** A module that predicts the next token at every position. Gpt is one. */
@@ -73,19 +74,8 @@ function lastLogits(model: LanguageModel, tokens: readonly number[]): Float32Arr
   );
 }
 
-/** Runs `fn` with dropout off, and puts it back as it was. */
-function inEvaluation<T>(model: LanguageModel, fn: () => T): T {
-  if (!(model instanceof nn.Module)) return fn();
-  const wasTraining = model.training;
-  model.eval();
-  try {
-    return fn();
-  } finally {
-    if (wasTraining) model.train();
-  }
-}
-
-function assertPrompt(tokens: readonly number[], vocabSize: number): void {
+/** @throws {ValueError} E_PROMPT, E_TOKEN_RANGE */
+export function assertPrompt(tokens: readonly number[], vocabSize: number): void {
   if (tokens.length === 0) {
     throw new ValueError("generate: the prompt is empty; it must have at least one token.", {}, "E_PROMPT");
   }

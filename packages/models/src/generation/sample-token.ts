@@ -35,14 +35,7 @@ export function assertSamplingOptions({ temperature = 1, topK, topP = 1 }: Sampl
  */
 export function sampleToken(logits: Float32Array, options: SamplingOptions, generator: Generator): number {
   const { temperature = 1, topK = logits.length, topP = 1 } = options;
-  const bad = logits.findIndex((logit) => !Number.isFinite(logit));
-  if (bad >= 0) {
-    throw new ValueError(
-      `sampleToken: the logit of token ${bad} is ${logits[bad]}; all logits must be finite. The model's weights are probably not.`,
-      { token: bad, logit: logits[bad] },
-      "E_NOT_FINITE",
-    );
-  }
+  assertFiniteLogits("sampleToken", logits);
   if (temperature === 0 || topK === 1) return indexOfLargest(logits);
   const isCut = topK < logits.length || topP < 1;
   const order = Array.from(logits.keys());
@@ -76,4 +69,15 @@ function indexOfLargest(values: Float32Array): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
   return best;
+}
+
+/** @throws {ValueError} E_NOT_FINITE naming the first logit that is NaN or infinite. */
+export function assertFiniteLogits(where: string, logits: Float32Array): void {
+  const bad = logits.findIndex((logit) => !Number.isFinite(logit));
+  if (bad < 0) return;
+  throw new ValueError(
+    `${where}: the logit of token ${bad} is ${logits[bad]}; all logits must be finite. The model's weights are probably not.`,
+    { token: bad, logit: logits[bad] },
+    "E_NOT_FINITE",
+  );
 }

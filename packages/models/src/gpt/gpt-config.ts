@@ -1,5 +1,6 @@
 /** @file Sizes of GPT models, and the ones that have a name. */
 import { ValueError } from "@lockstep/core";
+import { assertDivides, assertDropout, assertWholeSizes } from "../model-config.js";
 
 export interface GptConfig {
   readonly vocabSize: number;
@@ -50,18 +51,9 @@ export function gptConfig(name: GptName, replaced: Partial<GptConfig> = {}): Gpt
 
 /** @throws {ValueError} E_MODEL_CONFIG */
 export function assertGptConfig(config: GptConfig): void {
-  for (const field of ["vocabSize", "seqLen", "numLayers", "numHeads", "embedDim"] as const) {
-    if (!Number.isInteger(config[field]) || config[field] < 1) {
-      throw refuse(`${field} is ${config[field]}; it must be a whole number of at least 1.`, config);
-    }
-  }
-  const { embedDim, numHeads, dropout = 0 } = config;
-  if (embedDim % numHeads !== 0) {
-    throw refuse(`embedDim is ${embedDim} and numHeads ${numHeads}; the second must divide the first.`, config);
-  }
-  if (!(dropout >= 0 && dropout < 1)) throw refuse(`dropout is ${dropout}; it must be in [0, 1).`, config);
-}
-
-function refuse(text: string, config: GptConfig): ValueError {
-  return new ValueError(`Gpt: ${text}`, { ...config }, "E_MODEL_CONFIG");
+  const subject = { model: "Gpt", config };
+  const { vocabSize, seqLen, numLayers, numHeads, embedDim, dropout = 0 } = config;
+  assertWholeSizes(subject, { vocabSize, seqLen, numLayers, numHeads, embedDim });
+  assertDivides(subject, { embedDim, numHeads });
+  assertDropout(subject, dropout);
 }

@@ -101,8 +101,8 @@ const im2colKernel = defineKernel("im2col", args, (kernel) => {
   const p = load(kernel);
   const run = runLocals(kernel);
   const planeBytes = define(f, words(mul(mul(p.inD, p.inH), p.inW)));
-  const lastRow = define(f, add(p.firstRow, p.numRows));
-  const [plane, to, from, id, ih, count, rest] = f.locals("i32", 7) as [
+  const [plane, to, from, id, oh, ih, count, rest] = f.locals("i32", 8) as [
+    Local,
     Local,
     Local,
     Local,
@@ -126,10 +126,12 @@ const im2colKernel = defineKernel("im2col", args, (kernel) => {
     assign(f, rest, words(sub(p.outW, run.to)));
     assign(f, plane, add(p.image, mul(planeBytes, add(mul(p.firstImage, p.channels), channel))));
     assign(f, to, add(p.columns, mul(line, p.lineBytes)));
+    const firstH = define(f, sub(mul(kh, p.dilationH), p.padH));
     forRange(f, { from: 0, to: p.numImages }, () => {
-      forRange(f, { from: p.firstRow, to: lastRow }, (row) => {
-        assign(f, id, sub(add(mul(div(row, p.outH), p.strideD), mul(kd, p.dilationD)), p.padD));
-        assign(f, ih, sub(add(mul(rem(row, p.outH), p.strideH), mul(kh, p.dilationH)), p.padH));
+      assign(f, id, sub(add(mul(div(p.firstRow, p.outH), p.strideD), mul(kd, p.dilationD)), p.padD));
+      assign(f, oh, rem(p.firstRow, p.outH));
+      assign(f, ih, add(mul(oh, p.strideH), firstH));
+      forRange(f, { from: 0, to: p.numRows }, () => {
         push(f, and(below(id, p.inD), below(ih, p.inH))).if(
           () => {
             clear(0, words(run.from));
@@ -160,6 +162,13 @@ const im2colKernel = defineKernel("im2col", args, (kernel) => {
             increase(f, to, words(p.outW));
           },
         );
+        increase(f, oh, 1);
+        increase(f, ih, p.strideH);
+        push(f, eq(oh, p.outH)).if(() => {
+          assign(f, oh, 0);
+          assign(f, ih, firstH);
+          increase(f, id, p.strideD);
+        });
       });
       increase(f, plane, mul(planeBytes, p.channels));
     });

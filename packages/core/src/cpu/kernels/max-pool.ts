@@ -1,13 +1,14 @@
 /**
  * @file The largest element of each window of a plane, and its place. A NaN counts as the largest; of equals the first wins.
  *
- * An item is a plane. Windows are ranges of rows times ranges of columns, given by tables.
+ * An item is a plane. max-pool-pairs.ts does the windows that are met most. Windows are ranges of rows times ranges of columns, given by tables.
  */
 import type { TensorView } from "../../backend/backend.js";
 import type { KernelTable, MaxPoolOutputs, PlaneWindows } from "../../backend/kernel-table.js";
 import { defineKernel, type KernelHost, type KernelRoom } from "../kernel.js";
 import type { Local } from "../wasm/assembler.js";
 import { add, assign, define, forRange, increase, loadInt, mul, push, words } from "../wasm/integer.js";
+import { maxPoolPairsKernel } from "./max-pool-pairs.js";
 
 /** Elements that take about 20 us. */
 const grainElements = 8_000;
@@ -32,7 +33,14 @@ const maxPoolKernel = defineKernel("maxPool", args, ({ f, begin, end, arg }) => 
   const columnEnd = define(f, add(columnTable, mul(outWidth, 8)));
   const [best, value] = f.locals("f32", 2) as [Local, Local];
   const [plane, toValue, toIndex, place] = f.locals("i32", 4) as [Local, Local, Local, Local];
-  const [firstColumn, endColumn, row, endRow, at] = f.locals("i32", 5) as [Local, Local, Local, Local, Local];
+  const [firstColumn, endColumn, row, endRow, at, isLarger] = f.locals("i32", 6) as [
+    Local,
+    Local,
+    Local,
+    Local,
+    Local,
+    Local,
+  ];
   forRange(f, { from: begin, to: end }, (item) => {
     assign(f, plane, add(x, words(mul(item, mul(height, width)))));
     assign(f, toValue, add(out, mul(item, outPlane)));
@@ -53,11 +61,10 @@ const maxPoolKernel = defineKernel("maxPool", args, ({ f, begin, end, arg }) => 
             push(f, add(plane, words(element)))
               .mem("f32.load")
               .set(value);
-            f.get(value).get(best).op("f32.gt").get(value).get(value).op("f32.ne", "i32.or");
-            f.if(() => {
-              f.get(value).set(best);
-              assign(f, place, element);
-            });
+            // Without a branch: which element is larger cannot be predicted.
+            f.get(value).get(best).op("f32.gt").get(value).get(value).op("f32.ne", "i32.or").set(isLarger);
+            f.get(value).get(best).get(isLarger).op("select").set(best);
+            f.get(element).get(place).get(isLarger).op("select").set(place);
           });
         });
         f.get(toValue).get(best).mem("f32.store");
@@ -73,23 +80,32 @@ function launch(host: KernelHost, x: TensorView, windows: PlaneWindows, { out, i
   const [numItems = 0, height = 0, width = 0] = x.shape;
   const [outHeight, outWidth] = [windows.rows.length, windows.columns.length];
   if (numItems * outHeight * outWidth === 0) return;
+  const values = {
+    x: host.addressOf(x),
+    out: host.addressOf(out),
+    index: host.addressOf(index),
+    height,
+    width,
+    outHeight,
+    outWidth,
+  };
+  const grain = Math.ceil(grainElements / (height * width));
+  if (arePairs(windows.rows) && arePairs(windows.columns)) {
+    host.launch(maxPoolPairsKernel, values, { numItems, grain: 6 * grain });
+    return;
+  }
   host.withTemporary(8 * (outHeight + outWidth), (table) => {
     host.words().i32.set([...windows.rows, ...windows.columns].flat(), table / 4);
-    const values = {
-      x: host.addressOf(x),
-      out: host.addressOf(out),
-      index: host.addressOf(index),
-      height,
-      width,
-      outHeight,
-      outWidth,
-      table,
-    };
-    host.launch(maxPoolKernel, values, { numItems, grain: Math.ceil(grainElements / (height * width)) });
+    host.launch(maxPoolKernel, { ...values, table }, { numItems, grain });
   });
 }
 
+/** Windows of two places that follow each other. */
+function arePairs(ranges: PlaneWindows["rows"]): boolean {
+  return ranges.every(([from, to], i) => from === 2 * i && to === from + 2);
+}
+
 export const maxPoolRoom: KernelRoom<Pick<KernelTable, "maxPool">> = {
-  kernels: [maxPoolKernel],
+  kernels: [maxPoolKernel, maxPoolPairsKernel],
   rows: (host) => ({ maxPool: (x, windows, outputs) => launch(host, x, windows, outputs) }),
 };
