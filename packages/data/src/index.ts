@@ -1,10 +1,16 @@
+export type { AudioClip } from "./audio/audio-clip.js";
 export { arrayDataset, type Column } from "./dataset/array-dataset.js";
 export type { Dataset } from "./dataset/dataset.js";
 export { type EncodeDocumentsOptions, encodeDocuments, splitDocuments } from "./dataset/documents.js";
+export { subsetDataset } from "./dataset/subset-dataset.js";
 export { type TextDataset, type TextDatasetOptions, type TokenBatch, textDataset } from "./dataset/text-dataset.js";
+export * from "./formats/index.js";
+export type { Image } from "./image/image.js";
 export { evalMicroBatches } from "./sampler/evaluation-grid.js";
 export type { SampleRef } from "./sampler/sample-ref.js";
 export { createSampler, microBatchSamples, type Sampler, type SamplerOptions } from "./sampler/sampler.js";
+export * from "./splits/index.js";
+export * from "./table/index.js";
 export { bpeTokenizer, type TrainBpeOptions, trainByteLevelBpe } from "./tokenizer/bpe-tokenizer.js";
 export type { BpeVocabulary } from "./tokenizer/bpe-vocabulary.js";
 export { type CharTokenizer, type CharTokenizerOptions, charTokenizer } from "./tokenizer/char-tokenizer.js";

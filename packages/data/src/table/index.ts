@@ -1,0 +1,13 @@
+export {
+  type ColumnInput,
+  createTable,
+  isMissing,
+  type NumberColumn,
+  selectColumns,
+  type Table,
+  type TableColumn,
+  type TextColumn,
+  tableOfRecords,
+  takeRows,
+  withColumns,
+} from "./table.js";
