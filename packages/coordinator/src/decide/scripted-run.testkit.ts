@@ -186,9 +186,11 @@ export class ScriptedRun {
     this.say(workerId, { name: "stepReport", body });
   }
 
+  /** All report the attempt that is out, as long as it is. */
   step(): void {
     this.nowMs += 100;
-    for (const id of this.state.members) this.report(id);
+    const { assignment } = this.state.step!;
+    for (const id of this.state.members) if (this.state.step?.assignment === assignment) this.report(id);
   }
 
   applied(workerId: string, stateHash = hashA): void {
