@@ -20,6 +20,7 @@ export function planWith(change: Partial<RunPlan> = {}): RunPlan {
     startStep: 0,
     stopStep: 3,
     evalIntervalSteps: 0,
+    isJudged: false,
     checkpoints: { intervalSteps: 0, intervalMs: 0, keepsBest: false, keepLast: 0 },
     trust: defaultTrust,
     minWorkers: 2,
@@ -64,6 +65,7 @@ export class ScriptedRun {
   readonly removed: number[] = [];
   readonly offered: number[] = [];
   readonly beginsAt: number[] = [];
+  readonly judged: { readonly step: number; readonly evalLoss: number | null }[] = [];
   summary: RunSummary | undefined;
   #tickets = 0;
 
@@ -251,6 +253,9 @@ export class ScriptedRun {
         return;
       case "metrics":
         this.metrics.push(effect.line);
+        return;
+      case "judge":
+        this.judged.push({ step: effect.step, evalLoss: effect.evalLoss });
         return;
       case "writeCheckpoint":
         this.writes.push(effect.checkpoint.step);

@@ -20,6 +20,8 @@ export { Module } from "./module.js";
 export type { LoadStateDictOptions, StateDictSource } from "./module-state.js";
 export {
   type AttentionMasks,
+  appendKeyValues,
+  type KeyValues,
   MultiheadAttention,
   type MultiheadAttentionInputs,
   type MultiheadAttentionOptions,
@@ -56,8 +58,16 @@ export type { RecurrentInputs, RecurrentOptions, RecurrentResult, SequenceLength
 export { RmsNorm, type RmsNormModuleOptions } from "./rms-norm.js";
 export { type Layer, Sequential } from "./sequential.js";
 export type { StatisticsSource } from "./statistics-source.js";
-export { TransformerDecoder, TransformerEncoder, type TransformerStackOptions } from "./transformer.js";
 export {
+  Transformer,
+  TransformerDecoder,
+  TransformerEncoder,
+  type TransformerInputs,
+  type TransformerOptions,
+  type TransformerStackOptions,
+} from "./transformer.js";
+export {
+  type DecoderLayerState,
   type TransformerActivation,
   type TransformerDecoderInputs,
   TransformerDecoderLayer,
