@@ -12,10 +12,10 @@ export type ForwardInputs<M> = Parameters<ForwardOf<M>>;
 export type ForwardOutput<M> = ReturnType<ForwardOf<M>>;
 
 /** Answers other inputs, or undefined. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a hook without a return statement is the usual one
 export type ForwardPreHook<M> = (
   module: M,
   inputs: ForwardInputs<M>,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a hook without a return statement is the usual one
 ) => readonly ForwardInputs<M>[number][] | undefined | void;
 /** Answers another output, or undefined. */
 export type ForwardHook<M> = (
