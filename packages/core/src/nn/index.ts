@@ -41,6 +41,8 @@ export type {
 } from "./module-state.js";
 export {
   type AttentionMasks,
+  appendKeyValues,
+  type KeyValues,
   MultiheadAttention,
   type MultiheadAttentionInputs,
   type MultiheadAttentionOptions,
@@ -95,8 +97,16 @@ export { Flatten, Identity, Unflatten } from "./reshaping.js";
 export { RmsNorm, type RmsNormModuleOptions } from "./rms-norm.js";
 export { type Layer, Sequential } from "./sequential.js";
 export type { StatisticsSource } from "./statistics-source.js";
-export { TransformerDecoder, TransformerEncoder, type TransformerStackOptions } from "./transformer.js";
 export {
+  Transformer,
+  TransformerDecoder,
+  TransformerEncoder,
+  type TransformerInputs,
+  type TransformerOptions,
+  type TransformerStackOptions,
+} from "./transformer.js";
+export {
+  type DecoderLayerState,
   type TransformerActivation,
   type TransformerDecoderInputs,
   TransformerDecoderLayer,
