@@ -1,4 +1,5 @@
 export type { AudioClip } from "./audio/audio-clip.js";
+export * from "./cleaning/index.js";
 export { arrayDataset, type Column } from "./dataset/array-dataset.js";
 export type { Dataset } from "./dataset/dataset.js";
 export { type EncodeDocumentsOptions, encodeDocuments, splitDocuments } from "./dataset/documents.js";
@@ -17,3 +18,4 @@ export { type CharTokenizer, type CharTokenizerOptions, charTokenizer } from "./
 export { loadTokenizer } from "./tokenizer/load-tokenizer.js";
 export { createStreamDecoder } from "./tokenizer/stream-decoder.js";
 export type { Tokenizer } from "./tokenizer/tokenizer.js";
+export * from "./transformers/index.js";
