@@ -7,6 +7,8 @@ export { subsetDataset } from "./dataset/subset-dataset.js";
 export { type TextDataset, type TextDatasetOptions, type TokenBatch, textDataset } from "./dataset/text-dataset.js";
 export * from "./formats/index.js";
 export type { Image } from "./image/image.js";
+export * from "./pipeline/index.js";
+export * from "./random/index.js";
 export { evalMicroBatches } from "./sampler/evaluation-grid.js";
 export type { SampleRef } from "./sampler/sample-ref.js";
 export { createSampler, microBatchSamples, type Sampler, type SamplerOptions } from "./sampler/sampler.js";

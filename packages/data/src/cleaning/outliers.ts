@@ -86,7 +86,7 @@ export class OutlierDetector {
       );
     const clipped = Object.entries(this.bounds).map(([name, { lower, upper }]) => {
       const column = numberColumn("OutlierDetector.apply", table, name);
-      return [name, column.map((value) => (value < lower ? lower : value > upper ? upper : value))] as const;
+      return [name, column.map((value) => Math.min(Math.max(value, lower), upper))] as const;
     });
     return { table: withColumns(table, Object.fromEntries(clipped)), findings, removedRows: [] };
   }

@@ -87,7 +87,7 @@ export class MinMaxScaler {
     const matrix = sameWidth("MinMaxScaler.transform", input, scale.length);
     return mapColumns(matrix, (x, c) => {
       const y = x * scale[c]! + min[c]!;
-      return this.clip ? (y < low ? low : y > high ? high : y) : y;
+      return this.clip ? Math.min(Math.max(y, low), high) : y;
     });
   }
 
