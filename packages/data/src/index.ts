@@ -1,4 +1,5 @@
 export type { AudioClip } from "./audio/audio-clip.js";
+export * from "./cleaning/index.js";
 export { arrayDataset, type Column } from "./dataset/array-dataset.js";
 export type { Dataset } from "./dataset/dataset.js";
 export { type EncodeDocumentsOptions, encodeDocuments, splitDocuments } from "./dataset/documents.js";
@@ -6,6 +7,8 @@ export { subsetDataset } from "./dataset/subset-dataset.js";
 export { type TextDataset, type TextDatasetOptions, type TokenBatch, textDataset } from "./dataset/text-dataset.js";
 export * from "./formats/index.js";
 export type { Image } from "./image/image.js";
+export * from "./pipeline/index.js";
+export * from "./random/index.js";
 export { evalMicroBatches } from "./sampler/evaluation-grid.js";
 export type { SampleRef } from "./sampler/sample-ref.js";
 export { createSampler, microBatchSamples, type Sampler, type SamplerOptions } from "./sampler/sampler.js";
@@ -17,3 +20,4 @@ export { type CharTokenizer, type CharTokenizerOptions, charTokenizer } from "./
 export { loadTokenizer } from "./tokenizer/load-tokenizer.js";
 export { createStreamDecoder } from "./tokenizer/stream-decoder.js";
 export type { Tokenizer } from "./tokenizer/tokenizer.js";
+export * from "./transformers/index.js";

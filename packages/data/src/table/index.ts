@@ -1,3 +1,4 @@
+export { createMatrix, datasetColumn, type Matrix, type MatrixInput, matrixRows } from "./matrix.js";
 export {
   type ColumnInput,
   createTable,
