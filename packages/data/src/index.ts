@@ -1,4 +1,5 @@
 export type { AudioClip } from "./audio/audio-clip.js";
+export * from "./augment/index.js";
 export * from "./cleaning/index.js";
 export { arrayDataset, type Column } from "./dataset/array-dataset.js";
 export type { Dataset } from "./dataset/dataset.js";
@@ -6,7 +7,7 @@ export { type EncodeDocumentsOptions, encodeDocuments, splitDocuments } from "./
 export { subsetDataset } from "./dataset/subset-dataset.js";
 export { type TextDataset, type TextDatasetOptions, type TokenBatch, textDataset } from "./dataset/text-dataset.js";
 export * from "./formats/index.js";
-export type { Image } from "./image/image.js";
+export * from "./image/index.js";
 export * from "./pipeline/index.js";
 export * from "./random/index.js";
 export { evalMicroBatches } from "./sampler/evaluation-grid.js";
