@@ -1,4 +1,4 @@
-export type { AudioClip } from "./audio/audio-clip.js";
+export * from "./audio/index.js";
 export * from "./augment/index.js";
 export * from "./cleaning/index.js";
 export { arrayDataset, type Column } from "./dataset/array-dataset.js";

@@ -1,3 +1,11 @@
+export {
+  randomGain,
+  type SpecAugmentOptions,
+  specAugment,
+  type TimeShiftOptions,
+  timeShift,
+  whiteNoise,
+} from "./audio.js";
 export { type ColorJitterOptions, colorJitter, cutout, gaussianNoise, randomGrayscale } from "./image-color.js";
 export {
   type RandomAffineOptions,

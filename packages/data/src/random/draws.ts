@@ -27,7 +27,7 @@ const sampleMark = 0xfffffffd;
 const twoTo32 = 4294967296;
 const inverse32 = 2.3283064365386963e-10;
 const inverse53 = 1.1102230246251565e-16;
-const twoPi = 6.283185307179586;
+const twoPi = 2 * Math.PI;
 
 /**
  * The next draw of the current microBatchScope; a job's `data` and `loss` run in one. Each call is one `use`.
