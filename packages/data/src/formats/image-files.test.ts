@@ -105,6 +105,18 @@ describe("decodeJpeg", () => {
       expect(() => decodeJpeg(file.subarray(0, cut))).toThrow(expect.objectContaining({ code: "E_FILE_FORMAT" }));
     }
   });
+  test("answers E_FILE_FORMAT where an end marker stands before or inside of the first scan, also behind a small picture", () => {
+    const scanAt = file.findIndex((byte, at) => byte === 0xff && file[at + 1] === 0xda);
+    for (let cut = 4; cut < file.length - 6; cut += 3) {
+      const early = Uint8Array.from([...file.subarray(0, cut), 0xff, 0xd9]);
+      expect(() => decodeJpeg(early), `cut at ${cut}`).toThrow(expect.objectContaining({ code: "E_FILE_FORMAT" }));
+    }
+    const thumbnail = [0xff, 0xe1, 0, 6, 1, 2, 0xff, 0xd9];
+    const cutOff = Uint8Array.from([...file.subarray(0, 2), ...thumbnail, ...file.subarray(2, scanAt + 60)]);
+    expect(() => decodeJpeg(cutOff)).toThrow(
+      expect.objectContaining({ fields: expect.objectContaining({ reason: "has no end marker (ff d9)" }) }),
+    );
+  });
   test("says what is wrong with a file whose data end early", () => {
     const early = Uint8Array.from([...file.subarray(0, file.length - 120), 0xff, 0xd9]);
     expect(() => decodeJpeg(early, { file: "a.jpg" })).toThrow(

@@ -22,9 +22,9 @@ export function decodeJpeg(bytes: Uint8Array, options: DecodeImageOptions = {}):
     });
   }
   const frame = findFrame(bytes);
-  if (frame === undefined) throw broken(file, "has no frame header");
+  if (frame === undefined) throw broken(file, "has no frame header and scan");
   assertImageSize("decodeJpeg", frame, options);
-  if (!hasEnd(bytes)) throw broken(file, "has no end marker (ff d9)");
+  if (!hasEnd(bytes, frame.scanAt)) throw broken(file, "has no end marker (ff d9)");
   try {
     const { width, height, data } = jpeg.decode(bytes, {
       useTArray: true,
@@ -50,26 +50,34 @@ function broken(file: string, reason: string, cause?: unknown) {
   });
 }
 
-/** Size from the first frame header (SOF0, SOF1 or SOF2), walking from segment to segment. */
-function findFrame(bytes: Uint8Array): { readonly width: number; readonly height: number } | undefined {
+interface Frame {
+  readonly width: number;
+  readonly height: number;
+  /** Where the first scan begins. */
+  readonly scanAt: number;
+}
+
+/** Size from the frame header (SOF0, SOF1 or SOF2) and the place of the first scan, walking from segment to segment. */
+function findFrame(bytes: Uint8Array): Frame | undefined {
+  let size: { width: number; height: number } | undefined;
   let at = 2;
-  while (at + 9 <= bytes.length && bytes[at] === 0xff) {
+  while (at + 4 <= bytes.length && bytes[at] === 0xff) {
     const marker = bytes[at + 1]!;
     if (marker === 0xff) {
       at += 1; // fill bytes
       continue;
     }
-    const length = bytes[at + 2]! * 256 + bytes[at + 3]!;
-    if (marker >= 0xc0 && marker <= 0xc2) {
-      return { height: bytes[at + 5]! * 256 + bytes[at + 6]!, width: bytes[at + 7]! * 256 + bytes[at + 8]! };
+    if (marker === 0xda) return size === undefined ? undefined : { ...size, scanAt: at };
+    if (marker >= 0xc0 && marker <= 0xc2 && at + 9 <= bytes.length) {
+      size = { height: bytes[at + 5]! * 256 + bytes[at + 6]!, width: bytes[at + 7]! * 256 + bytes[at + 8]! };
     }
-    at += 2 + length;
+    at += 2 + bytes[at + 2]! * 256 + bytes[at + 3]!;
   }
   return undefined;
 }
 
-/** The end marker stands at the end; some programs put padding behind it. */
-function hasEnd(bytes: Uint8Array): boolean {
-  for (let at = bytes.length - 2; at >= 2; at--) if (bytes[at] === 0xff && bytes[at + 1] === 0xd9) return true;
+/** An end marker behind the first scan: those of small pictures in the head do not count. Some programs put padding behind it. */
+function hasEnd(bytes: Uint8Array, scanAt: number): boolean {
+  for (let at = bytes.length - 2; at >= scanAt; at--) if (bytes[at] === 0xff && bytes[at + 1] === 0xd9) return true;
   return false;
 }

@@ -58,11 +58,11 @@ function imageOf(png: DecodedPng, file: string): Image {
 function paletteImage(png: DecodedPng, palette: readonly (readonly number[])[], file: string): Image {
   const { width, height } = png;
   const channels = palette.some((color) => color.length === 4) ? 4 : 3;
-  const data = new Uint8Array(width * height * channels).fill(255);
+  const data = new Uint8Array(width * height * channels);
   for (const [i, index] of unpack(png).entries()) {
     const color = palette[index];
     if (color === undefined) throw broken(file, `color ${index} of a palette of ${palette.length}`);
-    data.set(color, i * channels); // colours without alpha stay opaque
+    data.set(color, i * channels);
   }
   return { width, height, channels, data };
 }

@@ -141,6 +141,11 @@ describe("trainTestSplit", () => {
         "trainTestSplit: 0 train and 1 test samples of 1; each part must have at least one, together at most 1. Change testSize or trainSize.",
     },
     {
+      make: () => trainTestSplit(4, { testSize: 2, groups: ["a", "a", "b", "b"] }),
+      message:
+        "trainTestSplit: 0 train and 2 test groups of 2; each part must have at least one, together at most 2. Change testSize or trainSize.",
+    },
+    {
       make: () => trainTestSplit(10, { testSize: 1.5 }),
       message: "trainTestSplit: testSize is 1.5; it must be a share in (0, 1) or a whole number of at least 1.",
     },

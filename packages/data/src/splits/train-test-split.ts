@@ -109,7 +109,7 @@ interface PartSizes {
   readonly test: number;
 }
 
-function partSizes(where: string, size: number, { testSize, trainSize }: TrainTestOptions): PartSizes {
+function partSizes(where: string, size: number, { testSize, trainSize, groups }: TrainTestOptions): PartSizes {
   const wantedTest = testSize ?? (trainSize === undefined ? 0.25 : undefined);
   const test = wantedTest === undefined ? undefined : countOf(where, "testSize", wantedTest, size, Math.ceil);
   const wantedTrain = trainSize === undefined ? undefined : countOf(where, "trainSize", trainSize, size, Math.floor);
@@ -118,7 +118,7 @@ function partSizes(where: string, size: number, { testSize, trainSize }: TrainTe
   if (counts.train < 1 || counts.test < 1 || counts.train + counts.test > size) {
     throw splitError(
       where,
-      `${counts.train} train and ${counts.test} test samples of ${size}`,
+      `${counts.train} train and ${counts.test} test ${groups === undefined ? "samples" : "groups"} of ${size}`,
       `each part must have at least one, together at most ${size}. Change testSize or trainSize.`,
       { ...counts, size },
     );
@@ -138,7 +138,7 @@ function splitGroups(where: string, size: number, groups: Labels, options: Train
   assertOneEach(where, "groups", groups.length, size);
   const { classes, codes } = encodeLabels(where, groups);
   const { seed = 0, shuffle = true } = options;
-  const counts = partSizes(`${where} by groups`, classes.length, options);
+  const counts = partSizes(where, classes.length, options);
   const order = shuffle ? shuffledPlaces(classes.length, seed, 0) : classes.map((_, code) => classes.length - 1 - code);
   const part = new Map(
     order.map((code, i) => [code, i < counts.test ? "test" : i < counts.test + counts.train ? "train" : ""]),
