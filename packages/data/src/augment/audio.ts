@@ -1,7 +1,7 @@
 /** @file Random changes of sounds (samples of one channel) and of spectrograms. What each draws is said in order. */
 import { scalarMath, ValueError } from "@lockstep/core";
 import type { Spectrogram } from "../audio/stft.js";
-import { type Augmentation, uniformIn } from "../random/draws.js";
+import { type Augmentation, drawNormals, uniformIn } from "../random/draws.js";
 import { assertRange } from "./image-geometry.js";
 
 type Range = readonly [number, number];
@@ -17,7 +17,7 @@ export function randomGain({ decibels }: { readonly decibels: Range }): Augmenta
 }
 
 /**
- * Adds normal noise at a signal-to-noise ratio (of mean powers) in a range of decibels. Draws the ratio, then once a sample. Silence stays silent.
+ * Adds normal noise at a signal-to-noise ratio (of mean powers) in a range of decibels. Draws the ratio, then two words for every two samples. Silence stays silent.
  *
  * @throws {ValueError} E_AUGMENTATION unless the range ascends.
  * @source torchaudio.functional.add_noise, with white noise.
@@ -29,7 +29,11 @@ export function whiteNoise({ snrDecibels }: { readonly snrDecibels: Range }): Au
     let power = 0;
     for (const value of samples) power += value * value;
     const std = samples.length === 0 ? 0 : Math.sqrt(power / samples.length) / ratio;
-    return samples.map((value) => value + std * draws.normal());
+    const out = samples.slice();
+    drawNormals(draws, out.length, (normal, i) => {
+      out[i] = out[i]! + std * normal;
+    });
+    return out;
   };
 }
 

@@ -86,7 +86,7 @@ describe("augmentations of images", () => {
       {
         "colorJitter": "d80f4f233e6367c6",
         "cutout": "65ac924b74c89d7d",
-        "gaussianNoise": "71a23808971585ac",
+        "gaussianNoise": "59c4907fcda4ba2b",
         "randomAffine": "862648426ef57364",
         "randomCrop": "f4a5fd56bf63e988",
         "randomGrayscale": "d22c388ff512a3f7",

@@ -1,8 +1,8 @@
 /** @file Random changes of the numbers of images. Each answers an Augmentation; what it draws is said in order. */
 import { ValueError } from "@lockstep/core";
 import { adjustBrightness, adjustContrast, adjustHue, adjustSaturation, grayscaleImage } from "../image/color.js";
-import { type FloatImage, mapImage } from "../image/float-image.js";
-import { type Augmentation, assertProbability, drawPermutation, uniformIn } from "../random/draws.js";
+import type { FloatImage } from "../image/float-image.js";
+import { type Augmentation, assertProbability, drawNormals, drawPermutation, uniformIn } from "../random/draws.js";
 import { assertRange } from "./image-geometry.js";
 
 export interface ColorJitterOptions {
@@ -91,10 +91,16 @@ export function cutout({
   };
 }
 
-/** Adds normal noise to every number. Draws once a number. @throws {ValueError} E_AUGMENTATION for a negative std. @source none: ours */
+/** Adds normal noise to every number. Draws two words for every two numbers. @throws {ValueError} E_AUGMENTATION for a negative std. @source none: ours */
 export function gaussianNoise({ std }: { readonly std: number }): Augmentation<FloatImage> {
   if (!(std >= 0)) {
     throw new ValueError(`gaussianNoise: std is ${std}; it must not be negative.`, { std }, "E_AUGMENTATION");
   }
-  return (image, draws) => mapImage(image, (value) => value + std * draws.normal());
+  return (image, draws) => {
+    const data = image.data.slice();
+    drawNormals(draws, data.length, (normal, i) => {
+      data[i] = data[i]! + std * normal;
+    });
+    return { ...image, data };
+  };
 }

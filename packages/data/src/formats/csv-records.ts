@@ -33,7 +33,8 @@ function readRecord(cursor: Cursor, syntax: CsvSyntax, record: number): CsvRecor
   const { line } = cursor;
   const cells: string[] = [];
   for (;;) {
-    const place = `record ${record} (line ${cursor.line}), cell ${cells.length + 1}`;
+    const { line: cellLine } = cursor;
+    const place = () => `record ${record} (line ${cellLine}), cell ${cells.length + 1}`;
     cells.push(cursor.text[cursor.at] === '"' ? readQuoted(cursor, syntax, place) : readPlain(cursor, syntax, place));
     const next = cursor.text[cursor.at];
     cursor.at += 1;
@@ -44,7 +45,7 @@ function readRecord(cursor: Cursor, syntax: CsvSyntax, record: number): CsvRecor
   }
 }
 
-function readPlain(cursor: Cursor, { file, delimiter }: CsvSyntax, place: string): string {
+function readPlain(cursor: Cursor, { file, delimiter }: CsvSyntax, place: () => string): string {
   const begin = cursor.at;
   const { text } = cursor;
   while (cursor.at < text.length) {
@@ -54,7 +55,7 @@ function readPlain(cursor: Cursor, { file, delimiter }: CsvSyntax, place: string
       if (text[cursor.at + 1] === "\n") break;
       throw fileError("decodeCsv", {
         file,
-        place,
+        place: place(),
         is: "has a carriage return that no line feed follows",
         must: "records must end with LF or CRLF (RFC 4180). Convert the line ends.",
         fields: { line: cursor.line },
@@ -63,7 +64,7 @@ function readPlain(cursor: Cursor, { file, delimiter }: CsvSyntax, place: string
     if (character === '"') {
       throw fileError("decodeCsv", {
         file,
-        place,
+        place: place(),
         is: `has a quote inside ${JSON.stringify(text.slice(begin, cursor.at + 1))}`,
         must: "a cell with quotes must begin with one, and write each inner one twice (RFC 4180).",
         fields: { line: cursor.line },
@@ -74,7 +75,7 @@ function readPlain(cursor: Cursor, { file, delimiter }: CsvSyntax, place: string
   return text.slice(begin, cursor.at);
 }
 
-function readQuoted(cursor: Cursor, { file, delimiter }: CsvSyntax, place: string): string {
+function readQuoted(cursor: Cursor, { file, delimiter }: CsvSyntax, place: () => string): string {
   const { text } = cursor;
   const firstLine = cursor.line;
   let value = "";
@@ -84,7 +85,7 @@ function readQuoted(cursor: Cursor, { file, delimiter }: CsvSyntax, place: strin
     if (quote < 0) {
       throw fileError("decodeCsv", {
         file,
-        place,
+        place: place(),
         is: "begins with a quote that is never closed",
         must: "a quoted cell must end with a quote (RFC 4180). Is the file cut off?",
         fields: { line: firstLine },
@@ -105,7 +106,7 @@ function readQuoted(cursor: Cursor, { file, delimiter }: CsvSyntax, place: strin
   if (!isEnd) {
     throw fileError("decodeCsv", {
       file,
-      place,
+      place: place(),
       is: `has ${JSON.stringify(next)} after its closing quote`,
       must: "a delimiter or the end of the record must follow (RFC 4180).",
       fields: { line: cursor.line },

@@ -100,6 +100,20 @@ export function uniformIn(draws: Draws, [low, high]: readonly [number, number]):
   return low + (high - low) * draws.uniform();
 }
 
+/**
+ * Calls `use` for i = 0..count-1 with normal numbers, two from each two words (of an odd count's last pair the second is dropped).
+ *
+ * @source Box and Muller 1958, as core's Generator.fillNormal.
+ */
+export function drawNormals(draws: Draws, count: number, use: (normal: number, i: number) => void): void {
+  for (let i = 0; i < count; i += 2) {
+    const radius = Math.sqrt(-2 * scalarMath.log((draws.nextWord() + 1) * inverse32));
+    const angle = draws.nextWord() * inverse32 * twoPi;
+    use(radius * scalarMath.cos(angle), i);
+    if (i + 1 < count) use(radius * scalarMath.sin(angle), i + 1);
+  }
+}
+
 /** The numbers 0..length-1 in random order. @source Fisher and Yates */
 export function drawPermutation(draws: Draws, length: number): number[] {
   const order = Array.from({ length }, (_, i) => i);
