@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { cleanUp, readSummary, runLockstep, temporaryFolder } from "./lockstep-process.js";
+import { cleanUp, readSummary, runLockstep, temporaryFolder } from "../lockstep-process.js";
 
 afterEach(cleanUp);
 
