@@ -83,7 +83,7 @@ case("bilinearNoBias", nn.Bilinear(2, 3, 1, bias=False), torch.randn(7, 2), torc
 case("pixelShuffle", nn.PixelShuffle(2), torch.randn(2, 12, 3, 2))
 case("pixelUnshuffle", nn.PixelUnshuffle(3), torch.randn(1, 2, 6, 9))
 case("cosineSimilarity", nn.CosineSimilarity(), torch.randn(5, 7), torch.randn(5, 7))
-case("cosineSimilarityRows", nn.CosineSimilarity(dim=0, eps=0.5), torch.randn(4, 6) * 0.1, torch.randn(4, 6))
+case("cosineSimilarityRows", nn.CosineSimilarity(dim=0, eps=1e-6), torch.randn(4, 6) * 0.1, torch.randn(4, 6))
 case("conv1dSame", nn.Conv1d(3, 4, 4, padding="same"), torch.randn(2, 3, 9))
 case("conv2dSame", nn.Conv2d(3, 4, (3, 2), padding="same", dilation=(2, 3)), torch.randn(2, 3, 7, 8))
 case("conv2dValid", nn.Conv2d(2, 3, 3, padding="valid", stride=2), torch.randn(2, 2, 7, 8))

@@ -51,7 +51,7 @@ const layers: Readonly<Record<string, () => AnyLayer>> = {
   pixelShuffle: () => new nn.PixelShuffle(2),
   pixelUnshuffle: () => new nn.PixelUnshuffle(3),
   cosineSimilarity: () => new nn.CosineSimilarity(),
-  cosineSimilarityRows: () => new nn.CosineSimilarity({ axis: 0, eps: 0.5 }),
+  cosineSimilarityRows: () => new nn.CosineSimilarity({ axis: 0, eps: 1e-6 }),
   conv1dSame: () => new nn.Conv1d(3, 4, 4, { padding: "same" }),
   conv2dSame: () => new nn.Conv2d(3, 4, [3, 2], { padding: "same", dilation: [2, 3] }),
   conv2dValid: () => new nn.Conv2d(2, 3, 3, { padding: "valid", stride: 2 }),

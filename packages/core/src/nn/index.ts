@@ -101,6 +101,7 @@ export { Flatten, Identity, Unflatten } from "./reshaping.js";
 export { RmsNorm, type RmsNormModuleOptions } from "./rms-norm.js";
 export { type Layer, Sequential } from "./sequential.js";
 export type { StatisticsSource } from "./statistics-source.js";
+export { type ModelSummary, type SummarizedModel, type SummaryRow, summary } from "./summary.js";
 export {
   Transformer,
   TransformerDecoder,

@@ -16,7 +16,8 @@ export interface CosineSimilarityOptions {
  *
  * @shape x, y [..., n, ...], broadcast against each other -> without the axis
  * @throws {ValueError} E_VALUE unless eps is above 0.
- * @source torch.nn.functional.cosine_similarity as of 1.13, where eps is the least of each length
+ * @source torch.nn.functional.cosine_similarity as of 1.13, where eps is the least of each length. Deviation: a length below
+ *   eps is a constant for the gradient, too
  * @example
  * cosineSimilarity(tensor([[1, 0], [3, 4]]), tensor([[5, 0], [4, 3]])).toArraySync(); // => [1, 0.9599999785423279]
  */
