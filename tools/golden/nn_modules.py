@@ -35,6 +35,17 @@ class SwiGlu(nn.Module):
         return nn.functional.silu(a) * b
 
 
+class Function(nn.Module):
+    """Functions of tensors that no other script has."""
+
+    def __init__(self, run):
+        super().__init__()
+        self.run = run
+
+    def forward(self, *inputs):
+        return self.run(*inputs)
+
+
 points = torch.cat([torch.tensor([-40.0, -6.0, -3.0, -1.0, -0.0, 0.0, 1.0, 3.0, 6.0, 40.0]), torch.randn(30) * 3]).reshape(4, 10)
 activations = {
     "relu": nn.ReLU(),
@@ -71,6 +82,16 @@ for name, module in activations.items():
 
 # PyTorch's kernels disagree with each other on the gradient at 3: the vector one has 1, the scalar one 1.5.
 case("hardSwish", nn.Hardswish(), torch.where(points.abs() == 3, points + 0.1, points))
+case("erf", Function(torch.erf), points)
+case("floor", Function(lambda x: x * torch.floor(x)), points + 0.25)
+case("clip", Function(lambda x: x.clamp(-1.0, 2.5)), points + 0.25)
+case("cube", Function(lambda x: x**3), points / 4)
+case("inverseRoot", Function(lambda x: x**-0.5), torch.rand(7) + 0.1)
+pairs = torch.randn(5, 6), torch.randn(5, 6)
+case("greater", Function(lambda x, y: torch.where(x > y, x, 2 * y)), *pairs)
+case("different", Function(lambda x, y: torch.where(x != y, x * y, x)), torch.tensor([1.0, 2.0, -3.0]), torch.tensor([1.0, -2.0, 4.0]))
+soft = torch.tensor(0.3)
+case("logitsLoss", Function(lambda x: nn.functional.binary_cross_entropy_with_logits(x, soft.expand(x.shape), reduction="sum")), points)
 case("preluChannels", nn.PReLU(3), torch.randn(2, 3, 4, 5))
 case("flatten", nn.Flatten(), torch.randn(2, 3, 4))
 case("flattenSome", nn.Flatten(0, 1), torch.randn(2, 3, 4))

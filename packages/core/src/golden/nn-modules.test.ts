@@ -1,12 +1,25 @@
 import { describe, expect, test } from "vitest";
+import { binaryCrossEntropyWithLogits } from "../losses/index.js";
 import * as nn from "../nn/index.js";
+import { where } from "../ops/index.js";
 import "../ops/tensor-methods.js";
-import { tensor } from "../tensor/create.js";
+import { full, tensor } from "../tensor/create.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { readGolden, worstError } from "./golden-file.testkit.js";
 import { weightsOf } from "./module-case.testkit.js";
 
 type AnyLayer = nn.Module & { forward(...inputs: never[]): Tensor };
+
+class Function_ extends nn.Module {
+  readonly run: (...inputs: Tensor[]) => Tensor;
+  constructor(run: (x: Tensor, y: Tensor) => Tensor) {
+    super();
+    this.run = run as (...inputs: Tensor[]) => Tensor;
+  }
+  forward(...inputs: Tensor[]): Tensor {
+    return this.run(...inputs);
+  }
+}
 
 /** Case name of tools/golden/nn_modules.py -> the same layer. */
 const layers: Readonly<Record<string, () => AnyLayer>> = {
@@ -39,6 +52,14 @@ const layers: Readonly<Record<string, () => AnyLayer>> = {
   softmax: () => new nn.Softmax(),
   softmaxRows: () => new nn.Softmax(0),
   logSoftmax: () => new nn.LogSoftmax(),
+  erf: () => new Function_((x) => x.erf()),
+  floor: () => new Function_((x) => x.mul(x.floor())),
+  clip: () => new Function_((x) => x.clip(-1, 2.5)),
+  cube: () => new Function_((x) => x.pow(3)),
+  inverseRoot: () => new Function_((x) => x.pow(-0.5)),
+  greater: () => new Function_((x, y) => where(x.gt(y), x, y.mul(2))),
+  different: () => new Function_((x, y) => where(x.ne(y), x.mul(y), x)),
+  logitsLoss: () => new Function_((x) => binaryCrossEntropyWithLogits(x, full(x.shape, 0.3)).sum),
   preluChannels: () => new nn.PRelu({ numParameters: 3 }),
   flatten: () => new nn.Flatten(),
   flattenSome: () => new nn.Flatten(0, 1),
