@@ -83,7 +83,7 @@ function assertProbabilities(where: string, name: string, values: ArrayLike<numb
  * @throws {ValueError} E_VALUE for a probability outside [0, 1].
  * @source sklearn.metrics.brier_score_loss; Brier 1950.
  * @example
- * metrics.brierScore([0, 1, 1, 0], [0.1, 0.9, 0.8, 0.3]); // => 0.0375...
+ * metrics.brierScore([0, 1], [0.5, 0.5]); // => 0.25
  */
 export function brierScore(
   yTrue: Values,
