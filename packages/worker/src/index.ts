@@ -5,12 +5,14 @@ export type {
   EngineInfo,
   ExportedState,
   ImportedState,
+  MicroBatchSum,
   PreparedEngine,
   StateFile,
 } from "./engine/compute-engine.js";
 export { InlineEngine } from "./engine/inline-engine.js";
 export { formatMemoryPlan, type MemoryPlan, type MemoryPlanRow } from "./engine/memory-plan.js";
-export { modelFile, optimizerFile, type TrainerState, trainerFile } from "./engine/state-files.js";
+export { importWeights, modelFile, optimizerFile, type TrainerState, trainerFile } from "./engine/state-files.js";
+export { modelTensors } from "./engine/training-state.js";
 export { TrainingEngine, type TrainingEngineOptions } from "./engine/training-engine.js";
 export { ConfigError, type ErrorReport, errorFromReport, errorReport, JobError, TrainingError } from "./errors.js";
 export { assertJob } from "./job/assert-job.js";
