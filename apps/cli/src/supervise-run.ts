@@ -3,7 +3,12 @@
  * Ctrl-C into a stop, prints the end.
  */
 import { relative } from "node:path";
-import { type CoordinatorOptions, createCoordinator, type MetricsLine, type RunSummary } from "@lockstep/coordinator/node";
+import {
+  type CoordinatorOptions,
+  createCoordinator,
+  type MetricsLine,
+  type RunSummary,
+} from "@lockstep/coordinator/node";
 import { numericsVersion } from "@lockstep/core";
 import { WebSocketServer } from "ws";
 import { type ExitStatus, exitStatus } from "./exit-status.js";

@@ -4,9 +4,10 @@ import type { EpochLog, FitCallback, FitPlan } from "./callbacks/callback.js";
 /** A committed step, as an engine or a coordinator reports it. */
 export interface StepReport {
   readonly step: number;
-  readonly loss: number;
-  readonly learningRate: number;
-  readonly gradNorm: number;
+  /** null when a lost worker took its part of it along. */
+  readonly loss: number | null;
+  readonly learningRate: number | null;
+  readonly gradNorm: number | null;
 }
 
 export class EpochBook {
@@ -55,9 +56,9 @@ export class EpochBook {
     const log: EpochLog = {
       epoch,
       step,
-      loss: reports.reduce((sum, { loss }) => sum + loss, 0) / reports.length,
+      loss: meanOf(reports.flatMap(({ loss }) => loss ?? [])),
       ...evaluation,
-      learningRate: reports.at(-1)!.learningRate,
+      learningRate: reports.at(-1)!.learningRate ?? Number.NaN,
       ms: nowMs - this.#startedMs,
     };
     this.#startedMs = nowMs;
@@ -84,4 +85,8 @@ export class EpochBook {
     }
     return chosen;
   }
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

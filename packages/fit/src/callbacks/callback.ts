@@ -7,11 +7,11 @@ export interface StepLog {
   /** 1-based. */
   readonly epoch: number;
   readonly epochs: number;
-  /** Mean training loss of the step. */
-  readonly loss: number;
-  readonly learningRate: number;
+  /** Mean training loss of the step; null when a lost worker took its part of it along, as the next two. */
+  readonly loss: number | null;
+  readonly learningRate: number | null;
   /** Global norm of the gradient before clipping. */
-  readonly gradNorm: number;
+  readonly gradNorm: number | null;
 }
 
 export interface EpochLog {

@@ -77,7 +77,7 @@ export class ProgressLogger implements FitCallback {
     if (!this.#isLive) return;
     const { stepsPerEpoch } = this.#plan!;
     this.#write(
-      `\rEpoch ${epoch}/${epochs}  step ${((step - 1) % stepsPerEpoch) + 1}/${stepsPerEpoch}  loss ${loss.toFixed(4)} `,
+      `\rEpoch ${epoch}/${epochs}  step ${((step - 1) % stepsPerEpoch) + 1}/${stepsPerEpoch}  loss ${loss?.toFixed(4) ?? "unknown"} `,
     );
   }
 
