@@ -12,8 +12,8 @@ export type {
 export { InlineEngine } from "./engine/inline-engine.js";
 export { formatMemoryPlan, type MemoryPlan, type MemoryPlanRow } from "./engine/memory-plan.js";
 export { importWeights, modelFile, optimizerFile, type TrainerState, trainerFile } from "./engine/state-files.js";
-export { modelTensors } from "./engine/training-state.js";
 export { TrainingEngine, type TrainingEngineOptions } from "./engine/training-engine.js";
+export { modelTensors } from "./engine/training-state.js";
 export { ConfigError, type ErrorReport, errorFromReport, errorReport, JobError, TrainingError } from "./errors.js";
 export { assertJob } from "./job/assert-job.js";
 export { type BaseConfig, baseConfigKeys, baseConfigSchema } from "./job/base-config.js";
