@@ -95,7 +95,6 @@ export interface Summary {
   readonly paramsSha256: string;
   readonly trainLoss: number;
   readonly evalLoss: number;
-  readonly metrics?: Readonly<Record<string, number>>;
   readonly bytesSentPerWorkerPerStep: number;
   readonly error?: { readonly code: string; readonly message: string };
 }

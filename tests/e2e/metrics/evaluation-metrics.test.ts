@@ -1,10 +1,23 @@
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { cleanUp, readLines, readSummary, runLockstep, temporaryFolder } from "./lockstep-process.js";
+import {
+  cleanUp,
+  readSummary as readAnySummary,
+  readLines,
+  runLockstep,
+  type Summary,
+  temporaryFolder,
+} from "../lockstep-process.js";
 
 afterEach(cleanUp);
 
-const job = "tests/e2e/jobs/scores";
+const job = "tests/e2e/metrics";
+
+interface MeasuredSummary extends Summary {
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+const readSummary = (out: string) => readAnySummary(out) as MeasuredSummary;
 
 test("L1: one and three workers measure the same bits, which stand in lines, events, summary and on the terminal", async () => {
   const folder = temporaryFolder();
@@ -18,10 +31,10 @@ test("L1: one and three workers measure the same bits, which stand in lines, eve
   const one = await train("w1", "--workers", "1", "--threads", "1", ...best);
   const three = await train("w3", "--workers", "3", "--threads", "1", ...best);
   const { metrics } = readSummary(one.out);
-  expect(Object.keys(metrics!)).toEqual(["accuracy", "f1", "auc", "brier", "perplexity"]);
-  expect(metrics!.accuracy! * 30).toBeCloseTo(Math.round(metrics!.accuracy! * 30), 9);
-  expect(metrics!.auc).toBeGreaterThan(0.5);
-  expect(metrics!.auc).toBeLessThanOrEqual(1);
+  expect(Object.keys(metrics)).toEqual(["accuracy", "f1", "auc", "brier", "perplexity"]);
+  expect(metrics.accuracy! * 30).toBeCloseTo(Math.round(metrics.accuracy! * 30), 9);
+  expect(metrics.auc).toBeGreaterThan(0.5);
+  expect(metrics.auc).toBeLessThanOrEqual(1);
   expect(readSummary(three.out).metrics).toEqual(metrics);
 
   const measured = (out: string) =>
@@ -34,7 +47,7 @@ test("L1: one and three workers measure the same bits, which stand in lines, eve
   expect(evaluated(three.out).map((event) => event.metrics)).toEqual(evaluated(one.out).map((event) => event.metrics));
   expect(evaluated(one.out).at(-1)!.metrics).toEqual(metrics);
   expect(evaluated(one.out)[0]!.isBest).toBe(true);
-  expect(one.stdout).toContain(`auc ${metrics!.auc!.toFixed(4)}`);
+  expect(one.stdout).toContain(`auc ${metrics.auc!.toFixed(4)}`);
 
   const again = await runLockstep(["evaluate", three.out, "--json"]);
   expect(JSON.parse(again.stdout)).toEqual({ step: 6, evalLoss: readSummary(one.out).evalLoss, metrics });
