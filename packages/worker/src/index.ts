@@ -26,6 +26,7 @@ export {
   type JobDataset,
   type JobDefinition,
   type LossSum,
+  type MetricsOfJob,
   type StepInfo,
 } from "./job/define-job.js";
 export { createJobFiles, type JobFile, type JobFileSource, type JobFiles } from "./job/job-files.js";

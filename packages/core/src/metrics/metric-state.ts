@@ -22,7 +22,7 @@ export interface MetricContent {
 
 const format = 1;
 
-export function encodeMetricState(name: string, { counts, parts }: MetricContent): Uint8Array<ArrayBuffer> {
+export function encodeMetricState(name: string, { counts, parts }: MetricContent): Uint8Array {
   const words = [format, nameHash(name), counts.size];
   for (const [key, count] of [...counts].sort((a, b) => a[0] - b[0])) words.push(key, count);
   words.push(parts.size);

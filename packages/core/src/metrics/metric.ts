@@ -93,7 +93,7 @@ export class Metric<Args extends readonly unknown[] = never, Value = unknown> {
   }
 
   /** What was seen so far, as bytes for `merge` of another metric with the same options. */
-  state(): Uint8Array<ArrayBuffer> {
+  state(): Uint8Array {
     return encodeMetricState(this.name, { counts: this.#counts, parts: this.#parts });
   }
 

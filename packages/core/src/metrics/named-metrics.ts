@@ -16,7 +16,7 @@ export function beginPart(metrics: NamedMetrics, index: number): void {
 }
 
 /** The states of all, in one piece. */
-export function namedStates(metrics: NamedMetrics): Uint8Array<ArrayBuffer> {
+export function namedStates(metrics: NamedMetrics): Uint8Array {
   const states = Object.values(metrics).map((metric) => metric.state());
   const bytes = new Uint8Array(states.reduce((sum, { length }) => sum + 4 + length, 0));
   const view = new DataView(bytes.buffer);

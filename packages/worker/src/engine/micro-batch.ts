@@ -94,7 +94,7 @@ export function evalMicroBatch(training: Training, place: TrainingPlace): Evalua
 }
 
 function stateOf(training: Training, microBatch: number): Uint8Array<ArrayBuffer> {
-  const state = metrics.namedStates(training.metrics);
+  const state = metrics.namedStates(training.metrics) as Uint8Array<ArrayBuffer>;
   if (state.byteLength <= maxMetricStateBytes) return state;
   const names = Object.entries(training.metrics).map(([name, metric]) => `${name} ${metric.state().byteLength}`);
   throw new TrainingError(

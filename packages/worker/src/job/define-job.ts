@@ -53,6 +53,12 @@ export interface JobCallbacks<Model> {
   afterStep?(info: StepInfo, model: Model): void;
 }
 
+/** Streaming metrics of core, by the name under which results show them. */
+export interface MetricsOfJob {
+  // biome-ignore lint/suspicious/noExplicitAny: what a metric is updated with is known to who updates it.
+  readonly [name: string]: metrics.Metric<any, number>;
+}
+
 type BatchOf<D> = D extends JobData<infer Batch> ? Batch : never;
 
 /**
@@ -75,7 +81,7 @@ export interface JobDefinition<
   S extends ConfigSchema = ConfigSchema,
   D extends JobData<unknown> = JobData<unknown>,
   M extends nn.Module = nn.Module,
-  E extends metrics.NamedMetrics = metrics.NamedMetrics,
+  E extends MetricsOfJob = MetricsOfJob,
 > {
   /** Names the run directory. Letters, digits, "-", "_" and ".". */
   readonly name: string;
@@ -116,7 +122,7 @@ export function defineJob<
   S extends ConfigSchema,
   D extends JobData<unknown>,
   M extends nn.Module,
-  E extends metrics.NamedMetrics = metrics.NamedMetrics,
+  E extends MetricsOfJob = MetricsOfJob,
 >(job: JobDefinition<S, D, M, E>): JobDefinition<S, D, M> {
   return job as JobDefinition<S, D, M>;
 }
