@@ -3,6 +3,7 @@ import {
   type CpuBackend,
   encodeSafetensors,
   keep,
+  metrics,
   microBatchScope,
   type nn,
   noGrad,
@@ -21,6 +22,7 @@ import { type FitDefinition, lossFunctionOf, type ModelInputs, targetDtypeOf } f
 import { EpochBook } from "./epoch-book.js";
 import { FitError } from "./fit-error.js";
 import { forwardOf, inputsOf, jobOf } from "./fit-job.js";
+import { measure, measuredMetrics } from "./fit-metrics.js";
 import { type FitOptions, type FitSizes, sizesOf } from "./fit-options.js";
 import type { FitPorts } from "./fit-ports.js";
 import { runLocally } from "./local-run.js";
@@ -35,6 +37,12 @@ export interface History {
   readonly stopReason: string | undefined;
   /** Of the weights after the last step, as runs state it; undefined where there is nothing to hash with. */
   readonly paramsSha256: string | undefined;
+}
+
+/** The mean loss, and the metrics by name. */
+export interface Evaluation {
+  readonly loss: number;
+  readonly [metric: string]: number;
 }
 
 export interface BatchOptions {
@@ -98,11 +106,11 @@ export class CompiledModel<I extends ModelInputs = Tensor, M extends nn.Module =
   }
 
   /**
-   * Mean loss of samples, with dropout off and running statistics used.
+   * Mean loss of samples and the metrics of the definition, with dropout off and running statistics used.
    *
    * @throws {FitError} E_FIT_DATA
    */
-  async evaluate(samples: SampleArrays, { batchSize = 32 }: BatchOptions = {}): Promise<{ readonly loss: number }> {
+  async evaluate(samples: SampleArrays, { batchSize = 32 }: BatchOptions = {}): Promise<Evaluation> {
     const columns = columnsOf("evaluate", samples, targetDtypeOf(this.#definition as unknown as FitDefinition));
     const { targets } = columns;
     if (targets === undefined) {
@@ -112,13 +120,16 @@ export class CompiledModel<I extends ModelInputs = Tensor, M extends nn.Module =
     const weights = sampleWeights(targets, columns.sampleWeight, {});
     const sums: number[] = [];
     const counts: number[] = [];
+    const measured = measuredMetrics(this.#definition.metrics);
+    const made = Object.fromEntries(Object.entries(measured).map(([name, { metric }]) => [name, metric()]));
     this.#eachBatch(columns, batchSize, (outputs, { y, indices }) => {
       const own = weights && indices.map((index) => weights[index]!);
       const { sum, weight } = weightedLoss(loss, outputs, { targets: y!, weights: own });
+      measure(measured, made, { outputs, targets: y! });
       sums.push(sum.itemSync());
       counts.push(weight);
     });
-    return { loss: treeSum(sums) / treeSum(counts) };
+    return { loss: treeSum(sums) / treeSum(counts), ...metrics.namedValues(made) };
   }
 
   /**

@@ -2,6 +2,7 @@
 import type { LossSum, nn, optim, schedules, Tensor } from "@lockstep/core";
 import { losses } from "@lockstep/core";
 import { FitError } from "./fit-error.js";
+import { type FitMetrics, measuredMetrics } from "./fit-metrics.js";
 
 /** Loss of a batch: its sum over the samples, and how many they were. Core's losses have this form. */
 export type FitLoss = (outputs: Tensor, targets: Tensor) => LossSum;
@@ -55,6 +56,8 @@ export interface FitDefinition<I extends ModelInputs = Tensor, M extends nn.Modu
   schedule?(horizon: Horizon): schedules.Schedule;
   /** Changes the inputs of training batches, with draws of the current generator: the same for every number of workers. */
   augment?(inputs: I): I;
+  /** What is measured on held-out samples after every epoch, and by `evaluate`. */
+  readonly metrics?: FitMetrics;
   /** Gradients are scaled down to this global norm; 0, the default: never. */
   readonly maxGradNorm?: number;
 }
@@ -86,6 +89,7 @@ export function assertDefinition(definition: FitDefinition<never, never>): void 
   if (learningRate !== undefined && !(learningRate >= 0 && Number.isFinite(learningRate))) {
     refuse(`learningRate is ${learningRate}`, "it must be a finite number of at least 0.");
   }
+  measuredMetrics(definition.metrics);
 }
 
 const optimizerNames: readonly OptimizerName[] = ["sgd", "adam", "adamw"];

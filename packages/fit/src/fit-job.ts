@@ -10,6 +10,7 @@ import * as z from "zod";
 import { type Columns, decodeColumns, onlyInput } from "./columns.js";
 import { type FitDefinition, lossFunctionOf, type ModelInputs } from "./definition.js";
 import { FitError } from "./fit-error.js";
+import { measure, measuredMetrics } from "./fit-metrics.js";
 import { sampleWeights, weightedLoss } from "./weighted-loss.js";
 
 /** The job's name for the file of samples. */
@@ -24,13 +25,14 @@ interface FitBatch {
   readonly inputs: ModelInputs;
   readonly targets: Tensor;
   readonly weights: readonly number[] | undefined;
-  readonly isTraining: boolean;
 }
 
 /** @throws {FitError} E_FIT_DATA from `data` when the file holds no samples or no targets. */
 export function jobOf<I extends ModelInputs, M extends nn.Module>(definition: FitDefinition<I, M>): AnyJob {
   const loss = lossFunctionOf(definition as unknown as FitDefinition);
   const { name = "model", learningRate = 1e-3, maxGradNorm = 0 } = definition;
+  const measured = measuredMetrics(definition.metrics);
+  const forward = (model: nn.Module, inputs: ModelInputs) => forwardOf(definition, model as M, inputs as I);
   return defineJob({
     name,
     config,
@@ -40,14 +42,20 @@ export function jobOf<I extends ModelInputs, M extends nn.Module>(definition: Fi
       const bytes = files.bytes(samplesFile);
       const held = decodeColumns(bytes, "eval");
       return {
-        train: datasetOf(decodeColumns(bytes, "train"), { classWeight, isTraining: true }),
-        ...(held === undefined ? {} : { eval: datasetOf(held, { classWeight: {}, isTraining: false }) }),
+        train: datasetOf(decodeColumns(bytes, "train"), classWeight),
+        ...(held === undefined ? {} : { eval: datasetOf(held, {}) }),
       };
     },
     model: () => definition.model(),
-    loss: (model, { inputs, targets, weights, isTraining }: FitBatch) => {
-      const given = isTraining && definition.augment ? definition.augment(inputs as I) : (inputs as I);
-      return weightedLoss(loss, forwardOf(definition, model as M, given), { targets, weights });
+    loss: (model, { inputs, targets, weights }: FitBatch) => {
+      const given = definition.augment ? definition.augment(inputs as I) : inputs;
+      return weightedLoss(loss, forward(model, given), { targets, weights });
+    },
+    metrics: () => Object.fromEntries(Object.entries(measured).map(([name, { metric }]) => [name, metric()])),
+    evaluate: (model, { inputs, targets, weights }: FitBatch, made) => {
+      const outputs = forward(model, inputs);
+      measure(measured, made, { outputs, targets });
+      return weightedLoss(loss, outputs, { targets, weights });
     },
     optimizer: (_, model) => optimizerOf(definition, model as M),
     schedule: ({ totalSteps, stepsPerEpoch }) =>
@@ -71,12 +79,7 @@ export function inputsOf(batch: Readonly<Record<string, Tensor>>, names: readonl
   return Object.fromEntries(names.map((name) => [name, batch[name]!]));
 }
 
-interface DatasetOptions {
-  readonly classWeight: Readonly<Record<string, number>>;
-  readonly isTraining: boolean;
-}
-
-function datasetOf(columns: Columns | undefined, { classWeight, isTraining }: DatasetOptions): JobDataset<FitBatch> {
+function datasetOf(columns: Columns | undefined, classWeight: Readonly<Record<string, number>>): JobDataset<FitBatch> {
   if (columns?.targets === undefined) {
     throw new FitError("E_FIT_DATA", "fit: the file of samples has no targets; fit must be given y.", {});
   }
@@ -93,7 +96,6 @@ function datasetOf(columns: Columns | undefined, { classWeight, isTraining }: Da
         inputs: inputsOf(batch, names),
         targets: batch[targetName]!,
         weights: weights && samples.map(({ index }) => weights[index]!),
-        isTraining,
       };
     },
   };

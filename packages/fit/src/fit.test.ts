@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import {
   createCpuBackend,
   losses,
+  metrics,
   microBatchScope,
   nn,
   optim,
@@ -166,6 +167,68 @@ describe("fit", () => {
   });
 });
 
+describe("metrics", () => {
+  test("of held-out samples stand in the epochs, and evaluate gives them", async () => {
+    const model = compile({
+      model: () => new Net(),
+      loss: "crossEntropy",
+      optimizer: "adam",
+      learningRate: 0.05,
+      metrics: {
+        accuracy: "accuracy",
+        area: "rocAuc",
+        ones: { metric: () => metrics.streaming.meanAbsoluteError(), of: (outputs) => outputs.argMax(1) },
+      },
+    });
+    const { x, y } = clouds(100);
+    const held = { x: x.slice(80), y: y.slice(80) };
+    const { epochs } = await model.fit({ x, y }, { epochs: 2, batchSize: 10, validationData: held });
+    const labels = (await model.predict(held.x)).argMax(1).toArraySync() as number[];
+    const hits = labels.filter((label, i) => label === held.y[i]).length;
+    expect(hits).toBeGreaterThan(10);
+    expect(epochs[1]!.accuracy).toBe(hits / 20);
+    expect(epochs[1]!.ones).toBe((20 - hits) / 20);
+    const evaluation = await model.evaluate(held);
+    expect(evaluation).toMatchObject({ accuracy: hits / 20, area: epochs[1]!.area });
+    expect(Object.keys(epochs[1]!)).toEqual([
+      "epoch",
+      "step",
+      "loss",
+      "evalLoss",
+      "accuracy",
+      "area",
+      "ones",
+      "learningRate",
+      "ms",
+    ]);
+  });
+
+  test("of one output against none take it as a logit", async () => {
+    class One extends nn.Module {
+      linear = new nn.Linear(1, 1);
+      forward(x: Tensor): Tensor {
+        return this.linear.forward(x).reshape([-1]);
+      }
+    }
+    const model = compile({
+      model: () => new One(),
+      loss: "binaryCrossEntropy",
+      metrics: ["accuracy", "rocAuc"],
+      learningRate: 0.1,
+    });
+    const samples = { x: [[-2], [-1], [1], [2]], y: Float32Array.of(0, 0, 1, 1) };
+    await model.fit(samples, { epochs: 50, batchSize: 4 });
+    expect(await model.evaluate(samples)).toMatchObject({ accuracy: 1, rocAuc: 1 });
+  });
+
+  test("can be monitored", async () => {
+    const model = compile({ model: () => new Net(), loss: "crossEntropy", metrics: ["accuracy"], learningRate: 0 });
+    const stop = new callbacks.EarlyStopping({ monitor: "accuracy", mode: "max", patience: 2 });
+    const history = await model.fit(clouds(20), { epochs: 9, validationSplit: 0.5, callbacks: [stop] });
+    expect(history.epochs.length).toBe(3);
+  });
+});
+
 describe("callbacks", () => {
   const logsOf = async (options: FitOptions): Promise<readonly EpochLog[]> => {
     const history = await line().fit(ramp, { batchSize: 4, validationData: { x: [[9]], y: [[0]] }, ...options });
@@ -313,6 +376,9 @@ describe("bad input", () => {
     );
     expect(make({ name: "a b" })).toThrow(
       'compile: name is "a b"; it must be 1 to 64 letters, digits, "-", "_" or ".".',
+    );
+    expect(make({ metrics: ["acuracy"] })).toThrow(
+      'compile: the metric "acuracy" is "acuracy"; it must be one of accuracy, precision,',
     );
     expect(make({ learningRate: -1 })).toThrow(
       "compile: learningRate is -1; it must be a finite number of at least 0.",

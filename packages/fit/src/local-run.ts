@@ -1,8 +1,9 @@
 /** @file A fit in this process: one engine that takes every step alone. */
-import { treeSum } from "@lockstep/core";
+import { metrics, treeSum } from "@lockstep/core";
 import {
   type AnyJob,
   createJobFiles,
+  type EvaluatedMicroBatch,
   type MicroBatchSum,
   modelFile,
   type ParsedConfig,
@@ -66,11 +67,14 @@ export async function runLocally(
 function evaluate(engine: TrainingEngine): Readonly<Record<string, number>> {
   const numMicroBatches = engine.training.evalGrid.length;
   if (numMicroBatches === 0) return {};
-  return { evalLoss: meanOf(engine.evaluate({ lo: 0, hi: numMicroBatches })) };
+  const parts = engine.evaluate({ lo: 0, hi: numMicroBatches });
+  const states = parts.flatMap(([, , , state]) => (state === undefined ? [] : [state]));
+  const values = states.length === 0 ? {} : metrics.valuesOfStates(engine.training.metrics, states);
+  return { evalLoss: meanOf(parts), ...values };
 }
 
 /** As a coordinator makes it of what its workers report. */
-function meanOf(losses: readonly MicroBatchSum[]): number {
+function meanOf(losses: readonly (MicroBatchSum | EvaluatedMicroBatch)[]): number {
   const inOrder = [...losses].sort(([a], [b]) => a - b);
   return treeSum(inOrder.map(([, sum]) => sum)) / treeSum(inOrder.map(([, , weight]) => weight));
 }

@@ -3,6 +3,7 @@ export type {
   ComputeEngine,
   ComputeProgress,
   EngineInfo,
+  EvaluatedMicroBatch,
   ExportedState,
   ImportedState,
   MicroBatchSum,

@@ -18,4 +18,5 @@ export const spirals = compile({
   loss: "crossEntropy",
   optimizer: "adam",
   learningRate: 0.02,
+  metrics: ["accuracy", "f1", "rocAuc"],
 });

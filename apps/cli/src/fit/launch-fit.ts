@@ -95,10 +95,10 @@ class Evaluations {
   #step = -1;
   #values: Readonly<Record<string, number>> = {};
 
-  take({ type, step, evalLoss }: RunEvent): void {
+  take({ type, step, evalLoss, metrics }: RunEvent): void {
     if (type !== "evaluated" || typeof evalLoss !== "number") return;
     this.#step = Number(step);
-    this.#values = { evalLoss };
+    this.#values = { evalLoss, ...(metrics as Readonly<Record<string, number>> | undefined) };
   }
 
   at(step: number): Readonly<Record<string, number>> {

@@ -26,6 +26,8 @@ export interface EpochLog {
   readonly learningRate: number;
   /** Wall time of the epoch with its evaluation; 0 without a clock. */
   readonly ms: number;
+  /** Metrics on held-out samples, by name. */
+  readonly [metric: string]: number | undefined;
 }
 
 export interface FitControl {
