@@ -204,6 +204,7 @@ describe("encoders are scikit-learn's", () => {
   });
 
   test("LabelEncoder sorts by code point, as Python does", () => {
+    expect(new LabelEncoder().fit(["ab", "b", "a", "abc"]).classes).toEqual(["a", "ab", "abc", "b"]);
     const labels = rows.map(([label]) => label!);
     const encoder = new LabelEncoder().fit(labels);
     expect(encoder.classes).toEqual(golden.LabelEncoder.classes);
