@@ -157,7 +157,8 @@ export class TrainingEngine {
     const state = { step: this.#step, stateHash: this.#stateHash };
     return takeSnapshot(this.#need().training, state, (tensor) => {
       const Words = tensor.dtype === "f32" ? Float32Array : Int32Array;
-      return new Words(backend.wasmMemory.buffer, backend.addressOf(tensor), tensor.size);
+      const words = new Words(backend.wasmMemory.buffer, backend.addressOf(tensor), tensor.size);
+      return tensor.dtype === "u8" || tensor.dtype === "bool" ? Uint8Array.from(words) : words;
     });
   }
 
