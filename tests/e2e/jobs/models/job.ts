@@ -87,13 +87,13 @@ const entries = {
   ),
   resnet: entry(
     () => new Resnet18({ width: 4, numClasses: 5, stem: "small" }),
-    (model, samples) => losses.crossEntropy(model.forward(images(samples, 3, 16)), classes(samples, 5)),
+    (model, samples) => losses.crossEntropy(model.forward(images(samples, 3, 8)), classes(samples, 5)),
   ),
   unet: entry(
     () => new Unet({ inChannels: 1, numClasses: 3, depth: 2, width: 4 }),
     (model, samples) => {
-      const logits = model.forward(images(samples, 1, 16)).permute([0, 2, 3, 1]); // [B, H, W, classes]
-      return losses.crossEntropy(logits, i32(samples, 256, 3).reshape([-1, 16, 16]));
+      const logits = model.forward(images(samples, 1, 8)).permute([0, 2, 3, 1]); // [B, H, W, classes]
+      return losses.crossEntropy(logits, i32(samples, 64, 3).reshape([-1, 8, 8]));
     },
   ),
   lstm: entry(() => new RecurrentClassifier({ ...recurrent, cell: "lstm" }), textLoss),
