@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeSafetensors } from "@lockstep/core";
 import { afterEach, expect, test } from "vitest";
-import { cleanUp, readSummary, runLockstep, type Summary, temporaryFolder } from "./lockstep-process.js";
+import { cleanUp, readSummary, runLockstep, type Summary, temporaryFolder } from "../lockstep-process.js";
 
 afterEach(cleanUp);
 
-/** Name in tests/e2e/jobs/models -> a tensor that its checkpoint must have. */
+/** Name in job.ts -> a tensor that its checkpoint must have. */
 const models: Readonly<Record<string, string>> = {
   lenet: "model.conv1.weight",
   resnet: "model.layer2.0.downsample.1.runningVar",
@@ -23,7 +23,7 @@ const models: Readonly<Record<string, string>> = {
 async function train(model: string, folder: string, workers: number): Promise<{ out: string; summary: Summary }> {
   const out = join(folder, `w${workers}`);
   const flags = ["--set", `model=${model}`, "--workers", String(workers), "--threads", "1", "--seed", "7"];
-  const ended = await runLockstep(["run", "tests/e2e/jobs/models", ...flags, "--out", out, "--quiet"]);
+  const ended = await runLockstep(["run", "tests/e2e/models", ...flags, "--out", out, "--quiet"]);
   expect(`${ended.status} ${ended.stderr}`).toBe("0 ");
   return { out, summary: readSummary(out) };
 }
