@@ -120,7 +120,7 @@ describe("promotion", () => {
       `"add: operand 1 is the number 1.5, but the other operand is i32; a number beside i32 must be whole. Use cast("f32")."`,
     );
     expect(errorOf(() => of("bool", 1).neg()).message).toMatchInlineSnapshot(
-      `"neg: the operands are bool; they must be numbers. Use eq(0), or cast("i32")."`,
+      `"neg: the operands are bool; they must be numbers. Use logicalNot, or cast("i32")."`,
     );
   });
 });

@@ -7,6 +7,7 @@ import type { DType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import type {
+  AddcOptions,
   BincountOptions,
   DiagOptions,
   DiagonalOptions,
@@ -14,6 +15,7 @@ import type {
   HistogramOptions,
   Index,
   IndexPutOptions,
+  NanToNum,
   Operand,
   PadOptions,
   PadWidth,
@@ -54,6 +56,43 @@ export interface TensorMethods {
   cos(): Tensor;
   floor(): Tensor;
   pow(exponent: number): Tensor;
+  ceil(): Tensor;
+  sign(): Tensor;
+  trunc(): Tensor;
+  acosh(): Tensor;
+  asinh(): Tensor;
+  atanh(): Tensor;
+  cosh(): Tensor;
+  exp2(): Tensor;
+  expm1(): Tensor;
+  log1p(): Tensor;
+  log2(): Tensor;
+  log10(): Tensor;
+  sinh(): Tensor;
+  softplus(): Tensor;
+  acos(): Tensor;
+  asin(): Tensor;
+  atan(): Tensor;
+  tan(): Tensor;
+  isFinite(): Tensor;
+  isInf(): Tensor;
+  isNaN(): Tensor;
+  logicalNot(): Tensor;
+  reciprocal(): Tensor;
+  rsqrt(): Tensor;
+  fmod(y: Operand): Tensor;
+  floorDivide(y: Operand): Tensor;
+  remainder(y: Operand): Tensor;
+  logicalAnd(y: Operand): Tensor;
+  logicalOr(y: Operand): Tensor;
+  logicalXor(y: Operand): Tensor;
+  atan2(y: Operand): Tensor;
+  hypot(y: Operand): Tensor;
+  round(decimals?: number): Tensor;
+  nanToNum(options?: NanToNum): Tensor;
+  lerp(y: Operand, weight: Operand): Tensor;
+  addcmul(a: Tensor, b: Tensor, options?: AddcOptions): Tensor;
+  addcdiv(a: Tensor, b: Tensor, options?: AddcOptions): Tensor;
   sigmoid(): Tensor;
   silu(): Tensor;
   relu(): Tensor;
@@ -142,6 +181,11 @@ const methods = {
   ...pick("tril", "triu", "diag", "diagonal", "trace", "outer", "sort", "argSort", "topK"),
   ...pick("cumSum", "cumProd", "unique", "bincount", "histogram"),
   ...pick("nonzero", "maskedSelect", "maskedFill"),
+  ...pick("ceil", "sign", "trunc", "acosh", "asinh", "atanh", "cosh", "exp2"),
+  ...pick("expm1", "log1p", "log2", "log10", "sinh", "softplus", "acos", "asin"),
+  ...pick("atan", "tan", "isFinite", "isInf", "isNaN", "logicalNot", "reciprocal", "rsqrt"),
+  ...pick("fmod", "floorDivide", "remainder", "logicalAnd", "logicalOr", "logicalXor", "atan2", "hypot"),
+  ...pick("round", "nanToNum", "lerp", "addcmul", "addcdiv"),
   broadcastTo: ops.expand,
   backward,
 } satisfies {

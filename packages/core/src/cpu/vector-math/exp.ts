@@ -30,7 +30,7 @@ export interface ExpParts {
 
 /** Takes x from the stack; leaves nothing. e^x = 2^exponent * (1 + fraction). A NaN stays in `fraction`. */
 export function emitExpParts(f: FunctionBuilder): ExpParts {
-  const [n, r, fraction, exponent] = f.locals("v128", 4) as [Local, Local, Local, Local];
+  const [n, r, exponent] = f.locals("v128", 3) as [Local, Local, Local];
   // pmin(a, b) is b < a ? b : a, so a NaN in a stays.
   f.f32x4(highest).op("f32x4.pmin").f32x4(lowest).op("f32x4.pmax").tee(r);
   f.f32x4(log2e).op("f32x4.mul").f32x4(roundingShift).op("f32x4.add").tee(n);
@@ -38,9 +38,15 @@ export function emitExpParts(f: FunctionBuilder): ExpParts {
   f.get(n).f32x4(roundingShift).op("f32x4.sub").set(n);
   f.get(r).get(n).f32x4(ln2High).op("f32x4.mul", "f32x4.sub");
   f.get(n).f32x4(ln2Low).op("f32x4.mul", "f32x4.sub").set(r);
+  return { fraction: emitExpPolynomial(f, r), exponent };
+}
+
+/** e^r - 1 for |r| <= ln 2 / 2. */
+export function emitExpPolynomial(f: FunctionBuilder, r: Local): Local {
+  const fraction = f.local("v128");
   emitPolynomial(f, r, coefficients);
   f.get(r).get(r).op("f32x4.mul", "f32x4.mul").get(r).op("f32x4.add").set(fraction);
-  return { fraction, exponent };
+  return fraction;
 }
 
 /** Pushes 2^e for i32 lanes e in [-126, 127] that `pushExponent` pushes. */
@@ -54,7 +60,11 @@ export function emitPowerOfTwo(f: FunctionBuilder, pushExponent: () => void): vo
  * the normal range are right too.
  */
 export function emitExp(f: FunctionBuilder): void {
-  const { fraction, exponent } = emitExpParts(f);
+  emitScaled(f, emitExpParts(f));
+}
+
+/** Pushes (1 + fraction) * 2^exponent, in two exact factors: results below the normal range are rounded once. */
+export function emitScaled(f: FunctionBuilder, { fraction, exponent }: ExpParts): void {
   const half = f.local("v128");
   f.get(exponent).i32(1).op("i32x4.shr_s").set(half);
   f.get(fraction).f32x4(1).op("f32x4.add");
