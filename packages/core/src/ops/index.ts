@@ -90,3 +90,8 @@ export { repeatInterleave, tile } from "./tile.js";
 export { acos, asin, atan, atan2, hypot, tan } from "./trigonometry.js";
 export { type Unique, unique } from "./unique.js";
 export { type UpsampleOptions, upsample } from "./upsample.js";
+export { all, any, average, type AverageOptions, countNonzero, logSumExp, nanMean, nanSum, norm, type NormOptions, prod, std } from "./aggregate.js";
+export { allClose, arrayEqual, type ClosenessOptions, isClose } from "./closeness.js";
+export { type CovarianceOptions, corrCoef, cov } from "./covariance.js";
+export { type Interpolation, median, percentile, quantile, type QuantileOptions } from "./quantile.js";
+export { choice, type ChoiceOptions, type IntegerRange, type IntegerSource, randInt, randPerm, shuffle } from "./random.js";

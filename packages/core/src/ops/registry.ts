@@ -61,6 +61,8 @@ import { logSoftmaxOp, softmaxOp } from "./softmax.js";
 import { sortOp } from "./sort.js";
 import { addRowsOp, putRowsOp, takeRowsOp } from "./take-rows.js";
 import { acosOp, asinOp, atan2Op, atanOp, hypotOp, tanOp } from "./trigonometry.js";
+import { integerProdOp } from "./aggregate.js";
+import { isCloseOp } from "./closeness.js";
 
 export const opRegistry: readonly Op[] = [
   ...[addOp, subOp, mulOp, divOp, maximumOp, minimumOp, negOp, absOp, squareOp],
@@ -83,4 +85,5 @@ export const opRegistry: readonly Op[] = [
   ...[acosOp, asinOp, atanOp, atan2Op, hypotOp, tanOp],
   ...[isFiniteOp, isInfOp, isNaNOp, logicalAndOp, logicalNotOp, logicalOrOp, logicalXorOp],
   ...[addcdivOp, addcmulOp, lerpOp, reciprocalOp, rsqrtOp],
+  ...[integerProdOp, isCloseOp],
 ];

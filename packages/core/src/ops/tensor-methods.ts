@@ -3,12 +3,15 @@
  * Importing this file adds them; core's index does.
  */
 import { type BackwardOptions, backward } from "../autograd/backward.js";
+import { ShapeError } from "../errors.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import type {
   AddcOptions,
+  AverageOptions,
   BincountOptions,
+  ClosenessOptions,
   DiagOptions,
   DiagonalOptions,
   Histogram,
@@ -16,9 +19,11 @@ import type {
   Index,
   IndexPutOptions,
   NanToNum,
+  NormOptions,
   Operand,
   PadOptions,
   PadWidth,
+  QuantileOptions,
   ReduceOptions,
   SliceRange,
   Sorted,
@@ -107,6 +112,19 @@ export interface TensorMethods {
   max(axis?: Axes, options?: ReduceOptions): Tensor;
   min(axis?: Axes, options?: ReduceOptions): Tensor;
   variance(axis?: Axes, options?: VarianceOptions): Tensor;
+  prod(axis?: Axes, options?: ReduceOptions): Tensor;
+  any(axis?: Axes, options?: ReduceOptions): Tensor;
+  all(axis?: Axes, options?: ReduceOptions): Tensor;
+  countNonzero(axis?: Axes, options?: ReduceOptions): Tensor;
+  logSumExp(axis?: Axes, options?: ReduceOptions): Tensor;
+  std(axis?: Axes, options?: VarianceOptions): Tensor;
+  norm(axis?: Axes, options?: NormOptions): Tensor;
+  average(axis?: Axes, options?: AverageOptions): Tensor;
+  nanSum(axis?: Axes, options?: ReduceOptions): Tensor;
+  nanMean(axis?: Axes, options?: ReduceOptions): Tensor;
+  median(axis?: Axes, options?: ReduceOptions): Tensor;
+  quantile(q: Axes, axis?: Axes, options?: QuantileOptions): Tensor;
+  isClose(y: Operand, options?: ClosenessOptions): Tensor;
   argMax(axis?: number): Tensor;
   argMin(axis?: number): Tensor;
   reshape(shape: Shape): Tensor;
@@ -159,12 +177,23 @@ export interface TensorMethods {
   maskedFill(mask: Tensor, value: Operand): Tensor;
   bincount(options?: BincountOptions): Tensor;
   histogram(options?: HistogramOptions): Histogram;
+  /** The parts along the first axis, as views. @throws {ShapeError} E_SHAPE when there is no axis. */
+  [Symbol.iterator](): IterableIterator<Tensor>;
   /** Adds d this / d leaf to `.grad` of every leaf that requires grad. See autograd/backward.ts. */
   backward(options?: BackwardOptions): void;
 }
 
 declare module "../tensor/tensor.js" {
   interface Tensor extends TensorMethods {}
+}
+
+function rowsOf(x: Tensor): IterableIterator<Tensor> {
+  if (x.numDims === 0) {
+    throw new ShapeError("iterate: the tensor is [], a single number; it must have an axis to go along. Use item().", {
+      shape: x.shape,
+    });
+  }
+  return Array.from({ length: x.shape[0]! }, (_, i) => ops.select(x, 0, i)).values();
 }
 
 type Function_ = (x: Tensor, ...rest: never[]) => unknown;
@@ -186,6 +215,9 @@ const methods = {
   ...pick("atan", "tan", "isFinite", "isInf", "isNaN", "logicalNot", "reciprocal", "rsqrt"),
   ...pick("fmod", "floorDivide", "remainder", "logicalAnd", "logicalOr", "logicalXor", "atan2", "hypot"),
   ...pick("round", "nanToNum", "lerp", "addcmul", "addcdiv"),
+  ...pick("prod", "any", "all", "countNonzero", "logSumExp", "std", "norm", "average", "nanSum", "nanMean"),
+  ...pick("median", "quantile", "isClose"),
+  [Symbol.iterator]: rowsOf,
   broadcastTo: ops.expand,
   backward,
 } satisfies {
@@ -200,7 +232,8 @@ function pick<Name extends keyof typeof ops>(...names: Name[]): Pick<typeof ops,
   return Object.fromEntries(names.map((name) => [name, ops[name]])) as Pick<typeof ops, Name>;
 }
 
-for (const [name, op] of Object.entries(methods) as [string, Function_][]) {
+for (const name of Reflect.ownKeys(methods) as (keyof typeof methods)[]) {
+  const op = methods[name] as unknown as Function_;
   Object.defineProperty(Tensor.prototype, name, {
     configurable: true,
     writable: true,
