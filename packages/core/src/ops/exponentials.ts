@@ -38,10 +38,6 @@ export const atanhOp = unary("atanh", ex.atanh, {
   odd: uniform([3, 7], -0.95, 0.95),
   edges: [0, -0, 1e-20, 1e-5, 1, -1, 1.5, 0.999, Number.NaN],
 });
-export const softplusOp = unary("softplus", (x) => ex.add(ex.max(x, 0), ex.log1p(ex.exp(ex.neg(ex.abs(x))))), {
-  odd: anywhere,
-  edges: [1e-20, 20, -20, 100, -100, inf, -inf, Number.NaN],
-});
 
 /** 2^x. @shape any -> same @source numpy.exp2 */
 export function exp2(x: Tensor): Tensor {
@@ -82,8 +78,4 @@ export function acosh(x: Tensor): Tensor {
 /** Inverse hyperbolic tangent; NaN outside -1..1. @shape any -> same @source numpy.arctanh */
 export function atanh(x: Tensor): Tensor {
   return atanhOp.apply([x], undefined);
-}
-/** log(1 + e^x), without overflow. @shape any -> same @source torch.nn.functional.softplus with beta 1 and no threshold */
-export function softplus(x: Tensor): Tensor {
-  return softplusOp.apply([x], undefined);
 }

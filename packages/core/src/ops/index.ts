@@ -45,7 +45,7 @@ export { einsum, tensorDot } from "./einsum.js";
 export type { Operand } from "./elementwise.js";
 export { embedding } from "./embedding.js";
 export { expand, type ReduceOptions, sum } from "./expand-sum.js";
-export { acosh, asinh, atanh, cosh, exp2, expm1, log1p, log2, log10, sinh, softplus } from "./exponentials.js";
+export { acosh, asinh, atanh, cosh, exp2, expm1, log1p, log2, log10, sinh } from "./exponentials.js";
 export { flip } from "./flip.js";
 export { gather, indexSelect, scatterAdd } from "./gather.js";
 export { type MeshgridOptions, meshgrid, outer } from "./grid.js";

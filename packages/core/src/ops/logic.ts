@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noShadowRestrictedNames: isNaN and isFinite are the names of the field; this file does not use the globals
 /** @file Truth of elements: logical ops, and what kind of number an element is. bool results. */
 import * as ex from "../expr/expr.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -74,12 +75,10 @@ export function logicalXor(x: Operand, y: Operand): Tensor {
 export function logicalNot(x: Tensor): Tensor {
   return logicalNotOp.apply([x], undefined);
 }
-// biome-ignore lint/suspicious/noShadowRestrictedNames: the name of the field, in a file that does not use the global
 /** x is NaN. @shape any -> same, bool @source numpy.isnan */
 export function isNaN(x: Tensor): Tensor {
   return isNaNOp.apply([x], undefined);
 }
-// biome-ignore lint/suspicious/noShadowRestrictedNames: the name of the field, in a file that does not use the global
 /** x is neither infinite nor NaN. @shape any -> same, bool @source numpy.isfinite */
 export function isFinite(x: Tensor): Tensor {
   return isFiniteOp.apply([x], undefined);

@@ -36,7 +36,6 @@ import {
   log2Op,
   log10Op,
   sinhOp,
-  softplusOp,
 } from "./exponentials.js";
 import { flipOp } from "./flip.js";
 import { gatherOp, scatterAddOp } from "./gather.js";
@@ -81,7 +80,7 @@ export const opRegistry: readonly Op[] = [
   ...[leakyReluOp, eluOp, celuOp, softplusOp, hardTanhOp],
   ...[lstmOp, gruOp, rnnTanhOp, rnnReluOp],
   ...[ceilOp, fmodOp, floorDivideOp, nanToNumOp, remainderOp, roundOp, signOp, truncOp],
-  ...[acoshOp, asinhOp, atanhOp, coshOp, exp2Op, expm1Op, log1pOp, log2Op, log10Op, sinhOp, softplusOp],
+  ...[acoshOp, asinhOp, atanhOp, coshOp, exp2Op, expm1Op, log1pOp, log2Op, log10Op, sinhOp],
   ...[acosOp, asinOp, atanOp, atan2Op, hypotOp, tanOp],
   ...[isFiniteOp, isInfOp, isNaNOp, logicalAndOp, logicalNotOp, logicalOrOp, logicalXorOp],
   ...[addcdivOp, addcmulOp, lerpOp, reciprocalOp, rsqrtOp],

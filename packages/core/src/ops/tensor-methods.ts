@@ -74,7 +74,7 @@ export interface TensorMethods {
   log2(): Tensor;
   log10(): Tensor;
   sinh(): Tensor;
-  softplus(): Tensor;
+  softplus(options?: { readonly beta?: number }): Tensor;
   acos(): Tensor;
   asin(): Tensor;
   atan(): Tensor;
