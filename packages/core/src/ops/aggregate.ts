@@ -1,15 +1,16 @@
 /** @file Reductions made of sums and extremes: counts, truth, products, norms, averages. Axes and keepDims as in `sum`. */
+
+import { withBackend } from "../backend/current-backend.js";
 import { DTypeError, ShapeError, ValueError } from "../errors.js";
 import { full, fullLike } from "../tensor/create.js";
-import { withBackend } from "../backend/current-backend.js";
-import { formatShape, normalizeAxis, numElements, shapesEqual } from "../tensor/shape.js";
+import { formatShape, normalizeAxis, shapesEqual } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { defineStructural } from "./apply.js";
 import { abs, add, div, mul, square, sub } from "./arithmetic.js";
 import { type AxisAttrs, axisViewOf, reducedShape, reduceReference } from "./axis.js";
-import { where as choose, cast, eq, gt, ne } from "./compare.js";
+import { cast, where as choose, eq, gt, ne } from "./compare.js";
 import { keptShape, mergeAxes, normalizeAxes, type ReduceOptions, sum } from "./expand-sum.js";
-import { isFinite, isNaN, logicalNot } from "./logic.js";
+import { isFinite as areFinite, isNaN as areNaN, logicalNot } from "./logic.js";
 import { exp, log, pow, sqrt } from "./math.js";
 import { max, min, type VarianceOptions, variance } from "./reduce.js";
 import { reshape } from "./reshape.js";
@@ -92,9 +93,14 @@ export function logSumExp(x: Tensor, axis?: Axes, options: ReduceOptions = {}): 
   const axes = nonEmptyAxes("logSumExp", x, axis);
   if (axes.length === 0) return x;
   const largest = max(x.detach(), axes, { keepDims: true });
-  const shift = choose(isFinite(largest), largest, 0);
+  const shift = choose(areFinite(largest), largest, 0);
   const out = add(log(sum(exp(sub(x, shift)), axes, { keepDims: true })), shift);
-  return options.keepDims ? out : reshape(out, x.shape.filter((_, i) => !axes.includes(i)));
+  return options.keepDims
+    ? out
+    : reshape(
+        out,
+        x.shape.filter((_, i) => !axes.includes(i)),
+      );
 }
 
 /** Root of `variance`, with the same options. @shape as sum @source torch.std; numpy.std is that with correction 0 */
@@ -102,7 +108,7 @@ export function std(x: Tensor, axis?: Axes, options: VarianceOptions = {}): Tens
   return sqrt(variance(x, axis, options));
 }
 
-export interface NormOptions extends ReduceOptions {
+export interface VectorNormOptions extends ReduceOptions {
   /** p of the p-norm; Infinity, -Infinity and 0 (how many are not 0) too. Default 2, of which "fro" is the name for matrices. */
   readonly ord?: number | "fro";
 }
@@ -121,7 +127,7 @@ function safeSqrt(x: Tensor): Tensor {
  * @example
  * norm(tensor([[3, 4], [6, 8]]), 1).toArraySync(); // => [5, 10]
  */
-export function norm(x: Tensor, axis?: Axes, { ord = 2, ...options }: NormOptions = {}): Tensor {
+export function norm(x: Tensor, axis?: Axes, { ord = 2, ...options }: VectorNormOptions = {}): Tensor {
   const real = asReal("norm", x);
   if (ord === 2 || ord === "fro") return safeSqrt(sum(square(real), axis, options));
   if (typeof ord !== "number" || Number.isNaN(ord)) {
@@ -167,20 +173,18 @@ function weightsOf(x: Tensor, axis: Axes, weights: Tensor): Tensor {
       { weights: weights.shape, x: x.shape, axis },
     );
   }
-  return reshape(real, x.shape.map((size, i) => (i === at ? size : 1))).expand(x.shape);
+  return reshape(
+    real,
+    x.shape.map((size, i) => (i === at ? size : 1)),
+  ).expand(x.shape);
 }
 
 /** Sum of the elements that are not NaN. @shape as sum @source numpy.nansum */
 export function nanSum(x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor {
-  return sum(choose(isNaN(x), 0, x), axis, options);
+  return sum(choose(areNaN(x), 0, x), axis, options);
 }
 /** Mean of the elements that are not NaN; NaN where there is none. @shape as sum @source numpy.nanmean */
 export function nanMean(x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor {
-  const count = sum(logicalNot(isNaN(x)), axis, options);
+  const count = sum(logicalNot(areNaN(x)), axis, options);
   return div(nanSum(asReal("nanMean", x), axis, options), cast(count, "f32"));
-}
-
-/** Elements of the axes, for errors of callers. */
-export function countOf(x: Tensor, axes: readonly number[]): number {
-  return numElements(axes.map((axis) => x.shape[axis]!));
 }

@@ -1,6 +1,7 @@
 /** @file Whether two tensors are equal, nearly or wholly. */
-import * as ex from "../expr/expr.js";
+
 import { ValueError } from "../errors.js";
+import * as ex from "../expr/expr.js";
 import { shapesEqual } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { all } from "./aggregate.js";
@@ -41,7 +42,11 @@ export const isCloseOp = defineElementwise<{ readonly equalNaN: boolean }>({
       inputs: [f32Values([inf, -inf, nan, 1, nan]), f32Values([inf, inf, nan, inf, 1]), 0.1, 0.1],
       attrs: { equalNaN: false },
     },
-    { name: "NaN is NaN", inputs: [f32Values([nan, nan, 1]), f32Values([nan, 1, nan]), 0.1, 0.1], attrs: { equalNaN: true } },
+    {
+      name: "NaN is NaN",
+      inputs: [f32Values([nan, nan, 1]), f32Values([nan, 1, nan]), 0.1, 0.1],
+      attrs: { equalNaN: true },
+    },
     { name: "integers", inputs: [i32Values([1, 2, 30]), i32Values([1, 3, 31]), 0.05, 0], attrs: { equalNaN: false } },
   ],
 });

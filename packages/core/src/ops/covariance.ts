@@ -5,8 +5,8 @@ import type { Tensor } from "../tensor/tensor.js";
 import { div, sub } from "./arithmetic.js";
 import { diag } from "./diagonal.js";
 import { outer } from "./grid.js";
-import { matmul } from "./matmul.js";
 import { sqrt } from "./math.js";
+import { matmul } from "./matmul.js";
 import { transpose } from "./permute.js";
 import { mean } from "./reduce.js";
 

@@ -10,12 +10,27 @@ export {
   silu,
   softsign,
 } from "./activations.js";
+export {
+  type AverageOptions,
+  all,
+  any,
+  average,
+  countNonzero,
+  logSumExp,
+  nanMean,
+  nanSum,
+  norm,
+  prod,
+  std,
+  type VectorNormOptions,
+} from "./aggregate.js";
 export { abs, add, div, maximum, minimum, mul, neg, square, sub } from "./arithmetic.js";
 export { addAt, at, setAt } from "./at.js";
 export { type AttentionOptions, scaledDotProductAttention } from "./attention.js";
 export { type AddcOptions, addcdiv, addcmul, lerp, reciprocal, rsqrt } from "./blend.js";
 export { causalAttention, packedCausalAttention, type QueryKeyValue } from "./causal-attention.js";
 export { type BatchNormOutputs, batchNorm, groupNorm, type NormOptions } from "./channel-norm.js";
+export { allClose, arrayEqual, type ClosenessOptions, isClose } from "./closeness.js";
 export { cast, clip, eq, ge, gt, le, lt, ne, where } from "./compare.js";
 export { chunk, concat, split, stack } from "./concat.js";
 export {
@@ -38,6 +53,7 @@ export {
   type OneHotOptions,
   oneHot,
 } from "./counting.js";
+export { type CovarianceOptions, corrCoef, cov } from "./covariance.js";
 export { crossEntropyRows, type RowLosses } from "./cross-entropy.js";
 export { type DiagOptions, type DiagonalOptions, diag, diagonal, trace, tril, triu } from "./diagonal.js";
 export { dropout } from "./dropout.js";
@@ -72,6 +88,16 @@ export {
   maxPool2d,
   type PoolOptions,
 } from "./pool.js";
+export { type Interpolation, median, percentile, type QuantileOptions, quantile } from "./quantile.js";
+export {
+  type ChoiceOptions,
+  choice,
+  type IntegerRange,
+  type IntegerSource,
+  randInt,
+  randPerm,
+  shuffle,
+} from "./random.js";
 export { argMax, argMin, max, mean, min, type VarianceOptions, variance } from "./reduce.js";
 export { flatten, reshape, squeeze, unsqueeze } from "./reshape.js";
 export { rmsNorm } from "./rms-norm.js";
@@ -90,8 +116,3 @@ export { repeatInterleave, tile } from "./tile.js";
 export { acos, asin, atan, atan2, hypot, tan } from "./trigonometry.js";
 export { type Unique, unique } from "./unique.js";
 export { type UpsampleOptions, upsample } from "./upsample.js";
-export { all, any, average, type AverageOptions, countNonzero, logSumExp, nanMean, nanSum, norm, type NormOptions, prod, std } from "./aggregate.js";
-export { allClose, arrayEqual, type ClosenessOptions, isClose } from "./closeness.js";
-export { type CovarianceOptions, corrCoef, cov } from "./covariance.js";
-export { type Interpolation, median, percentile, quantile, type QuantileOptions } from "./quantile.js";
-export { choice, type ChoiceOptions, type IntegerRange, type IntegerSource, randInt, randPerm, shuffle } from "./random.js";

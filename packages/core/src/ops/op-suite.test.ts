@@ -69,7 +69,21 @@ function isOp(value: unknown): value is Op {
 test("the ops without a gradient are the expected ones", () => {
   const names = opRegistry.filter((op) => op.notDifferentiable !== undefined).map((op) => op.name);
   const kinds = ["isFinite", "isInf", "isNaN", "logicalAnd", "logicalNot", "logicalOr", "logicalXor"];
-  const others = ["argMax", "argMin", "cast", "eq", "floorDivide", "ge", "gt", "integerProd", "isClose", "le", "lt", "ne", "searchSorted"];
+  const others = [
+    "argMax",
+    "argMin",
+    "cast",
+    "eq",
+    "floorDivide",
+    "ge",
+    "gt",
+    "integerProd",
+    "isClose",
+    "le",
+    "lt",
+    "ne",
+    "searchSorted",
+  ];
   expect(names.sort()).toEqual([...others, ...kinds].sort());
 });
 

@@ -6,7 +6,7 @@ import { add, mul, sub } from "./arithmetic.js";
 import { where as choose } from "./compare.js";
 import { stack } from "./concat.js";
 import { keptShape, mergeAxes, type ReduceOptions } from "./expand-sum.js";
-import { isNaN } from "./logic.js";
+import { isNaN as areNaN } from "./logic.js";
 import { reshape } from "./reshape.js";
 import { select } from "./slice.js";
 import { sort } from "./sort.js";
@@ -56,7 +56,7 @@ export function quantile(
   const { values } = sort(merged.x, { axis: merged.axis });
   const last = merged.x.shape[merged.axis]! - 1;
   const shape = keepDims ? keptShape(x.shape, axes) : x.shape.filter((_, i) => !axes.includes(i));
-  const hasNaN = isNaN(select(values, merged.axis, last));
+  const hasNaN = areNaN(select(values, merged.axis, last));
   const found = list.map((share) => {
     const place = positionOf(share * last);
     const low = select(values, merged.axis, Math.floor(place));

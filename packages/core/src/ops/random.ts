@@ -86,7 +86,10 @@ export function choice(x: Tensor, source: IntegerSource, options: ChoiceOptions 
       { count, numRows },
     );
   }
-  const ids = weights === undefined ? plain(source, { numRows, count, replace }) : weighted(source, [...weights], { numRows, count, replace });
+  const ids =
+    weights === undefined
+      ? plain(source, { numRows, count, replace })
+      : weighted(source, [...weights], { numRows, count, replace });
   return take(x, indicesBeside(x, Int32Array.from(ids), shape), 0);
 }
 

@@ -126,7 +126,8 @@ export function mean(x: Tensor, axis?: number | readonly number[], options: Redu
   const count = numElements(axes.map((a) => x.shape[a]!));
   if (count === 0)
     throw new ShapeError(`mean: x is ${formatShape(x.shape)}; the axes must not be empty.`, { x: x.shape, axes });
-  if (x.dtype === "i32") throw new DTypeError(`mean: x is i32; it must be f32, u8 or bool. Use cast("f32").`, { x: x.dtype });
+  if (x.dtype === "i32")
+    throw new DTypeError(`mean: x is i32; it must be f32, u8 or bool. Use cast("f32").`, { x: x.dtype });
   return div(cast(sum(x, axes, options), "f32"), count);
 }
 

@@ -11,11 +11,13 @@ import {
   siluOp,
   softsignOp,
 } from "./activations.js";
+import { integerProdOp } from "./aggregate.js";
 import { absOp, addOp, divOp, maximumOp, minimumOp, mulOp, negOp, squareOp, subOp } from "./arithmetic.js";
 import { binaryCrossEntropyOp } from "./binary-cross-entropy.js";
 import { addcdivOp, addcmulOp, lerpOp, reciprocalOp, rsqrtOp } from "./blend.js";
 import { causalAttentionOp, packedCausalAttentionOp } from "./causal-attention.js";
 import { channelNormOp } from "./channel-norm.js";
+import { isCloseOp } from "./closeness.js";
 import { castOp, clipOp, eqOp, geOp, gtOp, leOp, ltOp, neOp, whereOp } from "./compare.js";
 import { concatOp, splitOp } from "./concat.js";
 import type { Op } from "./contract.js";
@@ -60,8 +62,6 @@ import { logSoftmaxOp, softmaxOp } from "./softmax.js";
 import { sortOp } from "./sort.js";
 import { addRowsOp, putRowsOp, takeRowsOp } from "./take-rows.js";
 import { acosOp, asinOp, atan2Op, atanOp, hypotOp, tanOp } from "./trigonometry.js";
-import { integerProdOp } from "./aggregate.js";
-import { isCloseOp } from "./closeness.js";
 
 export const opRegistry: readonly Op[] = [
   ...[addOp, subOp, mulOp, divOp, maximumOp, minimumOp, negOp, absOp, squareOp],

@@ -19,7 +19,6 @@ import type {
   Index,
   IndexPutOptions,
   NanToNum,
-  NormOptions,
   Operand,
   PadOptions,
   PadWidth,
@@ -31,6 +30,7 @@ import type {
   TopKOptions,
   Unique,
   VarianceOptions,
+  VectorNormOptions,
 } from "./index.js";
 import * as ops from "./index.js";
 
@@ -118,7 +118,7 @@ export interface TensorMethods {
   countNonzero(axis?: Axes, options?: ReduceOptions): Tensor;
   logSumExp(axis?: Axes, options?: ReduceOptions): Tensor;
   std(axis?: Axes, options?: VarianceOptions): Tensor;
-  norm(axis?: Axes, options?: NormOptions): Tensor;
+  norm(axis?: Axes, options?: VectorNormOptions): Tensor;
   average(axis?: Axes, options?: AverageOptions): Tensor;
   nanSum(axis?: Axes, options?: ReduceOptions): Tensor;
   nanMean(axis?: Axes, options?: ReduceOptions): Tensor;

@@ -25,7 +25,8 @@ export function formatTensor(
 ): string {
   const { threshold = 1000, edgeItems = 3, precision = 4, lineWidth = 100 } = options;
   const edge = numElements(shape) > threshold ? edgeItems : Number.POSITIVE_INFINITY;
-  const head = `Tensor(${formatShape(shape)}, ${dtype}) `;
+  const head = `Tensor(${formatShape(shape)}, ${dtype})`;
+  if (numElements(shape) === 0) return `${head} []`;
   const shown: number[] = [];
   walk(shape, edge, (place) => shown.push(values[place]!));
   const texts = formatNumbers(shown, dtype, precision);
@@ -33,7 +34,7 @@ export function formatTensor(
   const cells = texts.map((text) => text.padStart(width));
   let next = 0;
   const body = brackets({ shape, edge, lineWidth, cell: () => cells[next++]! }, 0);
-  return `${head}${shape.length > 1 && numElements(shape) > 0 ? "\n" : ""}${body}`;
+  return `${head}${shape.length > 1 ? "\n" : " "}${body}`;
 }
 
 /** Indices of one axis; undefined stands for those left out. */

@@ -18,7 +18,9 @@ function spaced(where: string, ends: readonly [number, number], count: number, e
     throw new ValueError(`${where}: count is ${count}; it must be a whole number of 0 or more.`, { count });
   }
   const steps = endpoint ? count - 1 : count;
-  return Array.from({ length: count }, (_, i) => (endpoint && i === steps && i > 0 ? end : start + (i * (end - start)) / (steps || 1)));
+  return Array.from({ length: count }, (_, i) =>
+    endpoint && i === steps && i > 0 ? end : start + (i * (end - start)) / (steps || 1),
+  );
 }
 
 /**
@@ -52,5 +54,8 @@ export function logspace(
   if (!(base > 0 && base < Number.POSITIVE_INFINITY)) {
     throw new ValueError(`logspace: base is ${base}; it must be a finite number above 0.`, { base });
   }
-  return tensor(spaced("logspace", [start, end], count, endpoint).map((exponent) => pow(base, exponent)), create);
+  return tensor(
+    spaced("logspace", [start, end], count, endpoint).map((exponent) => pow(base, exponent)),
+    create,
+  );
 }
