@@ -3,6 +3,7 @@ import { ShapeError } from "../errors.js";
 import { formatShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { div, sub } from "./arithmetic.js";
+import { clip } from "./compare.js";
 import { diag } from "./diagonal.js";
 import { outer } from "./grid.js";
 import { sqrt } from "./math.js";
@@ -36,5 +37,6 @@ export function cov(x: Tensor, { correction = 1 }: CovarianceOptions = {}): Tens
 export function corrCoef(x: Tensor): Tensor {
   const together = cov(x);
   const deviations = sqrt(diag(together));
-  return div(together, outer(deviations, deviations));
+  // Rounding may leave 1.0000001.
+  return clip(div(together, outer(deviations, deviations)), -1, 1);
 }
