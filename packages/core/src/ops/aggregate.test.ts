@@ -87,6 +87,23 @@ describe("special values", () => {
   });
 });
 
+describe("limits and differences", () => {
+  test("clip keeps dtypes and takes one limit alone", () => {
+    expect(ids.clip(2, null).dataSync()).toEqual(Int32Array.of(3, 2, 2));
+    expect(tensor(Uint8Array.of(1, 200)).clip(null, 7).dataSync()).toEqual(Uint8Array.of(1, 7));
+    expect(tensor([-inf, Number.NaN, 2]).clip(0, null).toArraySync()).toEqual([0, Number.NaN, 2]);
+    expect(errorOf(() => ids.clip(0.5, 2))).toMatchObject({ code: "E_DTYPE", fields: { value: 0.5, dtype: "i32" } });
+  });
+
+  test("diff, several times, along an axis, to nothing", () => {
+    expect(core.diff(tensor([1, 4, 9, 16]), { times: 2 }).toArraySync()).toEqual([2, 2]);
+    expect(x.diff({ axis: 0 }).toArraySync()).toEqual([[3, 3, 3]]);
+    expect(x.diff({ times: 5 }).shape).toEqual([2, 0]);
+    expect(errorOf(() => x.diff({ times: -1 }))).toMatchObject({ code: "E_VALUE", fields: { times: -1 } });
+    expect(errorOf(() => x.gt(1).diff())).toMatchObject({ code: "E_DTYPE", fields: { dtype: "bool" } });
+  });
+});
+
 describe("equality", () => {
   test("isClose, allClose and arrayEqual", () => {
     expect(core.allClose(tensor([1, inf]), tensor([1.000001, inf]))).toBe(true);

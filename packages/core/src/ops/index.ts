@@ -56,6 +56,7 @@ export {
 export { type CovarianceOptions, corrCoef, cov } from "./covariance.js";
 export { crossEntropyRows, type RowLosses } from "./cross-entropy.js";
 export { type DiagOptions, type DiagonalOptions, diag, diagonal, trace, tril, triu } from "./diagonal.js";
+export { type DiffOptions, diff } from "./diff.js";
 export { dropout } from "./dropout.js";
 export { einsum, tensorDot } from "./einsum.js";
 export type { Operand } from "./elementwise.js";

@@ -14,6 +14,7 @@ import type {
   ClosenessOptions,
   DiagOptions,
   DiagonalOptions,
+  DiffOptions,
   Histogram,
   HistogramOptions,
   Index,
@@ -102,7 +103,8 @@ export interface TensorMethods {
   silu(): Tensor;
   relu(): Tensor;
   gelu(options?: { readonly approximate?: "none" | "tanh" }): Tensor;
-  clip(low: number, high: number): Tensor;
+  clip(low: number | null, high: number | null): Tensor;
+  diff(options?: DiffOptions): Tensor;
   cast(dtype: DType): Tensor;
   matmul(b: Tensor): Tensor;
   softmax(axis?: number): Tensor;
@@ -216,7 +218,7 @@ const methods = {
   ...pick("fmod", "floorDivide", "remainder", "logicalAnd", "logicalOr", "logicalXor", "atan2", "hypot"),
   ...pick("round", "nanToNum", "lerp", "addcmul", "addcdiv"),
   ...pick("prod", "any", "all", "countNonzero", "logSumExp", "std", "norm", "average", "nanSum", "nanMean"),
-  ...pick("median", "quantile", "isClose"),
+  ...pick("median", "quantile", "isClose", "diff"),
   [Symbol.iterator]: rowsOf,
   broadcastTo: ops.expand,
   backward,
