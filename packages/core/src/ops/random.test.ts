@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { errorOf } from "../errors.testkit.js";
-import { choice, Generator, linspace, logspace, randInt, randPerm, shuffle, tensor } from "../index.js";
+import { arange, choice, Generator, linspace, logspace, randInt, randPerm, shuffle, tensor } from "../index.js";
 
 const source = () => new Generator(5);
 
@@ -53,6 +53,8 @@ describe("random integers, orders and picks", () => {
     expect(weighted.eq(1).sum().itemSync()).toBeGreaterThan(20);
     const both = choice(rows, source(), { shape: [2], replace: false, weights: [0, 3, 0, 1] }).at(":", 0);
     expect(both.sort().values.toArraySync()).toEqual([1, 3]);
+    const many = { shape: [20], replace: false, weights: Array.from({ length: 20 }, (_, i) => i + 1) };
+    expect(choice(arange(20), source(), many).unique().values.size).toBe(20);
     expect(choice(tensor([7]), source()).itemSync()).toBe(7);
   });
 
