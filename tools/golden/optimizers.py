@@ -1,7 +1,7 @@
 """Ten steps of each optimizer on fixed gradients: two parameters, their values after every step, and clipping by norm and by value.
 
 Lion and Muon, which this torch does not have, are written out below in f64; so is Nadam, whose product of momenta torch 1.13 multiplies
-once too often (mended in torch 2.0).
+once too often (later versions do not).
 
 Gradients are the same for every optimizer: <step>/grad/<parameter>. Values: <case>/<step>/<parameter>.
 """

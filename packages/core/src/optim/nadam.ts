@@ -42,7 +42,7 @@ const rule: UpdateRule = {
  *
  * @numerics f32 element by element; mu and its product in f64 by scalar-math, functions of t alone.
  * @throws {ValueError} E_VALUE for a setting out of range, and for no parameters.
- * @source Dozat 2016, in the form of torch.optim.NAdam since torch 2.0.
+ * @source Dozat 2016, in the form of torch.optim.NAdam, of versions after 1.13 (which has another product of mu).
  */
 export class Nadam extends Optimizer<NadamSettings> {
   /** Products of mu_1..mu_t by group, and their t. */

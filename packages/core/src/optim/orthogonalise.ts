@@ -49,6 +49,6 @@ export function orthogonalise(backend: Backend, x: TensorView, numIterations: nu
   }
 }
 
-function transposed({ shape, strides, ...rest }: TensorView): TensorView {
-  return { ...rest, shape: [shape[1]!, shape[0]!], strides: [strides[1]!, strides[0]!] };
+function transposed({ buffer, offset, shape, strides, dtype }: TensorView): TensorView {
+  return { buffer, offset, shape: [shape[1]!, shape[0]!], strides: [strides[1]!, strides[0]!], dtype };
 }
