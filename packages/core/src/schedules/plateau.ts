@@ -74,7 +74,7 @@ export function decidePlateau(before: PlateauState, value: number, options: Plat
   return { state, isReduced: factor < before.factor, reason };
 }
 
-/** Options with their defaults. @throws {ValueError} E_VALUE naming an option that is out of range. */
+/** Options with their defaults. @shape none @throws {ValueError} E_VALUE naming an option that is out of range. @source none: ours */
 export function resolvePlateau(options: PlateauOptions): Required<PlateauOptions> {
   const settings: Required<PlateauOptions> = {
     factor: options.factor ?? 0.1,
