@@ -12,3 +12,4 @@ export type { ParameterGroup, ParametersOrGroups, ResolvedGroup } from "./parame
 export { RmsProp, type RmsPropOptions, type RmsPropSettings } from "./rms-prop.js";
 export { type GroupRule, isBiasOrNorm, type ParameterFilter, parameterGroups } from "./select-parameters.js";
 export { Sgd, type SgdOptions, type SgdSettings } from "./sgd.js";
+export { WeightEma, type WeightEmaCounters, type WeightEmaOptions } from "./weight-ema.js";

@@ -5,10 +5,11 @@ import {
   flatLayout,
   keep,
   type nn,
-  type optim,
+  optim,
   parametersInFlatOrder,
   seedScope,
   type Tensor,
+  trainedParameters,
   untracked,
   withBackend,
 } from "@lockstep/core";
@@ -32,9 +33,11 @@ export interface Training {
   readonly data: JobData<unknown>;
   readonly model: nn.Module;
   readonly optimizer: optim.Optimizer;
+  /** The average of the weights, where the job keeps one. */
+  readonly average: optim.WeightEma | undefined;
   readonly schedule: (step: number) => number;
   readonly layout: FlatLayout;
-  /** In flat order. */
+  /** The trained ones, in flat order. */
   readonly parameters: readonly Tensor[];
   /** Modules with running statistics; their entries in the layout follow the parameters'. */
   readonly statistics: readonly nn.StatisticsSource[];
@@ -46,7 +49,7 @@ export interface Training {
 
 /**
  * @param onModel told of the model before what is made from it, which may not fit in memory.
- * @throws {JobError} E_JOB_DATA for data without samples, E_JOB_MODEL for a model without parameters, E_JOB_SCHEDULE for a schedule
+ * @throws {JobError} E_JOB_DATA for data without samples, E_JOB_MODEL for a model without trained parameters, E_JOB_SCHEDULE for a schedule
  *   that is no function; whatever the job's functions throw.
  */
 export function buildTraining(source: TrainingSource, onModel: (model: nn.Module) => void = () => {}): Training {
@@ -66,13 +69,16 @@ export function buildTraining(source: TrainingSource, onModel: (model: nn.Module
           "E_JOB_SCHEDULE",
         );
       }
+      const optimizer = job.optimizer(config, model);
+      assertTrained(job.name, model);
       return {
         source,
         data,
         model,
-        optimizer: job.optimizer(config, model),
+        optimizer,
+        average: job.ema === undefined ? undefined : new optim.WeightEma(model.parameters(), job.ema),
         schedule,
-        layout: flatLayout(model.namedParameters(), model.namedStatistics()),
+        layout: flatLayout(trainedParameters(model), model.namedStatistics()),
         parameters: parametersInFlatOrder(model),
         statistics: model.namedStatistics().map(([, source]) => source),
         sampler: createSampler({ seed, size: data.train.size, globalBatchSize, microBatchSize }),
@@ -94,6 +100,16 @@ export function buildModel({ job, config, seed, backend }: TrainingSource, data:
     );
   }
   return model;
+}
+
+function assertTrained(job: string, model: nn.Module): void {
+  const numParameters = model.parameters().length;
+  if (trainedParameters(model).length > 0) return;
+  throw new JobError(
+    `job "${job}": all ${numParameters} parameters of its model are frozen; at least one must be trained. Set requiresGrad where it should be.`,
+    { job, numParameters },
+    "E_JOB_MODEL",
+  );
 }
 
 function assertData(data: JobData<unknown>, job: string): void {

@@ -117,11 +117,13 @@ export class TrainingEngine {
     const { training } = this.#need();
     const losses: MicroBatchSum[] = [];
     training.model.eval();
+    training.average?.swap();
     try {
       for (let m = lo; m < hi && !shouldStop(); m++) {
         losses.push(evalMicroBatch(training, { step: this.#step, microBatch: m, workerId: this.#options.workerId }));
       }
     } finally {
+      training.average?.swap();
       training.model.train();
     }
     return losses;
@@ -195,7 +197,10 @@ export class TrainingEngine {
 
   #restore(training: Training): void {
     const { restore, initFrom } = this.#options;
-    if (initFrom !== undefined) importWeights(training, initFrom);
+    if (initFrom !== undefined) {
+      importWeights(training, initFrom);
+      training.average?.reset();
+    }
     if (restore === undefined) return;
     importCheckpoint(training, restore);
     this.#step = restore.step;

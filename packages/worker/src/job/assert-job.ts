@@ -22,6 +22,9 @@ export function assertJob(value: unknown, source: string): asserts value is AnyJ
   for (const key of optionalFunctions) {
     if (job[key] !== undefined && typeof job[key] !== "function") refuse(`has a ${key} that is not a function`);
   }
+  if (job.ema !== undefined && (typeof job.ema !== "object" || job.ema === null)) {
+    refuse("has an ema that is no object { decay, warmup }");
+  }
   const schema = job.config as { shape?: unknown; safeParse?: unknown } | undefined;
   if (schema !== undefined && (typeof schema.safeParse !== "function" || typeof schema.shape !== "object")) {
     refuse("has a config that is not a zod object");

@@ -97,6 +97,11 @@ export interface JobDefinition<
   optimizer(config: JobConfig<S>, model: M): optim.Optimizer;
   /** Learning rate of a step, 0-based, as an f64. */
   schedule(config: JobConfig<S>): (step: number) => number;
+  /**
+   * Keeps an exponential average of the weights: evaluation, `generate` and `evaluate` use it, checkpoints hold it beside the optimizer's
+   * state. Buffers (BatchNorm) are those of the weights.
+   */
+  readonly ema?: optim.WeightEmaOptions;
   readonly callbacks?: JobCallbacks<M>;
 }
 

@@ -42,6 +42,7 @@ describe("parseJobConfig", () => {
       keepCheckpoints: 0,
       keepBestCheckpoint: false,
       maxGradNorm: 0,
+      maxGradValue: 0,
       bucketBytes: 0,
       learningRate: 0.5,
       corpus: "a.txt",
