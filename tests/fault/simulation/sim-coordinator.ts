@@ -165,6 +165,17 @@ export class SimCoordinator implements LineEnd {
         });
         return;
       }
+      case "offerCheckpoint": {
+        const stored = this.disk.checkpoints.get(effect.step)?.files ?? [];
+        for (const { name, sha256 } of effect.files) {
+          const file = stored.find((each) => each.name === name);
+          if (file === undefined) throw new Error(`checkpoint ${effect.step} was offered, and ${name} is not on disk`);
+          this.blobs.set(sha256, file.bytes);
+        }
+        return;
+      }
+      case "judge": // Nobody judges these runs.
+        return;
       case "removeCheckpoints":
         for (const step of effect.steps) this.disk.checkpoints.delete(step);
         return;
@@ -210,6 +221,7 @@ function planOf(job: SimJob, disk: SimDisk, history: RunHistory | undefined): Ru
     ...(stored === undefined ? {} : { startParamsSha256: stored.paramsSha256 }),
     stopStep: job.stopStep,
     evalIntervalSteps: job.evalIntervalSteps,
+    isJudged: false,
     checkpoints: { intervalSteps: job.checkpointIntervalSteps, intervalMs: 0, keepsBest: true, keepLast: 2 },
     trust: { ...defaultTrust, auditRate: job.auditRate },
     minWorkers: job.minWorkers,

@@ -20,6 +20,7 @@ export function planWith(change: Partial<RunPlan> = {}): RunPlan {
     startStep: 0,
     stopStep: 3,
     evalIntervalSteps: 0,
+    isJudged: false,
     checkpoints: { intervalSteps: 0, intervalMs: 0, keepsBest: false, keepLast: 0 },
     trust: defaultTrust,
     minWorkers: 2,
@@ -54,14 +55,17 @@ export class ScriptedRun {
   state: CoordinatorState;
   nowMs = 0;
   readonly sent: { readonly to: string; readonly message: CoordinatorMessage }[] = [];
-  readonly events: EventLine[] = [];
-  readonly metrics: MetricsLine[] = [];
+  /** Without those that a run that went back has superseded. */
+  events: EventLine[] = [];
+  metrics: MetricsLine[] = [];
   readonly writes: number[] = [];
   readonly closed: string[] = [];
   readonly journal: JournalEntry[] = [];
   readonly released: string[] = [];
   readonly removed: number[] = [];
+  readonly offered: number[] = [];
   readonly beginsAt: number[] = [];
+  readonly judged: { readonly step: number; readonly evalLoss: number | null }[] = [];
   summary: RunSummary | undefined;
   #tickets = 0;
 
@@ -184,9 +188,11 @@ export class ScriptedRun {
     this.say(workerId, { name: "stepReport", body });
   }
 
+  /** All report the attempt that is out, as long as it is. */
   step(): void {
     this.nowMs += 100;
-    for (const id of this.state.members) this.report(id);
+    const { assignment } = this.state.step!;
+    for (const id of this.state.members) if (this.state.step?.assignment === assignment) this.report(id);
   }
 
   applied(workerId: string, stateHash = hashA): void {
@@ -248,6 +254,9 @@ export class ScriptedRun {
       case "metrics":
         this.metrics.push(effect.line);
         return;
+      case "judge":
+        this.judged.push({ step: effect.step, evalLoss: effect.evalLoss });
+        return;
       case "writeCheckpoint":
         this.writes.push(effect.checkpoint.step);
         return;
@@ -268,6 +277,11 @@ export class ScriptedRun {
         return;
       case "beginAt":
         this.beginsAt.push(effect.step);
+        this.events = this.events.filter(({ step }) => step <= effect.step);
+        this.metrics = this.metrics.filter(({ step }) => step <= effect.step);
+        return;
+      case "offerCheckpoint":
+        this.offered.push(effect.step);
         return;
       case "enterGeneration":
         return;

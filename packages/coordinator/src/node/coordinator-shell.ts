@@ -3,15 +3,16 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import type { NamedBlob } from "@lockstep/protocol";
 import { decide, nextDeadlineMs } from "../decide/decide.js";
 import type { CoordinatorEffect, CoordinatorEvent } from "../state/coordinator-events.js";
 import { type CoordinatorState, initialCoordinatorState, type StoredCheckpoint } from "../state/coordinator-state.js";
 import type { JournalEntry } from "../state/journal-entry.js";
-import type { RunPlan } from "../state/run-plan.js";
+import type { Judge, RunPlan } from "../state/run-plan.js";
 import type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
 import { statusOf } from "../state/status-of.js";
 import { BlobStore } from "./blob-store.js";
-import { writeCheckpoint } from "./checkpoint-folder.js";
+import { checkpointName, writeCheckpoint } from "./checkpoint-folder.js";
 import { removeCheckpoints } from "./checkpoint-retention.js";
 import type { Journal } from "./journal.js";
 import { RelaySwitch } from "./relay-switch.js";
@@ -40,6 +41,7 @@ export interface ShellOptions {
   readonly helloTimeoutMs: number;
   readonly onMetrics: (line: MetricsLine) => void;
   readonly onEvent: (line: EventLine) => void;
+  readonly judge: Judge;
   readonly log: (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -182,11 +184,17 @@ export class CoordinatorShell {
       case "journal":
         this.#journal(effect.entry);
         return;
+      case "judge":
+        void this.#judge(effect);
+        return;
       case "beginAt":
         this.#guard(() => directory.supersede(effect.step));
         return;
       case "writeCheckpoint":
         void this.#writeCheckpoint(effect.checkpoint);
+        return;
+      case "offerCheckpoint":
+        this.#offer(effect.step, effect.files);
         return;
       case "removeCheckpoints":
         void this.#quietly("old checkpoints", removeCheckpoints(directory.checkpointsDir, effect.steps));
@@ -199,6 +207,19 @@ export class CoordinatorShell {
         return;
       default:
         effect satisfies never;
+    }
+  }
+
+  async #judge({ step, evalLoss }: Extract<CoordinatorEffect, { kind: "judge" }>): Promise<void> {
+    try {
+      const stop = await this.#options.judge({ step, evalLoss });
+      this.dispatch({ kind: "judged", step, stop: stop ?? null });
+    } catch (error) {
+      this.dispatch({
+        kind: "broken",
+        code: "E_CALLBACK",
+        message: `a callback after step ${step} threw: ${textOf(error)}`,
+      });
     }
   }
 
@@ -222,7 +243,13 @@ export class CoordinatorShell {
     }
   }
 
-  async #writeCheckpoint({ step, files, paramsSha256, reasons, evalLoss }: StoredCheckpoint): Promise<void> {
+  #offer(step: number, files: readonly NamedBlob[]): void {
+    const dir = join(this.#options.directory.checkpointsDir, checkpointName(step));
+    for (const { name, sha256, byteLength } of files) this.blobs.addFile(sha256, join(dir, name), byteLength);
+  }
+
+  async #writeCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {
+    const { step, files, paramsSha256, stateHash, reasons, evalLoss } = checkpoint;
     try {
       const sources = files.map((file) => {
         const path = this.blobs.findPath(file.sha256);
@@ -232,6 +259,7 @@ export class CoordinatorShell {
       await writeCheckpoint(this.#options.directory.checkpointsDir, {
         step,
         paramsSha256,
+        stateHash,
         files: sources,
         reasons,
         ...(evalLoss === undefined ? {} : { evalLoss }),

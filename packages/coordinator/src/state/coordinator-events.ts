@@ -1,5 +1,5 @@
 /** @file What can happen to the coordinator, and what it can want done. The shell in src/node turns sockets and files into these. */
-import type { CoordinatorMessage, Member, MessageBody, WorkerMessage } from "@lockstep/protocol";
+import type { CoordinatorMessage, Member, MessageBody, NamedBlob, WorkerMessage } from "@lockstep/protocol";
 import type { CoordinatorState, StoredCheckpoint } from "./coordinator-state.js";
 import type { JournalEntry } from "./journal-entry.js";
 import type { EventLine, MetricsLine, RunSummary } from "./run-summary.js";
@@ -21,6 +21,8 @@ export type CoordinatorEvent =
   | { readonly kind: "left"; readonly workerId: string; readonly reason: string }
   | { readonly kind: "checkpointWritten"; readonly step: number }
   | { readonly kind: "checkpointWriteFailed"; readonly step: number; readonly message: string }
+  /** The answer to a `judge` effect: end the run after this step, and why; or go on. */
+  | { readonly kind: "judged"; readonly step: number; readonly stop: string | null }
   /** Stop after the current step. */
   | { readonly kind: "stop"; readonly reason: string }
   /** Stop now. */
@@ -39,9 +41,13 @@ export type CoordinatorEffect =
   | { readonly kind: "event"; readonly line: EventLine }
   | { readonly kind: "metrics"; readonly line: MetricsLine }
   | { readonly kind: "journal"; readonly entry: JournalEntry }
+  /** Nothing goes on until the caller has said whether to. */
+  | { readonly kind: "judge"; readonly step: number; readonly evalLoss: number | null }
   /** The run goes on from this step: lines and checkpoints of later ones are superseded. */
   | { readonly kind: "beginAt"; readonly step: number }
   | { readonly kind: "writeCheckpoint"; readonly checkpoint: StoredCheckpoint }
+  /** Workers are about to fetch the files of a checkpoint on disk. */
+  | { readonly kind: "offerCheckpoint"; readonly step: number; readonly files: readonly NamedBlob[] }
   | { readonly kind: "removeCheckpoints"; readonly steps: readonly number[] }
   /** Nobody needs these blobs any more. */
   | { readonly kind: "releaseBlobs"; readonly sha256s: readonly string[] }
