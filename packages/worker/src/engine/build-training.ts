@@ -18,6 +18,7 @@ import { JobError } from "../errors.js";
 import type { AnyJob, JobData } from "../job/define-job.js";
 import type { JobFiles } from "../job/job-files.js";
 import { numMicroBatchesOf, type ParsedConfig } from "../job/parse-config.js";
+import { buildPlateau, type HeldOutPlateau } from "./held-out-plateau.js";
 
 export interface TrainingSource {
   readonly job: AnyJob;
@@ -36,10 +37,12 @@ export interface Training {
   /** The average of the weights, where the job keeps one. */
   readonly average: optim.WeightEma | undefined;
   readonly schedule: (step: number) => number;
+  /** Lowers the schedule's rate, where the job has a plateau. */
+  readonly plateau: HeldOutPlateau | undefined;
   readonly layout: FlatLayout;
   /** The trained ones, in flat order. */
   readonly parameters: readonly Tensor[];
-  /** Modules with running statistics; their entries in the layout follow the parameters'. */
+  /** Modules with running statistics, then the plateau; their entries in the layout follow the parameters'. */
   readonly statistics: readonly nn.StatisticsSource[];
   readonly sampler: Sampler;
   readonly numMicroBatches: number;
@@ -71,6 +74,11 @@ export function buildTraining(source: TrainingSource, onModel: (model: nn.Module
       }
       const optimizer = job.optimizer(config, model);
       assertTrained(job.name, model);
+      const plateau = buildPlateau(job, { backend, config, hasEvalData: data.eval !== undefined });
+      const statistics: (readonly [string, nn.StatisticsSource])[] = [
+        ...model.namedStatistics(),
+        ...(plateau === undefined ? [] : [["evaluation", plateau] as const]),
+      ];
       return {
         source,
         data,
@@ -78,9 +86,10 @@ export function buildTraining(source: TrainingSource, onModel: (model: nn.Module
         optimizer,
         average: job.ema === undefined ? undefined : new optim.WeightEma(model.parameters(), job.ema),
         schedule,
-        layout: flatLayout(trainedParameters(model), model.namedStatistics()),
+        plateau,
+        layout: flatLayout(trainedParameters(model), statistics),
         parameters: parametersInFlatOrder(model),
-        statistics: model.namedStatistics().map(([, source]) => source),
+        statistics: statistics.map(([, source]) => source),
         sampler: createSampler({ seed, size: data.train.size, globalBatchSize, microBatchSize }),
         numMicroBatches: numMicroBatchesOf(config),
         evalGrid: data.eval === undefined ? [] : evalMicroBatches(data.eval.size, microBatchSize),

@@ -73,6 +73,18 @@ export function trainMicroBatch(training: Training, place: TrainingPlace, target
   );
 }
 
+/** Runs `fn` with the model as it is evaluated: its mode, and the average of its weights where the job keeps one. */
+export function evaluating<T>({ model, average }: Pick<Training, "model" | "average">, fn: () => T): T {
+  model.eval();
+  average?.swap();
+  try {
+    return fn();
+  } finally {
+    average?.swap();
+    model.train();
+  }
+}
+
 /** Loss of one evaluation micro-batch. */
 export function evalMicroBatch(training: Training, place: TrainingPlace): MicroBatchSum {
   const { backend, seed } = training.source;

@@ -32,7 +32,7 @@ import type {
   PreparedEngine,
 } from "./compute-engine.js";
 import { assertPlanFits, memoryFullError, memoryPlan } from "./memory-plan.js";
-import { evalMicroBatch } from "./micro-batch.js";
+import { evalMicroBatch, evaluating } from "./micro-batch.js";
 import { probeTwice } from "./probe.js";
 import {
   exportedStateOf,
@@ -134,16 +134,11 @@ export class TrainingEngine {
   evaluate({ lo, hi }: NodeRange, shouldStop: () => boolean = () => false): readonly MicroBatchSum[] {
     const { training } = this.#need();
     const losses: MicroBatchSum[] = [];
-    training.model.eval();
-    training.average?.swap();
-    try {
+    evaluating(training, () => {
       for (let m = lo; m < hi && !shouldStop(); m++) {
         losses.push(evalMicroBatch(training, { step: this.#step, microBatch: m, workerId: this.#options.workerId }));
       }
-    } finally {
-      training.average?.swap();
-      training.model.train();
-    }
+    });
     return losses;
   }
 

@@ -16,14 +16,20 @@ export function updateTensors({ optimizer, average }: Pick<Training, "optimizer"
 }
 
 /** What an update keeps that is no tensor. Plain JSON. */
-export function updateCounters({ optimizer, average }: Training): Readonly<Record<string, unknown>> {
-  return { ...optimizer.counters(), ...(average === undefined ? {} : { average: average.counters() }) };
+export function updateCounters({ optimizer, average, plateau }: Training): Readonly<Record<string, unknown>> {
+  return {
+    ...optimizer.counters(),
+    ...(average === undefined ? {} : { average: average.counters() }),
+    ...(plateau === undefined ? {} : { plateau: plateau.state() }),
+  };
 }
 
 /** @throws {FormatError} E_FORMAT when the value is not what `updateCounters` gave. */
-export function restoreUpdateCounters({ optimizer, average }: Training, counters: unknown): void {
+export function restoreUpdateCounters({ optimizer, average, plateau }: Training, counters: unknown): void {
   optimizer.restoreCounters(counters);
-  average?.restoreCounters((counters as { readonly average?: unknown }).average);
+  const own = counters as { readonly average?: unknown; readonly plateau?: unknown };
+  average?.restoreCounters(own.average);
+  plateau?.restore(own.plateau);
 }
 
 /** Hash of the step, of parameters, buffers and the optimizer's tensors and counters (L2). @param step applied steps. */
@@ -50,8 +56,8 @@ export function layoutHash({ layout, source }: Training): string {
  * @throws {TrainingError} E_LEARNING_RATE when the schedule gives no finite number of at least 0.
  */
 export function applyUpdate(training: Training, stepIndex: number): { gradNorm: number; learningRate: number } {
-  const { source, model, optimizer, average, schedule } = training;
-  const learningRate = schedule(stepIndex);
+  const { source, model, optimizer, average, schedule, plateau } = training;
+  const learningRate = schedule(stepIndex) * (plateau?.factor ?? 1);
   if (!(Number.isFinite(learningRate) && learningRate >= 0)) {
     throw new TrainingError(
       `schedule: the learning rate of step ${stepIndex + 1} is ${learningRate}; it must be finite and at least 0. Check the job's schedule.`,

@@ -25,6 +25,9 @@ export function assertJob(value: unknown, source: string): asserts value is AnyJ
   if (job.ema !== undefined && (typeof job.ema !== "object" || job.ema === null)) {
     refuse("has an ema that is no object { decay, warmup }");
   }
+  if (job.plateau !== undefined && (typeof job.plateau !== "object" || job.plateau === null)) {
+    refuse("has a plateau that is no object { factor, patience, ... }");
+  }
   const schema = job.config as { shape?: unknown; safeParse?: unknown } | undefined;
   if (schema !== undefined && (typeof schema.safeParse !== "function" || typeof schema.shape !== "object")) {
     refuse("has a config that is not a zod object");

@@ -1,5 +1,5 @@
 /** @file Every optimizer, and what a job can ask of the update, over several workers: the same bits, and the same after a resume. */
-import { type nn, optim, type Tensor } from "@lockstep/core";
+import { type nn, optim, schedules, type Tensor } from "@lockstep/core";
 import { describe, expect, test } from "vitest";
 import { tinyGptJob, tinyMlpJob } from "../engine/tiny-jobs.testkit.js";
 import { createEngine, prepared, trainAlone } from "../engine/training-engine.testkit.js";
@@ -174,5 +174,72 @@ describe("frozen parameters", () => {
     expect(() => createEngine(none).prepare()).toThrow(
       expect.objectContaining({ code: "E_JOB_MODEL", fields: { job: "tiny-mlp", numParameters: 4 } }),
     );
+  });
+});
+
+describe("a learning rate that falls on a plateau", () => {
+  const training = { ...tinyMlpJob.training, evalIntervalSteps: 1, totalSteps: 8 };
+  const job: AnyJob = {
+    ...tinyMlpJob,
+    training,
+    schedule: () => () => 0.5,
+    plateau: { patience: 0, factor: 0.5, threshold: 0.05 },
+  };
+  const rates = ({ reports }: { reports: readonly { step: number; previous: { learningRate: number | null } }[] }) =>
+    [...new Map(reports.map(({ step, previous }) => [step - 1, previous.learningRate]))].filter(([, r]) => r !== null);
+
+  test("falls by the held-out losses, the same with 1 and 3 workers and after a resume", async () => {
+    const one = await runJob(job, 1, { steps: 8 });
+    const three = await runJob(job, 3, { steps: 8 });
+    expect([one.errors, three.errors]).toEqual([[], []]);
+    expect(three.stateHashes).toEqual(one.stateHashes);
+    const half = await runJob(job, 3, { steps: 4 });
+    const rest = await runJob(job, 1, { steps: 4, restore: { step: 4, files: half.checkpoint } });
+    expect(rest.paramsSha256).toBe(one.paramsSha256);
+    expect(rest.stateHashes.at(-1)).toBe(one.stateHashes.at(-1));
+    expect(rates(three)).toEqual(rates(one));
+    // What the losses of states 1, 2, ... say, one step later.
+    const engine = prepared(job);
+    const rule = new schedules.ReduceOnPlateau(job.plateau);
+    const expected: [number, number][] = [];
+    for (let step = 1; step < 8; step++) {
+      if (step > 1) {
+        const sums = engine.evaluate({ lo: 0, hi: 3 });
+        rule.observe(sums.reduce((total, [, sum]) => total + sum, 0) / 10);
+      }
+      expected.push([step, 0.5 * rule.factor]);
+      trainAlone(engine, step, step);
+    }
+    expect(rates(one)).toEqual(expected);
+    expect(expected.at(-1)![1]).toBeLessThan(0.2);
+    expect(expected[1]![1]).toBe(0.5);
+  });
+
+  test("looks every evalIntervalSteps, and at the averages where the job keeps them", async () => {
+    const rare: AnyJob = { ...job, training: { ...training, evalIntervalSteps: 3 }, ema: { decay: 0.5 } };
+    const run = await runJob(rare, 2, { steps: 8 });
+    expect(run.errors).toEqual([]);
+    expect(run.stateHashes).toEqual((await runJob(rare, 1, { steps: 8 })).stateHashes);
+    const engine = prepared(rare);
+    trainAlone(engine, 1, 3);
+    expect(engine.training.plateau!.state().best).toBeNull();
+    const loss = engine.evaluate({ lo: 0, hi: 3 }).reduce((total, [, sum]) => total + sum, 0) / 10;
+    trainAlone(engine, 4, 4);
+    expect(engine.training.plateau!.state().best).toBeCloseTo(loss, 5);
+  });
+
+  test("is refused in a job that does not evaluate", () => {
+    const message = (changed: AnyJob) => expect(() => createEngine(changed).prepare());
+    message({ ...job, training: { ...training, evalIntervalSteps: 0 } }).toThrow(
+      'job "tiny-mlp": it has a plateau, evalIntervalSteps 0 and eval data; it must evaluate for its plateau. Set evalIntervalSteps, and return eval data.',
+    );
+    const train = tinyMlpJob.data({} as never, undefined as never).train;
+    message({ ...job, data: () => ({ train }) }).toThrow(
+      expect.objectContaining({
+        code: "E_JOB_SCHEDULE",
+        fields: { job: "tiny-mlp", evalIntervalSteps: 1, hasEvalData: false },
+      }),
+    );
+    expect(() => assertJob({ ...job, plateau: 3 }, "job.ts")).toThrow("has a plateau that is no object");
   });
 });
