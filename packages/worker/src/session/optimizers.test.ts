@@ -2,7 +2,7 @@
 import { type nn, optim, schedules, type Tensor } from "@lockstep/core";
 import { describe, expect, test } from "vitest";
 import { tinyGptJob, tinyMlpJob } from "../engine/tiny-jobs.testkit.js";
-import { createEngine, prepared, trainAlone } from "../engine/training-engine.testkit.js";
+import { createEngine, prepared, reducedOf, trainAlone } from "../engine/training-engine.testkit.js";
 import { assertJob } from "../job/assert-job.js";
 import type { AnyJob } from "../job/define-job.js";
 import { runJob } from "./simulated-job.testkit.js";
@@ -226,6 +226,8 @@ describe("a learning rate that falls on a plateau", () => {
     const loss = engine.evaluate({ lo: 0, hi: 3 }).reduce((total, [, sum]) => total + sum, 0) / 10;
     trainAlone(engine, 4, 4);
     expect(engine.training.plateau!.state().best).toBeCloseTo(loss, 5);
+    // Each of the ten held-out samples once, divided by the step's twenty.
+    expect([...reducedOf(engine).slice(-2)]).toEqual([0.5, expect.closeTo(loss / 2, 5)]);
   });
 
   test("is refused in a job that does not evaluate", () => {
