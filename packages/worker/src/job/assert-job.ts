@@ -3,7 +3,7 @@ import { JobError } from "../errors.js";
 import type { AnyJob } from "./define-job.js";
 
 const requiredFunctions = ["data", "model", "loss", "optimizer", "schedule"] as const;
-const optionalFunctions = ["files"] as const;
+const optionalFunctions = ["files", "metrics", "evaluate"] as const;
 
 /** @throws {JobError} E_JOB when the value is no job: names what is missing or of the wrong kind. */
 export function assertJob(value: unknown, source: string): asserts value is AnyJob {
@@ -28,6 +28,8 @@ export function assertJob(value: unknown, source: string): asserts value is AnyJ
   if (job.plateau !== undefined && (typeof job.plateau !== "object" || job.plateau === null)) {
     refuse("has a plateau that is no object { factor, patience, ... }");
   }
+  if (job.metrics !== undefined && job.evaluate === undefined)
+    refuse("has metrics() and no evaluate(), which feeds them");
   const schema = job.config as { shape?: unknown; safeParse?: unknown } | undefined;
   if (schema !== undefined && (typeof schema.safeParse !== "function" || typeof schema.shape !== "object")) {
     refuse("has a config that is not a zod object");
