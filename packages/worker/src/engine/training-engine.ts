@@ -25,6 +25,7 @@ import type {
   ComputedNodes,
   ComputeRequest,
   EngineInfo,
+  EvaluatedMicroBatch,
   ExportedState,
   ImportedState,
   MicroBatchSum,
@@ -32,7 +33,7 @@ import type {
   PreparedEngine,
 } from "./compute-engine.js";
 import { assertPlanFits, memoryFullError, memoryPlan } from "./memory-plan.js";
-import { evalMicroBatch } from "./micro-batch.js";
+import { evalMicroBatch, evaluating } from "./micro-batch.js";
 import { probeTwice } from "./probe.js";
 import {
   exportedStateOf,
@@ -131,17 +132,14 @@ export class TrainingEngine {
     return { ...this.applyStep(step), losses };
   }
 
-  evaluate({ lo, hi }: NodeRange, shouldStop: () => boolean = () => false): readonly MicroBatchSum[] {
+  evaluate({ lo, hi }: NodeRange, shouldStop: () => boolean = () => false): readonly EvaluatedMicroBatch[] {
     const { training } = this.#need();
-    const losses: MicroBatchSum[] = [];
-    training.model.eval();
-    try {
+    const losses: EvaluatedMicroBatch[] = [];
+    evaluating(training, () => {
       for (let m = lo; m < hi && !shouldStop(); m++) {
         losses.push(evalMicroBatch(training, { step: this.#step, microBatch: m, workerId: this.#options.workerId }));
       }
-    } finally {
-      training.model.train();
-    }
+    });
     return losses;
   }
 
@@ -214,7 +212,10 @@ export class TrainingEngine {
 
   #restore(training: Training): void {
     const { restore, initFrom } = this.#options;
-    if (initFrom !== undefined) importWeights(training, initFrom);
+    if (initFrom !== undefined) {
+      importWeights(training, initFrom);
+      training.average?.reset();
+    }
     if (restore === undefined) return;
     importCheckpoint(training, restore);
     this.#step = restore.step;
