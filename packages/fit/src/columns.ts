@@ -1,21 +1,27 @@
 /** @file Arrays as people have them, as columns of samples; and columns as one safetensors file, which is how they reach workers. */
 import { type DTypeArray, decodeSafetensors, encodeSafetensors, Tensor } from "@lockstep/core";
-import type { Column } from "@lockstep/data";
 import { FitError } from "./fit-error.js";
+
+/** As data's Column, of whole numbers or floats. */
+export interface Column {
+  readonly data: Float32Array | Int32Array;
+  readonly shape: readonly number[];
+}
 
 /** Numbers of numbers ..., as deep as the values have dims. */
 export type Nested = number | readonly Nested[];
 
 /**
  * Samples along the first dim: a tensor, nested arrays, a flat typed array (one number a sample), or numbers with a shape.
- * Int32Array and i32 tensors stay i32; everything else is f32, but for targets of a loss over classes.
+ * Int32Array and i32 tensors stay i32; everything else is f32 (bytes and booleans, too), but for targets of a loss over classes.
  */
 export type Values =
   | Tensor
   | readonly Nested[]
   | Float32Array
   | Int32Array
-  | { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] };
+  | Uint8Array
+  | { readonly data: Float32Array | Int32Array | Uint8Array; readonly shape: readonly number[] };
 
 /** One input, or several by name. */
 export type Inputs = Values | Readonly<Record<string, Values>>;
@@ -134,19 +140,22 @@ function columnOf(what: string, values: Values, plainDtype: "f32" | "i32"): Colu
 function readColumn(what: string, values: Values, plainDtype: "f32" | "i32"): Column {
   if (values instanceof Tensor) {
     if (values.shape.length === 0) throw ragged(what, "is a scalar");
-    const data = values.dataSync();
-    return asTargets(what, { data: data as Float32Array | Int32Array, shape: values.shape.slice(1) }, plainDtype);
+    return asTargets(what, { data: wide(values.dataSync()), shape: values.shape.slice(1) }, plainDtype);
   }
-  if (values instanceof Float32Array || values instanceof Int32Array) {
-    return asTargets(what, { data: values, shape: [] }, plainDtype);
+  if (values instanceof Float32Array || values instanceof Int32Array || values instanceof Uint8Array) {
+    return asTargets(what, { data: wide(values), shape: [] }, plainDtype);
   }
   if (Array.isArray(values)) return nestedColumn(what, values, plainDtype);
-  const { data, shape } = values as { data: Float32Array | Int32Array; shape: readonly number[] };
+  const { data, shape } = values as { data: DTypeArray; shape: readonly number[] };
   const size = shape.reduce((product, n) => product * n, 1);
   if (shape.length === 0 || size !== data.length) {
     throw ragged(what, `has ${data.length} numbers and the shape [${shape.join(", ")}], which holds ${size}`);
   }
-  return asTargets(what, { data, shape: shape.slice(1) }, plainDtype);
+  return asTargets(what, { data: wide(data), shape: shape.slice(1) }, plainDtype);
+}
+
+function wide(data: DTypeArray): Float32Array | Int32Array {
+  return data instanceof Uint8Array ? Float32Array.from(data) : data;
 }
 
 /** Labels that came as f32 become i32 where the loss is over classes. */

@@ -4,10 +4,10 @@
  * The samples come as a file of the job, the options of `fit` as its configuration.
  */
 import { type nn, optim, schedules, type Tensor } from "@lockstep/core";
-import { arrayDataset, type Column, type SampleRef } from "@lockstep/data";
+import { arrayDataset, type SampleRef } from "@lockstep/data";
 import { type AnyJob, defineJob, type JobDataset } from "@lockstep/worker";
 import * as z from "zod";
-import { type Columns, decodeColumns, onlyInput } from "./columns.js";
+import { type Column, type Columns, decodeColumns, onlyInput } from "./columns.js";
 import { type FitDefinition, lossFunctionOf, type ModelInputs } from "./definition.js";
 import { FitError } from "./fit-error.js";
 import { measure, measuredMetrics } from "./fit-metrics.js";
