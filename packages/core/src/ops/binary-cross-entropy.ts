@@ -18,7 +18,7 @@ function termExpr(x: ex.Expr, target: ex.Expr): ex.Expr {
  * log(1 + e) for e in [0, 1]. The rounded sum u = 1 + e has lost a part of e: to first order its logarithm is worth (e - (u - 1)) / u.
  * Where u is 1 that part is all of e.
  */
-function logOnePlus(e: ex.Expr): ex.Expr {
+export function logOnePlus(e: ex.Expr): ex.Expr {
   const u = ex.add(1, e);
   return ex.add(ex.log(u), ex.div(ex.sub(e, ex.sub(u, 1)), u));
 }

@@ -17,6 +17,14 @@ import { flipOp } from "./flip.js";
 import { gatherOp, scatterAddOp } from "./gather.js";
 import { layerNormOp } from "./layer-norm.js";
 import { linearOp } from "./linear.js";
+import {
+  focalTermsOp,
+  huberTermsOp,
+  klLogTermsOp,
+  klTermsOp,
+  sigmoidFocalTermsOp,
+  weightedBinaryCrossEntropyOp,
+} from "./loss-terms.js";
 import { cosOp, erfOp, expOp, floorOp, logOp, powOp, sinOp, sqrtOp, tanhOp } from "./math.js";
 import { matmulOp } from "./matmul.js";
 import { permuteOp } from "./permute.js";
@@ -46,5 +54,6 @@ export const opRegistry: readonly Op[] = [
   ...[channelNormOp, rmsNormOp],
   ...[flipOp, setSliceOp, takeRowsOp, addRowsOp, putRowsOp, cumSumOp, cumProdOp, recurrenceOp],
   ...[sortOp, searchSortedOp],
+  ...[huberTermsOp, weightedBinaryCrossEntropyOp, sigmoidFocalTermsOp, focalTermsOp, klTermsOp, klLogTermsOp],
   ...[lstmOp, gruOp, rnnTanhOp, rnnReluOp],
 ];
