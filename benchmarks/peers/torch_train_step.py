@@ -100,6 +100,8 @@ def lenet_work():
         optimizer.step()
 
     return step, 64
+
+
 class LstmClassifier(nn.Module):
     def __init__(self):
         super().__init__()

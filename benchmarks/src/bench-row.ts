@@ -22,6 +22,8 @@ export interface BenchContext {
   readonly isFull: boolean;
   /** Repetitions, where a suite counts faults instead of runs; undefined for its own default. */
   readonly faults: number | undefined;
+  /** Names of the models to measure, where a suite has several; empty for all. */
+  readonly only: readonly string[];
   readonly nowMs: () => number;
   /** Progress, one line. */
   readonly log: (line: string) => void;

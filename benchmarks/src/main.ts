@@ -1,6 +1,6 @@
 /**
- * @file `npm run bench -- [SUITE...] [--runs N] [--json FILE] [--accept]`: measures, prints a table, compares with the committed
- * baseline; --accept makes the results the baseline.
+ * @file `npm run bench -- [SUITE...] [--only NAME,...] [--runs N] [--json FILE] [--accept]`: measures, prints a table, compares with the
+ * committed baseline; --accept makes the results the baseline.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -39,6 +39,7 @@ async function main(): Promise<number> {
       accept: { type: "boolean" },
       full: { type: "boolean", default: false },
       faults: { type: "string" },
+      only: { type: "string" },
     },
   });
   const runs = Number(values.runs);
@@ -55,6 +56,7 @@ async function main(): Promise<number> {
     runs,
     isFull: values.full,
     faults,
+    only: values.only?.split(",") ?? [],
     nowMs: () => performance.now(),
     log: (line) => console.error(line),
   };
@@ -79,12 +81,13 @@ async function main(): Promise<number> {
   return 0;
 }
 
-/** The results, and of the present baseline the suites that were not measured now. */
+/** The results, and of the present baseline the models or sizes that were not measured now. */
 function withOthers(file: BenchFile): BenchFile {
   if (!existsSync(baselineFile)) return file;
   const baseline = JSON.parse(readFileSync(baselineFile, "utf8")) as BenchFile;
-  const measured = new Set(file.rows.map(({ suite }) => suite));
-  return { ...file, rows: [...baseline.rows.filter(({ suite }) => !measured.has(suite)), ...file.rows] };
+  const keyOf = ({ suite, name }: BenchResult): string => `${suite} ${name}`;
+  const measured = new Set(file.rows.map(keyOf));
+  return { ...file, rows: [...baseline.rows.filter((row) => !measured.has(keyOf(row))), ...file.rows] };
 }
 
 /** One line for each figure whose ratio to a peer (or, without peer, whose median) left the baseline by more than 15 %. */

@@ -19,11 +19,15 @@ interface Case {
 }
 
 export async function trainStep(context: BenchContext): Promise<readonly BenchRow[]> {
+  const names = workNames.filter((name) => context.only.length === 0 || context.only.includes(name));
+  if (names.length === 0) {
+    throw new Error(`train-step: no model is named ${context.only.join(", ")}; they are ${workNames.join(", ")}.`);
+  }
   const python = findTorchPython();
   const torch = python === undefined ? undefined : new TorchPeer(python);
   try {
     const rows: BenchRow[] = [];
-    for (const name of workNames) rows.push(...(await measureModel(context, name, torch)));
+    for (const name of names) rows.push(...(await measureModel(context, name, torch)));
     return rows;
   } finally {
     torch?.dispose();

@@ -168,6 +168,7 @@ export async function measureJoins(options: MeasureOptions): Promise<readonly Re
   const { violations, stepMs } = await measured(options, run, async (group, _random, index) => {
     const name = `late${index}`;
     const { length: from } = group.events();
+    const usualMs = stepMsOf(group);
     const startedMs = Date.now();
     await group.addWorker(name);
     await group.waitForMembers([...run.workers, name], healMs);
@@ -180,7 +181,7 @@ export async function measureJoins(options: MeasureOptions): Promise<readonly Re
       .events()
       .filter(({ type }) => type === "commit")
       .map(timeOf);
-    const during = commits.filter((time) => time >= startedMs - 2 * stepMs && time <= contributed);
+    const during = commits.filter((time) => time >= startedMs - 2 * usualMs && time <= contributed);
     pauses.push(Math.max(...during.slice(1).map((time, at) => time - during[at]!)));
     group.signal(name, "SIGKILL");
     await group.waitForMembers(run.workers, healMs);

@@ -165,6 +165,8 @@ export class SimCoordinator implements LineEnd {
         });
         return;
       }
+      case "judge": // Nobody judges these runs.
+        return;
       case "removeCheckpoints":
         for (const step of effect.steps) this.disk.checkpoints.delete(step);
         return;
@@ -210,6 +212,7 @@ function planOf(job: SimJob, disk: SimDisk, history: RunHistory | undefined): Ru
     ...(stored === undefined ? {} : { startParamsSha256: stored.paramsSha256 }),
     stopStep: job.stopStep,
     evalIntervalSteps: job.evalIntervalSteps,
+    isJudged: false,
     checkpoints: { intervalSteps: job.checkpointIntervalSteps, intervalMs: 0, keepsBest: true, keepLast: 2 },
     trust: { ...defaultTrust, auditRate: job.auditRate },
     minWorkers: job.minWorkers,

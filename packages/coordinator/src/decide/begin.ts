@@ -63,6 +63,7 @@ function finishReturned(turn: Turn, level: readonly WorkerRecord[]): void {
       evaluating: undefined,
       losses: [],
       evalMs: 0,
+      judgement: "none",
       joinUntilMs: undefined,
     },
   });

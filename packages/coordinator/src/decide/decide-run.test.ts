@@ -71,6 +71,37 @@ test("intervals decide when to evaluate and to save; the next step waits for the
   expect(run.events.find(({ type }) => type === "evaluated")).toMatchObject({ step: 2, evalLoss: 2 });
 });
 
+test("a run that its caller judges waits for the answer after each evaluation, and completes where it is ended", () => {
+  const run = new ScriptedRun({ stopStep: 9, evalIntervalSteps: 2, isJudged: true });
+  run.start("w0", "w1");
+  run.step();
+  expect(run.judged).toEqual([]);
+  run.step();
+  expect(run.last("w0", "commit")).toMatchObject({ step: 2, next: null });
+  run.follow();
+  expect(run.judged).toEqual([{ step: 2, evalLoss: 2 }]);
+  expect(run.state.phase).toBe("following");
+  run.event({ kind: "judged", step: 2, stop: null });
+  expect(run.last("w0", "assign")!.assignment.step).toBe(3);
+  run.step();
+  run.step();
+  run.follow();
+  run.event({ kind: "judged", step: 4, stop: "no better loss for 3 epochs" });
+  run.checkpointDone("w0");
+  run.event({ kind: "checkpointWritten", step: 4 });
+  expect(run.summary).toMatchObject({ status: "completed", steps: 4 });
+  expect(run.events.at(-1)!.reason).toBe("ended after step 4: no better loss for 3 epochs");
+});
+
+test("a caller that never answers ends the run as failed", () => {
+  const run = new ScriptedRun({ stopStep: 9, evalIntervalSteps: 1, isJudged: true });
+  run.start("w0", "w1");
+  run.step();
+  run.follow();
+  run.tick(run.nowMs + run.state.plan.timeouts.followMs + 1);
+  expect(run.state.ending).toMatchObject({ status: "failed", code: "E_CALLBACK" });
+});
+
 test("a report of another attempt or step changes nothing", () => {
   const run = new ScriptedRun();
   run.start("w0", "w1");

@@ -10,7 +10,7 @@ import { strike } from "./accusations.js";
 import { beginIfEnough } from "./begin.js";
 import { onGradientStored, onLevel, serveJoiners } from "./catch-up.js";
 import { endEarly, endIfDone, fail, finishRun, giveUpCheckpoint } from "./ending.js";
-import { advance, onApplied, onEvaluated, onFollowingTick } from "./following.js";
+import { advance, onApplied, onEvaluated, onFollowingTick, onJudged } from "./following.js";
 import { onLinkingTick, onLinkReport } from "./linking.js";
 import { excuseSilence, noteHeard, onSilenceTick, silenceDeadline } from "./liveness.js";
 import { onLost } from "./loss.js";
@@ -81,6 +81,9 @@ function dispatch(turn: Turn, event: CoordinatorEvent): void {
       return;
     case "checkpointWriteFailed":
       onCheckpointWriteFailed(turn, event.step, event.message);
+      return;
+    case "judged":
+      onJudged(turn, event);
       return;
     case "stop":
       onStop(turn, event.reason);

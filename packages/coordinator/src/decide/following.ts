@@ -53,6 +53,7 @@ export function advance(turn: Turn): void {
     return;
   }
   if (!isApplied(turn, follow) || !isEvaluated(turn) || turn.state.phase !== "following") return;
+  if (!isJudged(turn)) return;
   if (turn.state.follow!.isLast) finishIfSaved(turn);
   else goOn(turn);
 }
@@ -133,6 +134,25 @@ function noteEvaluation(turn: Turn, { mean, weight }: { readonly mean: number; r
   requestSnapshot(turn, writer, { reasons: ["best"], isForJoiners: false, why: "the best held-out loss so far" });
 }
 
+/** The caller's answer: a run that it ends has completed. */
+export function onJudged(turn: Turn, { step, stop }: { readonly step: number; readonly stop: string | null }): void {
+  const { follow, stopRequest } = turn.state;
+  if (follow?.step === step) setFollow(turn, { judgement: "none" });
+  if (stop === null || stopRequest !== undefined) return;
+  turn.set({ stopRequest: { status: "completed", code: "OK", message: `ended after step ${step}: ${stop}` } });
+}
+
+/** Asks the caller, once, whether the run goes on. */
+function isJudged(turn: Turn): boolean {
+  const { step, judgement, isLast } = turn.state.follow!;
+  if (judgement === "none" || isLast) return true;
+  if (judgement === "due") {
+    setFollow(turn, { judgement: "asked" });
+    turn.do({ kind: "judge", step, evalLoss: turn.state.evalLoss ?? null });
+  }
+  return false;
+}
+
 /** The last step: its checkpoint is on disk, or it never will be. */
 function finishIfSaved(turn: Turn): void {
   const { state } = turn;
@@ -199,6 +219,11 @@ export function onFollowingTick(turn: Turn): void {
     return;
   }
   const { followMs } = turn.state.plan.timeouts;
+  if (follow.judgement === "asked") {
+    const message = `callbacks: after step ${follow.step} they did not say within ${followMs} ms (followMs) whether the run goes on; they must answer. Look for a promise that never settles.`;
+    fail(turn, "E_CALLBACK", message);
+    return;
+  }
   for (const worker of turn.liveMembers()) {
     const { workerId } = worker;
     if (!follow.applied.has(workerId))

@@ -20,6 +20,7 @@ export function planWith(change: Partial<RunPlan> = {}): RunPlan {
     startStep: 0,
     stopStep: 3,
     evalIntervalSteps: 0,
+    isJudged: false,
     checkpoints: { intervalSteps: 0, intervalMs: 0, keepsBest: false, keepLast: 0 },
     trust: defaultTrust,
     minWorkers: 2,
@@ -62,6 +63,7 @@ export class ScriptedRun {
   readonly released: string[] = [];
   readonly removed: number[] = [];
   readonly beginsAt: number[] = [];
+  readonly judged: { readonly step: number; readonly evalLoss: number | null }[] = [];
   summary: RunSummary | undefined;
   #tickets = 0;
 
@@ -184,9 +186,11 @@ export class ScriptedRun {
     this.say(workerId, { name: "stepReport", body });
   }
 
+  /** All report the attempt that is out, as long as it is. */
   step(): void {
     this.nowMs += 100;
-    for (const id of this.state.members) this.report(id);
+    const { assignment } = this.state.step!;
+    for (const id of this.state.members) if (this.state.step?.assignment === assignment) this.report(id);
   }
 
   applied(workerId: string, stateHash = hashA): void {
@@ -247,6 +251,9 @@ export class ScriptedRun {
         return;
       case "metrics":
         this.metrics.push(effect.line);
+        return;
+      case "judge":
+        this.judged.push({ step: effect.step, evalLoss: effect.evalLoss });
         return;
       case "writeCheckpoint":
         this.writes.push(effect.checkpoint.step);

@@ -165,6 +165,7 @@ function follow(turn: Turn, step: StepInFlight, gradientHash: string): void {
   const { step: k, generation, attempt } = step.assignment;
   const isLast = k >= plan.stopStep || turn.state.stopRequest !== undefined;
   const isEvalDue = k >= plan.stopStep || (plan.evalIntervalSteps > 0 && k % plan.evalIntervalSteps === 0);
+  const isJudgeDue = plan.isJudged && !isLast && isEvalDue;
   const hasEvalData = (turn.liveMembers()[0]?.ready?.grid.numEvalMicroBatches ?? 0) > 0;
   noteAsked(turn, k);
   const isJoinDue = turn.withStatus("joining").some((worker) => isNearlyLevel(turn.state, worker));
@@ -172,7 +173,7 @@ function follow(turn: Turn, step: StepInFlight, gradientHash: string): void {
   const writer = beginSnapshotWithCommit(turn, checkpointReasons(turn.state, turn.nowMs));
   const rankOf = (worker: WorkerRecord | undefined): number | null =>
     worker === undefined ? null : members.indexOf(worker.workerId);
-  const hasNext = !(isLast || (isEvalDue && hasEvalData) || isJoinDue || isRegroupDue);
+  const hasNext = !(isLast || (isEvalDue && hasEvalData) || isJudgeDue || isJoinDue || isRegroupDue);
   if (hasNext && k % replanEverySteps === 0) replan(turn);
   const next = hasNext ? { step: k + 1, generation, attempt: 0, nodesByRank: turn.state.nodesByRank } : null;
   turn.sendMembers({
@@ -204,6 +205,7 @@ function follow(turn: Turn, step: StepInFlight, gradientHash: string): void {
       evaluating: undefined,
       losses: [],
       evalMs: 0,
+      judgement: isJudgeDue ? "due" : "none",
       joinUntilMs: isJoinDue && !isLast ? turn.nowMs + plan.timeouts.joinPauseMs : undefined,
     },
   });

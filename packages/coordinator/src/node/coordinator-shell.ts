@@ -7,7 +7,7 @@ import { decide, nextDeadlineMs } from "../decide/decide.js";
 import type { CoordinatorEffect, CoordinatorEvent } from "../state/coordinator-events.js";
 import { type CoordinatorState, initialCoordinatorState, type StoredCheckpoint } from "../state/coordinator-state.js";
 import type { JournalEntry } from "../state/journal-entry.js";
-import type { RunPlan } from "../state/run-plan.js";
+import type { Judge, RunPlan } from "../state/run-plan.js";
 import type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
 import { statusOf } from "../state/status-of.js";
 import { BlobStore } from "./blob-store.js";
@@ -40,6 +40,7 @@ export interface ShellOptions {
   readonly helloTimeoutMs: number;
   readonly onMetrics: (line: MetricsLine) => void;
   readonly onEvent: (line: EventLine) => void;
+  readonly judge: Judge;
   readonly log: (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -182,6 +183,9 @@ export class CoordinatorShell {
       case "journal":
         this.#journal(effect.entry);
         return;
+      case "judge":
+        void this.#judge(effect);
+        return;
       case "beginAt":
         this.#guard(() => directory.supersede(effect.step));
         return;
@@ -199,6 +203,19 @@ export class CoordinatorShell {
         return;
       default:
         effect satisfies never;
+    }
+  }
+
+  async #judge({ step, evalLoss }: Extract<CoordinatorEffect, { kind: "judge" }>): Promise<void> {
+    try {
+      const stop = await this.#options.judge({ step, evalLoss });
+      this.dispatch({ kind: "judged", step, stop: stop ?? null });
+    } catch (error) {
+      this.dispatch({
+        kind: "broken",
+        code: "E_CALLBACK",
+        message: `a callback after step ${step} threw: ${textOf(error)}`,
+      });
     }
   }
 

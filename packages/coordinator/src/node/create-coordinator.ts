@@ -8,6 +8,7 @@ import {
   type CoordinatorTimeouts,
   defaultTimeouts,
   defaultTrust,
+  type Judge,
   type RunHistory,
   type RunPlan,
   type TrustPolicy,
@@ -83,6 +84,11 @@ export interface CoordinatorOptions {
   readonly timeouts?: Partial<CoordinatorTimeouts>;
   readonly trust?: Partial<TrustPolicy>;
   readonly limits?: Partial<CoordinatorLimits>;
+  /**
+   * Asked after every `evalIntervalSteps`-th step but the last, once its evaluation is there; the next step waits for the answer: why the
+   * run ends now, or undefined. What it throws ends the run as failed.
+   */
+  readonly judge?: Judge;
   readonly onMetrics?: (line: MetricsLine) => void;
   readonly onEvent?: (line: EventLine) => void;
   readonly log?: (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
@@ -172,6 +178,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       helloTimeoutMs: limits.helloTimeoutMs,
       onMetrics: options.onMetrics ?? (() => {}),
       onEvent: options.onEvent ?? (() => {}),
+      judge: options.judge ?? (async () => undefined),
       log: options.log ?? (() => {}),
     });
     offerBlobs(shell.blobs, options, plan.welcome);
@@ -274,6 +281,7 @@ function planOf(
     ...(blobs.resumedParamsSha256 === undefined ? {} : { startParamsSha256: blobs.resumedParamsSha256 }),
     stopStep: options.stopAtStep,
     evalIntervalSteps: config.evalIntervalSteps,
+    isJudged: options.judge !== undefined,
     checkpoints: {
       intervalSteps: config.checkpointIntervalSteps,
       intervalMs: config.checkpointIntervalSeconds * 1_000,

@@ -21,6 +21,8 @@ export type CoordinatorEvent =
   | { readonly kind: "left"; readonly workerId: string; readonly reason: string }
   | { readonly kind: "checkpointWritten"; readonly step: number }
   | { readonly kind: "checkpointWriteFailed"; readonly step: number; readonly message: string }
+  /** The answer to a `judge` effect: end the run after this step, and why; or go on. */
+  | { readonly kind: "judged"; readonly step: number; readonly stop: string | null }
   /** Stop after the current step. */
   | { readonly kind: "stop"; readonly reason: string }
   /** Stop now. */
@@ -39,6 +41,8 @@ export type CoordinatorEffect =
   | { readonly kind: "event"; readonly line: EventLine }
   | { readonly kind: "metrics"; readonly line: MetricsLine }
   | { readonly kind: "journal"; readonly entry: JournalEntry }
+  /** Nothing goes on until the caller has said whether to. */
+  | { readonly kind: "judge"; readonly step: number; readonly evalLoss: number | null }
   /** The run goes on from this step: lines and checkpoints of later ones are superseded. */
   | { readonly kind: "beginAt"; readonly step: number }
   | { readonly kind: "writeCheckpoint"; readonly checkpoint: StoredCheckpoint }

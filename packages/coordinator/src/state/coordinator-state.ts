@@ -89,6 +89,8 @@ export interface FollowUp {
   readonly isEvalDue: boolean;
   readonly losses: readonly (readonly [number, number, number])[];
   readonly evalMs: number;
+  /** Whether the caller has still to say if the run goes on, or was asked already. */
+  readonly judgement: "none" | "due" | "asked";
   /** Until when workers that catch up are waited for; undefined when none is. */
   readonly joinUntilMs: number | undefined;
 }

@@ -81,6 +81,9 @@ export interface RunHistory {
   readonly banned: ReadonlyMap<string, { readonly name: string; readonly reason: string }>;
 }
 
+/** Why the run ends after this step, or undefined. */
+export type Judge = (at: { readonly step: number; readonly evalLoss: number | null }) => Promise<string | undefined>;
+
 export interface RunPlan {
   readonly lockstepVersion: string;
   readonly numericsVersion: number;
@@ -93,6 +96,8 @@ export interface RunPlan {
   readonly stopStep: number;
   /** 0: only after the last step. */
   readonly evalIntervalSteps: number;
+  /** Whether the caller says after each evaluation's step, held-out data or not, if the run goes on. */
+  readonly isJudged: boolean;
   readonly checkpoints: CheckpointPolicy;
   readonly trust: TrustPolicy;
   /** Workers that must be there before the first step. */

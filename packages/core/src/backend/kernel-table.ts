@@ -10,6 +10,7 @@ import type { RecurrentCell } from "./recurrent-cell.js";
 
 export type ReduceKind = "sum" | "max" | "min";
 export type ArgReduceKind = "argMax" | "argMin";
+export type IntegerReduceKind = ReduceKind | ArgReduceKind | "prod";
 
 export interface MatmulOptions {
   /** [N], added to each row after the sum over K. */
@@ -39,6 +40,9 @@ export interface KernelTable {
   reduce(kind: ReduceKind, x: TensorView, axisView: AxisView, out: TensorView): void;
   /** As reduce; out is i32, the first index of the extreme value; a NaN counts as the extreme. */
   argReduce(kind: ArgReduceKind, x: TensorView, axisView: AxisView, out: TensorView): void;
+  /** x contiguous i32, u8 or bool, seen as [outer, K, inner] -> out [outer, inner] i32 words, modulo 2^32; of no elements 0, 1, the least or
+   * the largest i32. argMax and argMin give the first index. */
+  reduceIntegers(kind: IntegerReduceKind, x: TensorView, axisView: AxisView, out: TensorView): void;
   /** Softmax over the last dim; x, out [N, C] contiguous. */
   softmax(x: TensorView, out: TensorView): void;
   /** dx = y * (dy - sum(dy * y)). */

@@ -8,7 +8,7 @@ import type { Backend, DeviceBuffer, MemoryFigures, TensorView } from "../backen
 import type { KernelTable } from "../backend/kernel-table.js";
 import { BackendError, StateError } from "../errors.js";
 import type { ElementwiseProgram } from "../expr/program.js";
-import type { DTypeArray } from "../tensor/dtype.js";
+import { type DTypeArray, hostArray } from "../tensor/dtype.js";
 import { Arena } from "./arena.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
 import type { CpuNumericClass, Kernel, KernelHost } from "./kernel.js";
@@ -138,9 +138,12 @@ export class CpuBackend implements Backend {
   readSync(view: TensorView): DTypeArray {
     const words = view.dtype === "f32" ? this.#views().f32 : this.#views().i32;
     const start = this.addressOf(view) / 4;
-    if (isContiguous(view)) return words.slice(start, start + numElements(view.shape));
     const length = numElements(view.shape);
-    const out = view.dtype === "f32" ? new Float32Array(length) : new Int32Array(length);
+    if (isContiguous(view)) {
+      const row = words.subarray(start, start + length);
+      return view.dtype === "f32" || view.dtype === "i32" ? row.slice() : Uint8Array.from(row);
+    }
+    const out = hostArray(view.dtype, length);
     let i = 0;
     for (const offset of stridedOffsets(view.shape, view.strides)) out[i++] = words[start + offset] ?? 0;
     return out;

@@ -16,6 +16,7 @@ import { philoxRoom } from "./kernels/philox.js";
 import { putRowsRoom } from "./kernels/put-rows.js";
 import { recurrentRoom } from "./kernels/recurrent.js";
 import { reduceRoom } from "./kernels/reduce.js";
+import { reduceIntegersRoom } from "./kernels/reduce-integers.js";
 import { resampleRoom } from "./kernels/resample.js";
 import { scanRoom } from "./kernels/scan.js";
 import { softmaxRoom } from "./kernels/softmax.js";
@@ -41,6 +42,7 @@ const rooms = [
   scanRoom,
   sortRoom,
   recurrentRoom,
+  reduceIntegersRoom,
 ] as const;
 
 /** Everything that goes into the structural module. */
@@ -69,5 +71,6 @@ export function createKernelTable(host: KernelHost) {
     ...scanRoom.rows(host),
     ...sortRoom.rows(host),
     ...recurrentRoom.rows(host),
+    ...reduceIntegersRoom.rows(host),
   } satisfies KernelTable;
 }

@@ -3,6 +3,7 @@
  * backend). Works array by array, so that it is slow but not painfully so.
  */
 import { ValueError } from "../errors.js";
+import type { DType } from "../tensor/dtype.js";
 import type { BinaryOp, CompareOp, Expr, UnaryOp } from "./expr.js";
 import { hostCos, hostErf, hostExp, hostLog, hostSin, hostTanh } from "./host-math.js";
 import { type ElementwiseProgram, linearize } from "./program.js";
@@ -77,7 +78,7 @@ function evaluateNode(e: Expr, { valuesOf, inputs, scalars }: Environment, out: 
     }
     case "cast": {
       const x = valuesOf(e.x);
-      for (let i = 0; i < count; i++) out[i] = e.dtype === "i32" ? saturate(x[i]!) : x[i]!;
+      for (let i = 0; i < count; i++) out[i] = convert(x[i]!, e.x.dtype, e.dtype);
       return;
     }
     default:
@@ -85,8 +86,14 @@ function evaluateNode(e: Expr, { valuesOf, inputs, scalars }: Environment, out: 
   }
 }
 
-function saturate(x: number): number {
-  return Number.isNaN(x) ? 0 : Math.max(-0x80000000, Math.min(0x7fffffff, Math.trunc(x)));
+function convert(x: number, from: Expr["dtype"], to: DType): number {
+  if (to === "bool") return x !== 0 ? 1 : 0;
+  if (to === "u8") return from === "f32" ? saturate(x, 0, 255) : x & 255;
+  return to === "i32" && from === "f32" ? saturate(x, -0x80000000, 0x7fffffff) : x;
+}
+
+function saturate(x: number, low: number, high: number): number {
+  return Number.isNaN(x) ? 0 : Math.max(low, Math.min(high, Math.trunc(x)));
 }
 
 const unaryFunctions: Readonly<Record<UnaryOp, (x: number) => number>> = {

@@ -2,7 +2,8 @@
  * @file Scalar expressions: what an element-wise op computes for one element, written once. Each backend turns them into a kernel,
  * `derivative` derives from them, `evaluate` is their f64 meaning.
  *
- * A node is immutable and may be used several times (a DAG). Values are f32, i32 or a mask (the result of a comparison).
+ * A node is immutable and may be used several times (a DAG). Values are f32, i32 or a mask (the result of a
+ * comparison); u8 and bool are kinds of i32, to be cast before and after arithmetic.
  * Rounding: every node rounds to f32 on its own; backends never contract a multiply and an add (design section 3).
  */
 import type { DType } from "../tensor/dtype.js";
@@ -87,7 +88,7 @@ export function select(cond: Expr, x: ExprLike, y: ExprLike): Expr {
   const dtype = valueDType(x, y);
   return { kind: "select", cond, x: lift(x, dtype), y: lift(y, dtype), dtype };
 }
-/** i32 <-> f32 (towards zero, saturating; NaN becomes 0). */
+/** f32 -> i32, u8: towards zero, saturating, NaN becomes 0; i32 -> u8: the low 8 bits; to bool: whether it is not 0 (NaN is not); a mask becomes 1 or 0. */
 export function cast(x: Expr, dtype: DType): Expr {
   return x.dtype === dtype ? x : { kind: "cast", x, dtype };
 }

@@ -1,29 +1,31 @@
 import { describe, expect, test } from "vitest";
 import * as nn from "../nn/index.js";
 import "../ops/tensor-methods.js";
-import { add } from "../ops/index.js";
 import { tensor } from "../tensor/create.js";
-import type { Tensor } from "../tensor/tensor.js";
 import { readGolden, worstError } from "./golden-file.testkit.js";
+import {
+  caseNames,
+  expectNamedCase,
+  type Named,
+  type NamedCase,
+  namedTolerance,
+  storedUnder,
+} from "./named-case.testkit.js";
 
 const { tensors, metadata } = readGolden("sequence");
 const [T, B, C, H, E, S] = [6, 4, 5, 7, 12, 8];
 const numHeads = Number(metadata.numHeads);
 
-type Inputs = Readonly<Record<string, Tensor>>;
-type Outputs = Readonly<Record<string, Tensor>>;
-interface Case {
-  readonly module: nn.Module;
-  readonly run: (inputs: Inputs) => Outputs;
-}
-
-const recurrent = (module: nn.Rnn | nn.Lstm | nn.Gru): Case => ({
+const recurrent = (module: nn.Rnn | nn.Lstm | nn.Gru): NamedCase => ({
   module,
   run: ({ x, ...inputs }) => ({ ...module.forward(x!, inputs) }),
 });
-const attention = (options: Partial<nn.MultiheadAttentionOptions>, inputs: nn.MultiheadAttentionInputs = {}): Case => {
+const attention = (
+  options: Partial<nn.MultiheadAttentionOptions>,
+  inputs: nn.MultiheadAttentionInputs = {},
+): NamedCase => {
   const module = new nn.MultiheadAttention({ embedDim: E, numHeads, ...options });
-  const run = ({ query, key = query, value = key, padding, mask, added }: Inputs): Outputs => {
+  const run = ({ query, key = query, value = key, padding, mask, added }: Named): Named => {
     const masks = { keyPaddingMask: padding, attnMask: added ?? mask };
     const { output, weights } = module.forward(query!, key!, value!, { ...masks, needWeights: true, ...inputs });
     return { output, weights: weights! };
@@ -32,17 +34,17 @@ const attention = (options: Partial<nn.MultiheadAttentionOptions>, inputs: nn.Mu
 };
 const layer = { embedDim: E, numHeads, feedforwardDim: 20, dropout: 0 };
 const preNorm = { ...layer, activation: "gelu", normFirst: true, batchFirst: true } as const;
-const encoder = (module: nn.TransformerEncoder | nn.TransformerEncoderLayer): Case => ({
+const encoder = (module: nn.TransformerEncoder | nn.TransformerEncoderLayer): NamedCase => ({
   module,
   run: ({ x, mask, padding }) => ({ output: module.forward(x!, { attnMask: mask, keyPaddingMask: padding }) }),
 });
-const decoder = (module: nn.TransformerDecoder | nn.TransformerDecoderLayer): Case => ({
+const decoder = (module: nn.TransformerDecoder | nn.TransformerDecoderLayer): NamedCase => ({
   module,
   run: ({ x, memory, mask, padding }) => ({
     output: module.forward(x!, memory!, { target: { attnMask: mask }, source: { keyPaddingMask: padding } }),
   }),
 });
-const bag = (options: nn.EmbeddingBagOptions): Case => {
+const bag = (options: nn.EmbeddingBagOptions): NamedCase => {
   const module = new nn.EmbeddingBag(9, 4, options);
   return {
     module,
@@ -52,7 +54,7 @@ const bag = (options: nn.EmbeddingBagOptions): Case => {
 const deep = { numLayers: 2, bidirectional: true, batchFirst: true };
 
 /** Case name of tools/golden/sequence.py -> the same in core. */
-const cases: Readonly<Record<string, () => Case>> = {
+const cases: Readonly<Record<string, () => NamedCase>> = {
   rnnTanh: () => recurrent(new nn.Rnn(C, H)),
   rnnRelu: () => recurrent(new nn.Rnn(C, H, { nonlinearity: "relu", bidirectional: true })),
   lstm: () => recurrent(new nn.Lstm(C, H)),
@@ -95,65 +97,24 @@ const cases: Readonly<Record<string, () => Case>> = {
   bagPaddedMax: () => bag({ mode: "max", paddingIdx: 2 }),
 };
 
-/** Gradients reach about 100; f32 sums of some hundred products on both sides. */
-const tolerance = { absolute: 3e-5, relative: 3e-5 };
-
-function stored(prefix: string) {
-  return [...tensors]
-    .filter(([key]) => key.startsWith(prefix))
-    .map(([key, value]) => [key.slice(prefix.length), value] as const);
-}
-
-/** The loss is the sum of all outputs under their cotangents. */
-function lossOf(name: string, outputs: Outputs): Tensor {
-  const terms = stored(`${name}/cotangent/`).map(([key, { data }]) =>
-    outputs[key]!.mul(tensor(data, { shape: outputs[key]!.shape })).sum(),
-  );
-  return terms.reduce((total, term) => add(total, term));
-}
-
-/** Inputs, weights and outputs of a case, gradients computed. */
-function runCase(name: string) {
-  const { module, run } = cases[name]!();
-  module.loadStateDict(stored(`${name}/weight/`));
-  const entries = stored(`${name}/in/`).map(([key, { data, shape, dtype }]): [string, Tensor] => [
-    key,
-    tensor(data, { shape, requiresGrad: dtype === "f32" }),
-  ]);
-  const outputs = run(Object.fromEntries(entries));
-  lossOf(name, outputs).backward();
-  return { outputs, leaves: [...entries.filter(([, { dtype }]) => dtype === "f32"), ...module.namedParameters()] };
-}
-
 describe("layers of sequences against PyTorch", () => {
   test("every golden case has a counterpart here", () => {
-    const found = new Set([...tensors.keys()].map((key) => key.split("/")[0]!));
-    expect([...found].sort()).toEqual(Object.keys(cases).sort());
+    expect(caseNames(tensors)).toEqual(Object.keys(cases).sort());
   });
 
   test.each(Object.keys(cases))("%s gives the same outputs, and gradients of its inputs and weights", (name) => {
-    const { outputs, leaves } = runCase(name);
-    const wanted = stored(`${name}/out/`);
-    expect(Object.keys(outputs).sort()).toEqual(wanted.map(([key]) => key).sort());
-    for (const [key, { data, shape }] of wanted) {
-      expect(outputs[key]!.shape, key).toEqual(shape);
-      expect(worstError(outputs[key]!.dataSync(), data, tolerance), key).toBeLessThanOrEqual(1);
-    }
-    for (const [key, leaf] of leaves) {
-      const expected = tensors.get(`${name}/grad/${key}`)!;
-      expect(worstError(leaf.grad!.dataSync(), expected.data, tolerance), `gradient of ${key}`).toBeLessThanOrEqual(1);
-    }
+    expectNamedCase(tensors, name, cases[name]!());
   });
 
   test("causal self-attention through the fused kernel gives what the masked one gives", () => {
     const { module } = attention({});
-    module.loadStateDict(stored("selfAttentionCausal/weight/"));
+    module.loadStateDict(storedUnder(tensors, "selfAttentionCausal/weight/"));
     const { data, shape } = tensors.get("selfAttentionCausal/in/query")!;
     const query = tensor(data, { shape });
     const { output } = (module as nn.MultiheadAttention).forward(query, query, query, { isCausal: true });
     const expected = tensors.get("selfAttentionCausal/out/output")!;
     expect(output.shape).toEqual([T, B, E]);
-    expect(worstError(output.dataSync(), expected.data, tolerance)).toBeLessThanOrEqual(1);
+    expect(worstError(output.dataSync(), expected.data, namedTolerance)).toBeLessThanOrEqual(1);
   });
 
   test("lengths of a list and of a tensor are the same", () => {

@@ -1,4 +1,16 @@
-export { Gelu, Relu, Sigmoid, Silu, Tanh } from "./activations.js";
+export {
+  HardSigmoid,
+  HardSwish,
+  LogSigmoid,
+  Mish,
+  Relu,
+  Relu6,
+  Selu,
+  Sigmoid,
+  Silu,
+  Softsign,
+  Tanh,
+} from "./activations.js";
 export { BatchNorm1d, BatchNorm2d, type BatchNormModuleOptions } from "./batch-norm.js";
 export { CausalSelfAttention, type CausalSelfAttentionOptions } from "./causal-self-attention.js";
 export { Conv1d, Conv2d, Conv3d, type ConvLayerOptions } from "./conv.js";
@@ -12,20 +24,48 @@ export {
   type EmbeddingBagMode,
   type EmbeddingBagOptions,
 } from "./embedding-bag.js";
+export type { ForwardHook, ForwardInputs, ForwardOutput, ForwardPreHook, HookHandle } from "./forward-hooks.js";
 export { GroupNorm, type GroupNormModuleOptions } from "./group-norm.js";
 export * as init from "./init.js";
 export { LayerNorm, type LayerNormModuleOptions } from "./layer-norm.js";
 export { Linear, type LinearOptions } from "./linear.js";
 export { Module } from "./module.js";
-export type { LoadStateDictOptions, StateDictSource } from "./module-state.js";
+export { ModuleDict } from "./module-dict.js";
+export { ModuleList } from "./module-list.js";
+export type {
+  LoadReport,
+  LoadStateDictOptions,
+  MismatchedTensor,
+  NameMapping,
+  StateDictSource,
+} from "./module-state.js";
 export {
   type AttentionMasks,
+  appendKeyValues,
+  type KeyValues,
   MultiheadAttention,
   type MultiheadAttentionInputs,
   type MultiheadAttentionOptions,
   type MultiheadAttentionResult,
 } from "./multihead-attention.js";
+export { matchesName, type NamePattern } from "./name-pattern.js";
 export { Parameter } from "./parameter.js";
+export {
+  type AlphaOptions,
+  Celu,
+  Elu,
+  Gelu,
+  type GeluOptions,
+  Glu,
+  HardTanh,
+  LeakyRelu,
+  LogSoftmax,
+  PRelu,
+  type PReluOptions,
+  Softmax,
+  Softplus,
+  SwiGlu,
+} from "./parametric-activations.js";
 export {
   AdaptiveAvgPool1d,
   AdaptiveAvgPool2d,
@@ -53,11 +93,20 @@ export {
   type RnnCellOptions,
 } from "./recurrent-cells.js";
 export type { RecurrentInputs, RecurrentOptions, RecurrentResult, SequenceLengths } from "./recurrent-layer.js";
+export { Flatten, Identity, Unflatten } from "./reshaping.js";
 export { RmsNorm, type RmsNormModuleOptions } from "./rms-norm.js";
 export { type Layer, Sequential } from "./sequential.js";
 export type { StatisticsSource } from "./statistics-source.js";
-export { TransformerDecoder, TransformerEncoder, type TransformerStackOptions } from "./transformer.js";
 export {
+  Transformer,
+  TransformerDecoder,
+  TransformerEncoder,
+  type TransformerInputs,
+  type TransformerOptions,
+  type TransformerStackOptions,
+} from "./transformer.js";
+export {
+  type DecoderLayerState,
   type TransformerActivation,
   type TransformerDecoderInputs,
   TransformerDecoderLayer,

@@ -69,13 +69,13 @@ describe("Dropout", () => {
 test("Sequential runs its layers in order and names them by index", () => {
   const model = new nn.Sequential<nn.Layer>(new nn.Linear(2, 2), new nn.Relu(), new nn.Linear(2, 1));
   model.loadStateDict({
-    "layers.0.weight": tensor([
+    "0.weight": tensor([
       [1, 0],
       [0, -1],
     ]),
-    "layers.0.bias": tensor([0, 0]),
-    "layers.2.weight": tensor([[10, 100]]),
-    "layers.2.bias": tensor([1]),
+    "0.bias": tensor([0, 0]),
+    "2.weight": tensor([[10, 100]]),
+    "2.bias": tensor([1]),
   });
   expect(
     model

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import "../ops/tensor-methods.js";
+import { AdamW } from "../optim/index.js";
 import { seedScope } from "../rng/index.js";
 import { decodeSafetensors, stateDictFromSafetensors, stateDictToSafetensors } from "../serialization/index.js";
 import { tensor } from "../tensor/create.js";
@@ -125,5 +126,140 @@ describe("state dicts", () => {
     const model = new nn.Linear(2, 3);
     model.loadStateDict({ bias: tensor([1, 2, 3]), other: tensor([4]) }, { strict: false });
     expect([...model.bias!.dataSync()]).toEqual([1, 2, 3]);
+  });
+});
+
+describe("the tree of modules", () => {
+  const small = () =>
+    new nn.Sequential({ body: new nn.Sequential(new nn.Linear(2, 3), new nn.Relu()), head: new nn.Linear(3, 1) });
+
+  test("children are one level down, modules all of them, apply goes from the leaves to the root", () => {
+    const model = small();
+    expect(model.namedChildren().map(([name]) => name)).toEqual(["body", "head"]);
+    expect(model.namedModules().map(([name]) => name)).toEqual(["", "body", "body.0", "body.1", "head"]);
+    expect(new Outer().namedChildren().map(([name]) => name)).toEqual(["first", "list.0", "list.1"]);
+    const order: string[] = [];
+    expect(model.apply((_, name) => void order.push(name))).toBe(model);
+    expect(order).toEqual(["body.0", "body.1", "body", "head", ""]);
+  });
+
+  test("modules are found and replaced by the names of the state dict, in fields, arrays and containers", () => {
+    const model = new Outer();
+    const other = new nn.Linear(2, 2);
+    expect(model.getModule("list.1")).toBe(model.list[1]);
+    expect(model.getModule("")).toBe(model);
+    const old = model.list[0]!;
+    expect(model.replaceModule("list.0", other)).toBe(old);
+    expect(model.list[0]).toBe(other);
+    const nested = small();
+    const head = new nn.Linear(3, 7);
+    nested.replaceModule("head", head);
+    nested.replaceModule("body.1", new nn.Tanh());
+    expect(nested.at("head")).toBe(head);
+    expect(nested.getModule("body.1")).toBeInstanceOf(nn.Tanh);
+    expect([...nested.stateDict().keys()]).toEqual(["body.0.weight", "body.0.bias", "head.weight", "head.bias"]);
+    const message = 'replaceModule: there is no module "heads"; the names are body, body.0, body.1, head.';
+    expect(() => nested.replaceModule("heads", head)).toThrow(
+      expect.objectContaining({ code: "E_MODULE_NAME", message }),
+    );
+    expect(() => nested.getModule("body.5")).toThrow(expect.objectContaining({ code: "E_MODULE_NAME" }));
+  });
+
+  test("freezing goes by name, drops gradients and is counted", () => {
+    const model = small();
+    model
+      .forward(tensor([[1, 2]]))
+      .sum()
+      .backward();
+    expect(model.freeze("body")).toBe(model);
+    const trained = () => model.namedParameters().flatMap(([name, p]) => (p.requiresGrad ? [name] : []));
+    expect(trained()).toEqual(["head.weight", "head.bias"]);
+    expect(model.namedParameters().map(([, { grad }]) => grad !== undefined)).toEqual([false, false, true, true]);
+    expect([model.numParameters(), model.numParameters({ trainable: true })]).toEqual([13, 4]);
+    expect(model.numParameters({ trainable: false })).toBe(9);
+    model.unfreeze(/\.bias$/);
+    expect(trained()).toEqual(["body.0.bias", "head.weight", "head.bias"]);
+    model.unfreeze("b*.weight");
+    expect(trained()).toEqual(["body.0.weight", "body.0.bias", "head.weight", "head.bias"]);
+    expect(model.freeze((name) => name === "head.bias").numParameters({ trainable: false })).toBe(1);
+    expect(model.freeze().numParameters({ trainable: true })).toBe(0);
+  });
+
+  test("a frozen parameter is not moved by an optimizer, weight decay or not", () => {
+    const model = small().freeze("body");
+    const before = [...model.parameters()[0]!.dataSync()];
+    const optimizer = new AdamW(model.parameters(), { learningRate: 0.1, weightDecay: 0.5 });
+    model
+      .forward(tensor([[1, 2]]))
+      .sum()
+      .backward();
+    const head = [...model.at("head").stateDict().get("bias")!.dataSync()];
+    optimizer.step();
+    expect([...model.parameters()[0]!.dataSync()]).toEqual(before);
+    expect([...model.at("head").stateDict().get("bias")!.dataSync()]).not.toEqual(head);
+  });
+
+  test("a pattern that no name has is refused", () => {
+    const message =
+      "freeze: no parameter is called bodi; the names are body.0.weight, body.0.bias, head.weight, head.bias. Give one of them, the beginning of one up to a dot, or a regular expression.";
+    expect(() => small().freeze("bodi")).toThrow(expect.objectContaining({ code: "E_NAME_PATTERN", message }));
+    expect(() => small().freeze("bod")).toThrow(expect.objectContaining({ code: "E_NAME_PATTERN" }));
+  });
+});
+
+describe("weights of another model", () => {
+  const source = () => ({
+    "module.fc1.weight": tensor([[1, 2]]),
+    "module.fc1.bias": tensor([3]),
+    "module.head.weight": tensor([[4], [5]]),
+    "module.scale": tensor([6]),
+  });
+  const target = () => new nn.Sequential({ body: new nn.Linear(2, 1), head: new nn.Linear(1, 3) });
+
+  test("load under other names; the report says what was left", () => {
+    const model = target();
+    const report = model.loadStateDict(source(), {
+      strict: false,
+      skipMismatched: true,
+      rename: { module: "", "module.fc1": "body" },
+    });
+    expect(report).toEqual({
+      loaded: ["body.weight", "body.bias"],
+      missing: ["head.bias"],
+      unexpected: ["scale"],
+      mismatched: [{ name: "head.weight", shape: [2, 1], dtype: "f32", expectedShape: [3, 1], expectedDtype: "f32" }],
+    });
+    expect([...model.stateDict().get("body.weight")!.dataSync()]).toEqual([1, 2]);
+  });
+
+  test("a function of the name renames and leaves out", () => {
+    const model = new nn.Sequential({ fc1: new nn.Linear(2, 1) });
+    const rename = (name: string) => (name.includes("fc1") ? name.replace("module.", "") : undefined);
+    expect(model.loadStateDict(source(), { rename }).loaded).toEqual(["fc1.weight", "fc1.bias"]);
+  });
+
+  test.each([
+    {
+      options: { strict: false, rename: { module: "", "module.fc1": "body" } },
+      message:
+        "loadStateDict: head.weight is [2,1] f32, but the model's is [3,1] f32; they must be equal. The weights are of another architecture or configuration.",
+    },
+    {
+      options: { rename: { modul: "" } },
+      message:
+        'loadStateDict: rename has "modul", but no name begins with it (module.fc1.weight, module.fc1.bias, module.head.weight, ...); each entry must rename something.',
+    },
+    {
+      options: { rename: () => "body.bias" },
+      message:
+        'loadStateDict: rename makes "body.bias" of both "module.fc1.weight" and "module.fc1.bias"; names must stay unique.',
+    },
+  ])("says: $message", ({ options, message }) => {
+    const model = target();
+    const before = [...model.stateDict().get("body.weight")!.dataSync()];
+    expect(() => model.loadStateDict(source(), options)).toThrow(
+      expect.objectContaining({ code: "E_STATE_DICT", message }),
+    );
+    expect([...model.stateDict().get("body.weight")!.dataSync()]).toEqual(before);
   });
 });

@@ -4,7 +4,7 @@ import { add } from "../ops/arithmetic.js";
 import { assertMask, attentionWithWeights, hiddenScore, scaledDotProductAttention } from "../ops/attention.js";
 import { packedCausalAttention } from "../ops/causal-attention.js";
 import { where } from "../ops/compare.js";
-import { split } from "../ops/concat.js";
+import { concat, split } from "../ops/concat.js";
 import { linear } from "../ops/linear.js";
 import { transpose } from "../ops/permute.js";
 import { mean } from "../ops/reduce.js";
@@ -16,7 +16,7 @@ import { filledParameter, uniformParameter, zeros } from "./init.js";
 import { assertSizes, Linear } from "./linear.js";
 import { Module } from "./module.js";
 import type { Parameter } from "./parameter.js";
-import type { RotaryEmbedding } from "./positions.js";
+import type { PositionOptions, RotaryEmbedding } from "./positions.js";
 
 export interface MultiheadAttentionOptions {
   readonly embedDim: number;
@@ -53,6 +53,18 @@ export interface MultiheadAttentionInputs extends AttentionMasks {
   readonly averageAttnWeights?: boolean;
 }
 
+/** Keys and values after their projections, [B, H', S, D] each: what later queries look at again. */
+export interface KeyValues {
+  readonly k: Tensor;
+  readonly v: Tensor;
+}
+
+/** The keys and values of some steps, and then those of the next ones. @shape [B, H', S, D], [B, H', T, D] -> [B, H', S + T, D] @source none: ours */
+export function appendKeyValues(before: KeyValues | undefined, next: KeyValues): KeyValues {
+  if (before === undefined) return next;
+  return { k: concat([before.k, next.k], 2), v: concat([before.v, next.v], 2) };
+}
+
 export interface MultiheadAttentionResult {
   /** [T, B, C], or [B, T, C] with batchFirst. */
   readonly output: Tensor;
@@ -67,7 +79,7 @@ export interface MultiheadAttentionResult {
  * @numerics Causal self-attention without masks, dropout, groups and positions runs the fused kernel of CausalSelfAttention.
  * @throws {ValueError} E_LAYER for options that make no layer. {ShapeError} E_SHAPE for inputs or masks that do not fit.
  * @source torch.nn.MultiheadAttention, its weights' names and first values too. Deviations: needWeights is false by default; a query that
- *   sees no key gets the mean of all values instead of NaN; no biases of keys and values (add_bias_kv, add_zero_attn), no input without a
+ *   sees no key gets a mean of values instead of NaN; no biases of keys and values (add_bias_kv, add_zero_attn), no input without a
  *   batch dim. Groups, rotary positions and isCausal without a mask are ours.
  * @example
  * const attention = new nn.MultiheadAttention({ embedDim: 6, numHeads: 2, batchFirst: true });
@@ -115,7 +127,7 @@ export class MultiheadAttention extends Module {
 
   forward(query: Tensor, key: Tensor, value: Tensor, inputs: MultiheadAttentionInputs = {}): MultiheadAttentionResult {
     this.#assertInputs({ query, key, value });
-    const { needWeights = false, averageAttnWeights = true, isCausal = false } = inputs;
+    const { needWeights = false, isCausal = false } = inputs;
     const isSelf = query === key && key === value && this.in_proj_weight !== undefined;
     const probability = this.training ? this.dropout : 0;
     const first = (x: Tensor): Tensor => (this.batchFirst ? x : transpose(x, 0, 1)); // [B, ., .]
@@ -126,16 +138,64 @@ export class MultiheadAttention extends Module {
     }
     const projected = isSelf ? this.#projectOnce(first(query)) : this.#project([query, key, value].map(first));
     const [q, k, v] = projected.map((x, i) => this.#heads(x, i === 0 ? this.numHeads : this.numKvHeads)); // [B, H, ., D]
-    const turn = (x: Tensor): Tensor => this.rotary?.forward(x) ?? x;
-    const heads = { q: turn(q!), k: turn(k!), v: v! };
-    const options = { mask: this.#mask(inputs, heads), isCausal, dropout: probability };
+    return this.#attend({ q: this.#turn(q!), k: this.#turn(k!), v: v! }, inputs);
+  }
+
+  /**
+   * Projects keys and values alone, for `attend`: a decoder that makes one step after another projects each of them once.
+   *
+   * @param options the position of the first key, for rotary positions
+   * @shape key [S, B, kDim], value [S, B, vDim] ([B, S, .] with batchFirst) -> k and v [B, H', S, D]
+   */
+  projectKeyValues(key: Tensor, value: Tensor, options: PositionOptions = {}): KeyValues {
+    this.#assertInputs({ key, value });
+    const first = (x: Tensor): Tensor => (this.batchFirst ? x : transpose(x, 0, 1));
+    const [k, v] = [1, 2].map((part) =>
+      this.#heads(this.#projectPart(first(part === 1 ? key : value), part), this.numKvHeads),
+    );
+    return { k: this.#turn(k!, options), v: v! };
+  }
+
+  /**
+   * `forward` on keys and values that are projected already; the two differ by rounding at most.
+   *
+   * @param inputs as in `forward`, and the position of the first query, for rotary positions
+   * @shape query [T, B, C] ([B, T, C] with batchFirst), keyValues [B, H', S, D] -> output as query
+   * @throws {ShapeError} E_SHAPE
+   */
+  attend(
+    query: Tensor,
+    keyValues: KeyValues,
+    inputs: MultiheadAttentionInputs & PositionOptions = {},
+  ): MultiheadAttentionResult {
+    const embedDim = this.#widths[0];
+    const batch = query.shape[this.batchFirst ? 0 : 1];
+    if (query.numDims !== 3 || query.shape[2] !== embedDim || keyValues.k.shape[0] !== batch) {
+      throw new ShapeError(
+        `MultiheadAttention: query is ${formatShape(query.shape)} and keys ${formatShape(keyValues.k.shape)}; they must be ${this.batchFirst ? "[B,T," : "[T,B,"}${embedDim}] and [B,${this.numKvHeads},S,${embedDim / this.numHeads}].`,
+        { query: query.shape, keys: keyValues.k.shape },
+      );
+    }
+    const projected = this.#projectPart(this.batchFirst ? query : transpose(query, 0, 1), 0);
+    const q = this.#turn(this.#heads(projected, this.numHeads), { start: inputs.start ?? 0 });
+    return this.#attend({ q, ...keyValues }, inputs);
+  }
+
+  #turn(x: Tensor, options?: PositionOptions): Tensor {
+    return this.rotary?.forward(x, options) ?? x;
+  }
+
+  #attend(heads: KeyValues & { readonly q: Tensor }, inputs: MultiheadAttentionInputs): MultiheadAttentionResult {
+    const { needWeights = false, averageAttnWeights = true, isCausal = false } = inputs;
+    const options = { mask: this.#mask(inputs, heads), isCausal, dropout: this.training ? this.dropout : 0 };
     const found = needWeights
       ? attentionWithWeights(heads, options)
       : { out: scaledDotProductAttention(heads, options), weights: undefined };
     const [B, , T] = heads.q.shape as [number, number, number];
     const joined = reshape(transpose(found.out, 1, 2), [B, T, -1]); // [B, T, C]
     const weights = found.weights && averageAttnWeights ? mean(found.weights, 1) : found.weights;
-    return { output: first(this.out_proj.forward(joined)), weights };
+    const output = this.out_proj.forward(joined);
+    return { output: this.batchFirst ? output : transpose(output, 0, 1), weights };
   }
 
   get #widths(): [number, number, number] {
@@ -147,17 +207,18 @@ export class MultiheadAttention extends Module {
   }
 
   #project(inputs: readonly Tensor[]): readonly Tensor[] {
+    return inputs.map((x, part) => this.#projectPart(x, part));
+  }
+
+  /** Part 0 is queries, 1 keys, 2 values. */
+  #projectPart(x: Tensor, part: number): Tensor {
     const widths = this.#widths;
-    const weights =
+    const start = widths.slice(0, part).reduce((total, width) => total + width, 0);
+    const weight =
       this.in_proj_weight === undefined
-        ? [this.q_proj_weight!, this.k_proj_weight!, this.v_proj_weight!]
-        : split(this.in_proj_weight, widths);
-    let start = 0;
-    return inputs.map((x, i) => {
-      const bias = this.in_proj_bias && narrow(this.in_proj_bias, 0, start, widths[i]!);
-      start += widths[i]!;
-      return linear(x, weights[i]!, bias);
-    });
+        ? [this.q_proj_weight!, this.k_proj_weight!, this.v_proj_weight!][part]!
+        : narrow(this.in_proj_weight, 0, start, widths[part]!);
+    return linear(x, weight, this.in_proj_bias && narrow(this.in_proj_bias, 0, start, widths[part]!));
   }
 
   /** [B, T, H D] -> [B, H, T, D] */
@@ -189,20 +250,23 @@ export class MultiheadAttention extends Module {
     return mask;
   }
 
-  #assertInputs(inputs: { query: Tensor; key: Tensor; value: Tensor }): void {
-    const { query, key, value } = inputs;
-    const embedDim = this.out_proj.weight.shape[0]!;
+  #assertInputs({ query, key, value }: { query?: Tensor; key: Tensor; value: Tensor }): void {
+    const [embedDim] = this.#widths;
     const kDim = this.k_proj_weight?.shape[1] ?? embedDim;
     const vDim = this.v_proj_weight?.shape[1] ?? embedDim;
     const [batch, length] = this.batchFirst ? ([0, 1] as const) : ([1, 0] as const);
     const fits = (x: Tensor, width: number): boolean =>
-      x.numDims === 3 && x.shape[2] === width && x.shape[batch] === query.shape[batch];
-    if (fits(query, embedDim) && fits(key, kDim) && fits(value, vDim) && key.shape[length] === value.shape[length])
-      return;
+      x.numDims === 3 && x.shape[2] === width && x.shape[batch] === (query ?? key).shape[batch];
+    const hasQuery = query === undefined || fits(query, embedDim);
+    if (hasQuery && fits(key, kDim) && fits(value, vDim) && key.shape[length] === value.shape[length]) return;
     const form = (T: string, width: number): string => (this.batchFirst ? `[B,${T},${width}]` : `[${T},B,${width}]`);
+    const found = `key ${formatShape(key.shape)}, value ${formatShape(value.shape)}`;
+    const wanted = `${form("S", kDim)}, ${form("S", vDim)}`;
     throw new ShapeError(
-      `MultiheadAttention: query is ${formatShape(query.shape)}, key ${formatShape(key.shape)}, value ${formatShape(value.shape)}; they must be ${form("T", embedDim)}, ${form("S", kDim)}, ${form("S", vDim)}.`,
-      { query: query.shape, key: key.shape, value: value.shape },
+      query === undefined
+        ? `MultiheadAttention: ${found}; they must be ${wanted}.`
+        : `MultiheadAttention: query is ${formatShape(query.shape)}, ${found}; they must be ${form("T", embedDim)}, ${wanted}.`,
+      { query: query?.shape, key: key.shape, value: value.shape },
     );
   }
 }

@@ -218,8 +218,7 @@ export abstract class RecurrentLayer extends Module {
 
   #lengthsOf(lengths: SequenceLengths | undefined, x: Tensor, { B, T }: { B: number; T: number }): Tensor {
     if (lengths === undefined) return equalLengths(x, B, T);
-    const values = lengths instanceof Tensor ? (lengths.dataSync() as Int32Array) : Int32Array.from(lengths);
-    const given = lengths instanceof Tensor ? values : lengths;
+    const given = lengths instanceof Tensor ? lengths.dataSync() : lengths;
     if (given.length !== B) {
       throw new ShapeError(
         `${this.constructor.name}: there are ${given.length} lengths and ${B} sequences; there must be one for each.`,
@@ -236,7 +235,7 @@ export abstract class RecurrentLayer extends Module {
     }
     if (lengths instanceof Tensor && lengths.dtype === "i32") return lengths;
     const out = Tensor.allocate(x.backend, [B], "i32");
-    x.backend.write(out.buffer, 0, values);
+    x.backend.write(out.buffer, 0, Int32Array.from(given));
     return out;
   }
 }

@@ -1,13 +1,14 @@
 /** @file One encoder layer and one decoder layer of the transformer. Legend: B batch, T target, S source, C embed, F hidden of the MLP. */
-import { ValueError } from "../errors.js";
+import { ShapeError, ValueError } from "../errors.js";
 import { gelu, relu } from "../ops/activations.js";
 import { add } from "../ops/arithmetic.js";
+import { formatShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Dropout } from "./dropout.js";
 import { LayerNorm } from "./layer-norm.js";
 import { assertSizes, Linear } from "./linear.js";
 import { Module } from "./module.js";
-import { type AttentionMasks, MultiheadAttention } from "./multihead-attention.js";
+import { type AttentionMasks, appendKeyValues, type KeyValues, MultiheadAttention } from "./multihead-attention.js";
 
 const activations = { relu: (x: Tensor) => relu(x), gelu: (x: Tensor) => gelu(x) } as const;
 
@@ -126,6 +127,14 @@ export interface TransformerDecoderInputs {
   readonly source?: AttentionMasks;
 }
 
+/** What a decoder layer knows before the next step of the target. */
+export interface DecoderLayerState {
+  /** Of the source. */
+  readonly memory: KeyValues;
+  /** Of the target's steps so far; undefined before the first. */
+  readonly past: KeyValues | undefined;
+}
+
 /**
  * Self-attention of the target, attention of the target to the source, and an MLP, each with a residual sum and a norm.
  *
@@ -167,9 +176,46 @@ export class TransformerDecoderLayer extends Module {
   }
 
   forward(x: Tensor, memory: Tensor, { target = {}, source = {} }: TransformerDecoderInputs = {}): Tensor {
+    return this.#branches(x, {
+      attend: (h) => this.self_attn.forward(h, h, h, target).output,
+      look: (h) => this.multihead_attn.forward(h, memory, memory, source).output,
+    });
+  }
+
+  /** The state before the first step: the source is projected once. @shape memory [S, B, C] ([B, S, C] with batchFirst) */
+  begin(memory: Tensor): DecoderLayerState {
+    return { memory: this.multihead_attn.projectKeyValues(memory, memory), past: undefined };
+  }
+
+  /**
+   * The next step of the target alone, which sees itself and all before it: what `forward` with a causal target gives at that step, but
+   * for rounding. States are not changed: two continuations may begin from one.
+   *
+   * @param source masks of the target to the source, as in `forward`
+   * @shape x [1, B, C] ([B, 1, C] with batchFirst) -> output as x
+   * @throws {ShapeError} E_SHAPE when x is not one step.
+   */
+  step(x: Tensor, state: DecoderLayerState, source: AttentionMasks = {}): { output: Tensor; state: DecoderLayerState } {
+    if (x.numDims !== 3 || x.shape[this.self_attn.batchFirst ? 1 : 0] !== 1) {
+      throw new ShapeError(
+        `TransformerDecoderLayer: x is ${formatShape(x.shape)}; it must be one step, ${this.self_attn.batchFirst ? "[B,1,C]" : "[1,B,C]"}.`,
+        { x: x.shape },
+      );
+    }
+    const at = { start: state.past?.k.shape[2] ?? 0 };
+    let { past } = state;
+    const output = this.#branches(x, {
+      attend: (h) => {
+        past = appendKeyValues(past, this.self_attn.projectKeyValues(h, h, at));
+        return this.self_attn.attend(h, past, at).output;
+      },
+      look: (h) => this.multihead_attn.attend(h, state.memory, source).output,
+    });
+    return { output, state: { memory: state.memory, past } };
+  }
+
+  #branches(x: Tensor, { attend, look }: Record<"attend" | "look", (h: Tensor) => Tensor>): Tensor {
     const { normFirst } = this;
-    const attend = (h: Tensor): Tensor => this.self_attn.forward(h, h, h, target).output;
-    const look = (h: Tensor): Tensor => this.multihead_attn.forward(h, memory, memory, source).output;
     const widen = (h: Tensor): Tensor =>
       this.linear2.forward(this.dropout.forward(this.#activate(this.linear1.forward(h)))); // [., ., F] between
     const attended = residual(x, attend, { norm: this.norm1, dropout: this.dropout1, normFirst });

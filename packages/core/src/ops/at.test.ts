@@ -205,7 +205,7 @@ describe("wrong indices", () => {
       "more indices than dims",
       () => x.at(0, 0, 0),
       "E_SHAPE",
-      "at: there are 3 indices, but x is [2,3]; at most one for each of its 2 dims.",
+      "at: the indices name 3 dims, but x is [2,3]; at most one for each of its 2 dims.",
     ],
     [
       "two ellipses",
@@ -275,10 +275,13 @@ describe("wrong indices", () => {
     ],
     ["rows of another dtype", () => x.setAt([[0]], i32([1])), "E_DTYPE", "setAt: x is f32 and the values are i32;"],
     [
-      "integers added at places",
-      () => i32([1, 2]).addAt([[0, 0]], 1),
+      "bytes added at places",
+      () =>
+        i32([1, 2])
+          .cast("u8")
+          .addAt([[0, 0]], 1),
       "E_DTYPE",
-      'addAt: x is i32; at lists and index tensors it must be f32. Use cast("f32").',
+      'addAt: x is u8; at lists, masks and index tensors it must be f32 or i32. Use cast("i32").',
     ],
     [
       "a take outside",

@@ -19,8 +19,10 @@ import { addRowsOp, putRowsOp, takeRowsOp } from "./take-rows.js";
  * A number drops its dim, also from the end (-1). "1:3", "::2", "::-1" are Python's ranges, ":" is the whole dim and "..." all dims not
  * named. null is a new dim. A list of numbers or an i32 tensor picks places; several of them broadcast and go together. Numbers, ranges
  * and new dims are a view where no step is negative; the rest is a copy. The gradient adds up where a place is picked twice.
+ * A bool tensor, or a list of true and false, names the places where it is true, over as many dims as it has: the same as the columns of
+ * `nonzero(mask)` as index tensors.
  * @shape [a, b, c], (0, "1:3") -> [2, c]; index tensors of [p] at dims 0 and 1 -> [p, c]
- * @throws {ShapeError} E_SHAPE for too many indices or index tensors that do not broadcast; {ValueError} E_INDEX_RANGE for an index
+ * @throws {ShapeError} E_SHAPE for too many indices, index tensors that do not broadcast, a mask of another shape than its dims; {ValueError} E_INDEX_RANGE for an index
  *   outside, E_VALUE for text that is no range.
  * @source torch.Tensor.__getitem__. As there, numbers are taken before index tensors: NumPy moves dims to the front in x[0, :, ids].
  * @example
@@ -28,6 +30,8 @@ import { addRowsOp, putRowsOp, takeRowsOp } from "./take-rows.js";
  * x.at(1, "::-1").toArraySync(); // => [6, 5, 4]
  * x.at("...", -1).toArraySync(); // => [3, 6]
  * x.at([1, 0, 1], [0, 2, 2]).toArraySync(); // => [4, 3, 6]
+ * x.at(x.gt(4)).toArraySync(); // => [5, 6]
+ * x.at(":", [true, false, true]).toArraySync(); // => [[1, 3], [4, 6]]
  */
 export function at(x: Tensor, ...indices: Index[]): Tensor {
   const plan = planIndices("at", x, indices);
@@ -84,10 +88,11 @@ function writeAt(where: string, { x, indices, values, isSum = false }: Write, wr
   const { picks } = plan;
   checkValues(where, { x, source, part: picks === undefined ? plan.shape : pickedShape(plan.shape, picks) });
   if (picks !== undefined) {
-    if (isSum && x.dtype !== "f32") {
-      throw new DTypeError(`${where}: x is ${x.dtype}; at lists and index tensors it must be f32. Use cast("f32").`, {
-        x: x.dtype,
-      });
+    if (isSum && (x.dtype === "u8" || x.dtype === "bool")) {
+      throw new DTypeError(
+        `${where}: x is ${x.dtype}; at lists, masks and index tensors it must be f32 or i32. Use cast("i32").`,
+        { x: x.dtype },
+      );
     }
     const window = readWindow(x, plan);
     return writeWindow(x, plan, writePicks(window, { picks, source }, writeRows));

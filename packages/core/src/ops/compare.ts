@@ -1,4 +1,4 @@
-/** @file Comparisons (i32 results, 0 or 1), where, clip and cast. */
+/** @file Comparisons (bool results), where, clip and cast. */
 import * as ex from "../expr/expr.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -16,7 +16,8 @@ function comparison(
   return defineElementwise({
     name,
     operands: ["T", "T"],
-    expr: ([x, y]) => ex.select(compare(x!, y!), ex.constant(yes!, "i32"), ex.constant(no!, "i32")),
+    hasOwnResult: true,
+    expr: ([x, y]) => ex.select(compare(x!, y!), ex.constant(yes!, "bool"), ex.constant(no!, "bool")),
     notDifferentiable: "its values are 0 and 1",
     samples: [
       { name: "with ties", inputs: [f32Values([1, 2, 3, 0, -1]), f32Values([1, 3, 2, -0, -1])], attrs },
@@ -35,7 +36,7 @@ export const neOp = comparison("ne", ex.eq, true);
 
 export const whereOp = defineElementwise({
   name: "where",
-  operands: ["i32", "T", "T"],
+  operands: ["mask", "T", "T"],
   expr: ([condition, x, y]) => ex.select(ex.eq(condition!, 0), y!, x!),
   samples: [
     { name: "mask broadcast", inputs: [integers([7], 0, 2), normal([3, 7]), normal([3, 7])], attrs },
@@ -53,40 +54,44 @@ export const clipOp = defineElementwise({
 export const castOp = defineElementwise<{ readonly dtype: DType }>({
   name: "cast",
   operands: ["T"],
+  hasOwnResult: true,
   attrsKey: ({ dtype }) => dtype,
   expr: ([x], { dtype }) => ex.cast(x!, dtype),
   notDifferentiable: "integers have no gradient",
   samples: [
     { name: "f32 to i32 cuts towards zero", inputs: [f32Values([1.9, -1.9, 0, 3e9, -3e9])], attrs: { dtype: "i32" } },
     { name: "i32 to f32", inputs: [i32Values([1, -2, 7])], attrs: { dtype: "f32" } },
+    { name: "f32 to u8 saturates", inputs: [f32Values([1.9, -1.9, 0, 300, 255])], attrs: { dtype: "u8" } },
+    { name: "f32 to bool", inputs: [f32Values([1.9, -1.9, 0, -0, 1e-40])], attrs: { dtype: "bool" } },
+    { name: "i32 to bool", inputs: [i32Values([0, -2, 256])], attrs: { dtype: "bool" } },
   ],
 });
 
-/** x < y as 0 or 1. @shape broadcast, i32 @source numpy.less */
+/** x < y. @shape broadcast, bool @source numpy.less */
 export function lt(x: Operand, y: Operand): Tensor {
   return ltOp.apply([x, y], undefined);
 }
-/** x <= y as 0 or 1. @shape broadcast, i32 @source numpy.less_equal */
+/** x <= y. @shape broadcast, bool @source numpy.less_equal */
 export function le(x: Operand, y: Operand): Tensor {
   return leOp.apply([x, y], undefined);
 }
-/** x > y as 0 or 1. @shape broadcast, i32 @source numpy.greater */
+/** x > y. @shape broadcast, bool @source numpy.greater */
 export function gt(x: Operand, y: Operand): Tensor {
   return gtOp.apply([x, y], undefined);
 }
-/** x >= y as 0 or 1. @shape broadcast, i32 @source numpy.greater_equal */
+/** x >= y. @shape broadcast, bool @source numpy.greater_equal */
 export function ge(x: Operand, y: Operand): Tensor {
   return geOp.apply([x, y], undefined);
 }
-/** x == y as 0 or 1. @shape broadcast, i32 @source numpy.equal */
+/** x == y. @shape broadcast, bool @source numpy.equal */
 export function eq(x: Operand, y: Operand): Tensor {
   return eqOp.apply([x, y], undefined);
 }
-/** x != y as 0 or 1. @shape broadcast, i32 @source numpy.not_equal */
+/** x != y. @shape broadcast, bool @source numpy.not_equal */
 export function ne(x: Operand, y: Operand): Tensor {
   return neOp.apply([x, y], undefined);
 }
-/** Elements of x where condition is not 0, else of y. @shape broadcast; condition i32 @source numpy.where */
+/** Elements of x where condition is not 0, else of y. @shape broadcast; condition bool, u8 or i32 @source numpy.where */
 export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
   return whereOp.apply([condition, x, y], undefined);
 }
@@ -94,7 +99,14 @@ export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
 export function clip(x: Tensor, low: number, high: number): Tensor {
   return clipOp.apply([x, low, high], undefined);
 }
-/** x as another dtype: towards zero, saturating, NaN to 0. x itself when it has the dtype. @shape any -> same @source torch.Tensor.to */
+/**
+ * x as another dtype; x itself when it has the dtype. f32 to i32 and u8 cuts towards zero and saturates, NaN becomes 0; i32 to u8 keeps
+ * the low 8 bits; to bool asks whether an element is not 0 (NaN is not).
+ * @shape any -> same
+ * @source numpy.ndarray.astype, which leaves out of range floats to the machine
+ * @example
+ * cast(tensor([300, -2, 1.9]), "u8").toArraySync(); // => [255, 0, 1]
+ */
 export function cast(x: Tensor, dtype: DType): Tensor {
   return x.dtype === dtype ? x : castOp.apply([x], { dtype });
 }

@@ -6,6 +6,7 @@ import { DTypeError } from "../errors.js";
 import { evaluateProgram } from "../expr/evaluate.js";
 import { cast, constant, type Expr, input, scalar } from "../expr/expr.js";
 import type { DType } from "../tensor/dtype.js";
+import { promoteNumber, promoteTypes } from "../tensor/promotion.js";
 import { broadcastShapes, numElements, type Shape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Op, ReferenceArray, Sample } from "./contract.js";
@@ -14,19 +15,24 @@ import { broadcastReference } from "./reference-arrays.js";
 
 export type Operand = Tensor | number;
 
-/** "T" stands for f32 or i32, the same for all operands marked so. */
-type OperandDType = DType | "T";
+/** "T": any dtype, the same for all operands marked so after promotion. "mask": any but f32; 0 is no. */
+type OperandDType = DType | "T" | "mask";
 
 export interface ElementwiseContract<A> {
   readonly name: string;
-  /** Dtype of each operand. */
+  /** Dtype of each operand. u8 and bool operands are promoted to an "f32". */
   readonly operands: readonly OperandDType[];
+  /** Of operands in f32, or in i32 where "T" is an integer. An i32 result takes the dtype of "T" again, others stay. */
   readonly expr: (operands: readonly Expr[], attrs: A) => Expr;
   /** Attributes that change the expression, as text: part of the kernel's key. Default: none do. */
   readonly attrsKey?: (attrs: A) => string;
   readonly samples: readonly Sample<A>[];
   /** Derived unless said so here. */
   readonly notDifferentiable?: string;
+  /** The result keeps the dtype of the expression, whatever "T" is; any whole number may then stand beside u8. Default false. */
+  readonly hasOwnResult?: boolean;
+  /** What to use in its place where all operands are bool. Default: it takes bool. */
+  readonly insteadOfBool?: string;
 }
 
 export interface ElementwiseOp<A> extends Op {
@@ -40,10 +46,11 @@ const MAX_EXACT_F32 = 16_777_216;
 export function defineElementwise<A = undefined>(contract: ElementwiseContract<A>): ElementwiseOp<A> {
   const kernels = new Map<string, ElementwiseKernel>();
   const compile = (operands: readonly Operand[], attrs: A): ElementwiseKernel => {
-    const key = patternOf(contract, operands) + (contract.attrsKey?.(attrs) ?? "");
+    const common = commonDType(contract, operands);
+    const key = patternOf(contract, operands, common) + (contract.attrsKey?.(attrs) ?? "");
     let kernel = kernels.get(key);
     if (kernel === undefined) {
-      kernel = compileKernel(contract, operands, attrs);
+      kernel = compileKernel(contract, operands, { common, attrs });
       kernels.set(key, kernel);
     }
     return kernel;
@@ -70,44 +77,106 @@ export function defineElementwise<A = undefined>(contract: ElementwiseContract<A
   };
 }
 
-/** One letter for each operand: f, i for tensors, s for a number beside f32, a number in full beside i32. */
-function patternOf<A>(contract: ElementwiseContract<A>, operands: readonly Operand[]): string {
+/** What "T" is for these operands; undefined when no tensor stands at such a place. */
+function commonDType<A>(contract: ElementwiseContract<A>, operands: readonly Operand[]): DType | undefined {
   let common: DType | undefined;
+  for (let i = 0; i < operands.length; i++) {
+    const operand = operands[i]!;
+    if (typeof operand === "number") continue;
+    const wanted = contract.operands[i]!;
+    if (wanted !== "T") checkDType(contract.name, { operand: i, dtype: operand.dtype, wanted });
+    else if (common === undefined) common = operand.dtype;
+    else if (common !== operand.dtype) {
+      const wider = promoteTypes(common, operand.dtype);
+      if (wider === undefined)
+        throw otherDType(contract.name, { operand: i, dtype: operand.dtype, wanted: common, besides: true });
+      common = wider;
+    }
+  }
+  if (common === undefined || common === "f32") return common;
+  for (let i = 0; i < operands.length; i++) {
+    const value = operands[i]!;
+    if (typeof value !== "number" || contract.operands[i] !== "T") continue;
+    const allowsAnyWhole = contract.hasOwnResult === true;
+    common = promoteNumber(common, { where: contract.name, operand: i, value, allowsAnyWhole });
+  }
+  if (common === "bool" && contract.insteadOfBool !== undefined) {
+    throw new DTypeError(
+      `${contract.name}: the operands are bool; they must be numbers. Use ${contract.insteadOfBool}, or cast("i32").`,
+      { dtype: "bool" },
+    );
+  }
+  return common;
+}
+
+interface OperandCheck {
+  readonly operand: number;
+  readonly dtype: DType;
+  readonly wanted: OperandDType;
+  /** Asked for because another operand has it. */
+  readonly besides?: boolean;
+}
+
+function checkDType(where: string, check: OperandCheck): void {
+  const { operand, dtype, wanted } = check;
+  if (wanted === "mask") {
+    if (dtype !== "f32") return;
+    throw new DTypeError(`${where}: operand ${operand} is f32; it must be what a comparison gives. Use ne(0).`, {
+      operand,
+      dtype,
+    });
+  }
+  const fits = dtype === wanted || (wanted === "f32" && dtype !== "i32");
+  if (!fits) throw otherDType(where, check);
+}
+
+function otherDType(where: string, { operand, dtype, wanted, besides }: OperandCheck): DTypeError {
+  return new DTypeError(
+    `${where}: operand ${operand} is ${dtype}; it must be ${wanted}${besides === true ? ", as the other operand" : ""}. Use cast("${wanted}").`,
+    { operand, dtype, expected: wanted },
+  );
+}
+
+const letters: Readonly<Record<DType, string>> = { f32: "f", i32: "i", u8: "u", bool: "b" };
+
+/** A letter for each tensor's dtype, s for a number beside f32, n or a number in full beside integers; then what "T" is. */
+function patternOf<A>(
+  contract: ElementwiseContract<A>,
+  operands: readonly Operand[],
+  common: DType | undefined,
+): string {
   let key = "";
   for (let i = 0; i < operands.length; i++) {
     const operand = operands[i]!;
-    const wanted = contract.operands[i]!;
-    if (typeof operand === "number") continue;
-    const expected: DType | undefined = wanted === "T" ? common : wanted;
-    if (expected !== undefined && operand.dtype !== expected) {
-      throw new DTypeError(
-        `${contract.name}: operand ${i} is ${operand.dtype}; it must be ${expected}${wanted === "T" ? ", as the other operand" : ""}. Use cast("${expected}").`,
-        { operand: i, dtype: operand.dtype, expected },
-      );
-    }
-    if (wanted === "T") common = operand.dtype;
-  }
-  for (let i = 0; i < operands.length; i++) {
-    const operand = operands[i]!;
-    if (typeof operand !== "number") key += operand.dtype === "f32" ? "f" : "i";
-    else if (common !== "i32") key += "s";
+    if (typeof operand !== "number") key += letters[operand.dtype];
+    else if (common === undefined || common === "f32" || contract.operands[i] === "f32") key += "s";
     else key += Math.abs(operand) > MAX_EXACT_F32 ? `(${operand})` : "n";
   }
-  return key;
+  return common === undefined ? key : `${key}:${letters[common]}`;
 }
 
-function compileKernel<A>(contract: ElementwiseContract<A>, operands: readonly Operand[], attrs: A): ElementwiseKernel {
-  const isInteger = operands.some((o, i) => typeof o !== "number" && contract.operands[i] === "T" && o.dtype === "i32");
+function compileKernel<A>(
+  contract: ElementwiseContract<A>,
+  operands: readonly Operand[],
+  { common, attrs }: { readonly common: DType | undefined; readonly attrs: A },
+): ElementwiseKernel {
+  const isInteger = common !== undefined && common !== "f32";
   const dtypes: DType[] = [];
   let numScalars = 0;
   const exprs = operands.map((operand, i): Expr => {
-    if (typeof operand !== "number") return input(dtypes.push(operand.dtype) - 1, operand.dtype);
+    const isFloat = contract.operands[i] === "f32" || (contract.operands[i] === "T" && !isInteger);
+    if (typeof operand !== "number") {
+      const own = input(dtypes.push(operand.dtype) - 1, operand.dtype);
+      return cast(own, isFloat ? "f32" : "i32");
+    }
     // A constant still takes a place among the scalars, so that apply() can pass every number.
     const value = scalar(numScalars++);
-    if (!isInteger || contract.operands[i] === "f32") return value;
+    if (isFloat || contract.operands[i] !== "T") return value;
     return Math.abs(operand) > MAX_EXACT_F32 ? constant(operand, "i32") : cast(value, "i32");
   });
-  return new ElementwiseKernel(contract.name, dtypes, [contract.expr(exprs, attrs)], numScalars);
+  const result = contract.expr(exprs, attrs);
+  const isNarrowed = isInteger && result.dtype === "i32" && common !== "i32" && contract.hasOwnResult !== true;
+  return new ElementwiseKernel(contract.name, dtypes, [isNarrowed ? cast(result, common) : result], numScalars);
 }
 
 function referenceOf<A>(

@@ -1,5 +1,5 @@
 /** @file expand (a view that repeats) and sum (its vjp, and the other way round). */
-import { DTypeError, ShapeError } from "../errors.js";
+import { ShapeError } from "../errors.js";
 import {
   broadcastShapes,
   broadcastStrides,
@@ -15,7 +15,7 @@ import { contiguous } from "./copy.js";
 import { permute } from "./permute.js";
 import { broadcastReference } from "./reference-arrays.js";
 import { reshape } from "./reshape.js";
-import { normal } from "./samples.js";
+import { integers, normal } from "./samples.js";
 
 export const expandOp = defineView<{ readonly shape: Shape }>({
   name: "expand",
@@ -40,14 +40,13 @@ export const expandOp = defineView<{ readonly shape: Shape }>({
 /** Sum over the one axis of [outer, K, inner]. */
 export const sumOp = defineStructural<AxisAttrs>({
   name: "sum",
-  shapeRule: ([x], { axis }) => {
-    if (x!.dtype !== "f32") {
-      throw new DTypeError(`sum: x is ${x!.dtype}; it must be f32. Use cast("f32").`, { dtype: x!.dtype });
-    }
-    return [{ shape: reducedShape(x!.shape, axis), dtype: "f32" }];
-  },
+  shapeRule: ([x], { axis }) => [{ shape: reducedShape(x!.shape, axis), dtype: x!.dtype === "f32" ? "f32" : "i32" }],
   reference: ([x], { axis }) => [reduceReference(x!, axis, (values) => values.reduce((a, b) => a + b, 0))],
-  run: (backend, [x], [out], { axis }) => backend.kernels.reduce("sum", x!, axisViewOf(x!.shape, axis), out!),
+  run: ({ kernels }, [x], [out], { axis }) => {
+    const view = axisViewOf(x!.shape, axis);
+    if (x!.dtype === "f32") kernels.reduce("sum", x!, view, out!);
+    else kernels.reduceIntegers("sum", x!, view, out!);
+  },
   vjp: {
     pull: ({ inputShapes, attrs }, dOut) => {
       const shape = inputShapes[0]!;
@@ -64,6 +63,8 @@ export const sumOp = defineStructural<AxisAttrs>({
     { name: "mean far from zero", inputs: [normal([4, 300], 1000, 1)], attrs: { axis: 1 } },
     { name: "length zero", inputs: [normal([3, 0])], attrs: { axis: 1 } },
     { name: "length one", inputs: [normal([5, 1])], attrs: { axis: 1 } },
+    { name: "integers", inputs: [integers([3, 37], -99, 99)], attrs: { axis: 1 } },
+    { name: "columns of integers", inputs: [integers([37, 5], -99, 99)], attrs: { axis: 0 } },
   ],
 });
 
@@ -94,14 +95,18 @@ export function mergeAxes(x: Tensor, axes: readonly number[]): { readonly x: Ten
 }
 
 /**
- * Sum of elements over one axis, several, or all.
+ * Sum of elements over one axis, several, or all. Sums of i32, u8 and bool are i32, modulo 2^32: of a mask, how many are true.
  * @shape [a, b, c], axis 1 -> [a, c], or [a, 1, c] with keepDims
  * @numerics 16 virtual lanes, blocks of 4,096, a fixed tree: the order depends on the shape alone.
  * @source torch.sum
  */
 export function sum(x: Tensor, axis?: number | readonly number[], options: ReduceOptions = {}): Tensor {
   const axes = normalizeAxes("sum", axis, x.numDims);
-  if (axes.length === 0) return x;
+  if (axes.length === 0) {
+    // Over no axis: each element is its own sum, of the dtype that sums have.
+    if (x.dtype === "f32" || x.dtype === "i32") return x;
+    return sumOp.apply([reshape(x, [...x.shape, 1])], { axis: x.numDims })[0]!;
+  }
   const merged = mergeAxes(x, axes);
   const out = sumOp.apply([merged.x], { axis: merged.axis })[0]!;
   return options.keepDims ? reshape(out, keptShape(x.shape, axes)) : out;

@@ -3,12 +3,15 @@
  * axes) and index tensors on it. Validates; touches no element but those of masks and index tensors.
  */
 import { ShapeError, ValueError } from "../errors.js";
-import { broadcastShapes, formatShape, numElements, type Shape } from "../tensor/shape.js";
+import { broadcastShapes, formatShape, numElements, type Shape, shapesEqual } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { add, mul } from "./arithmetic.js";
+import { cast } from "./compare.js";
 import { contiguous } from "./copy.js";
 import { expand } from "./expand-sum.js";
+import { nonzero } from "./masks.js";
 import { reshape } from "./reshape.js";
+import { narrow } from "./slice.js";
 import {
   backwardAxes,
   boundsOf,
@@ -22,9 +25,10 @@ import { indicesBeside, wrapIndex, wrapIndices } from "./wrap-indices.js";
 
 /**
  * One index: a number drops its dim; "1:3", "::-1", ":" or a SliceRange takes a range; "..." stands for all dims not named; null makes a
- * new dim of size 1; a list of numbers or an i32 tensor picks places.
+ * new dim of size 1; a list of numbers or an i32 tensor picks places; a bool tensor or a list of booleans those where it is true, over as
+ * many dims as it has.
  */
-export type Index = number | string | SliceRange | null | Tensor | readonly number[];
+export type Index = number | string | SliceRange | null | Tensor | readonly number[] | readonly boolean[];
 
 export interface IndexPlan {
   readonly window: SliceAttrs;
@@ -57,7 +61,15 @@ export function planIndices(where: string, x: Tensor, indices: readonly Index[])
   const bounds: SliceBounds[] = [];
   const shape: number[] = [];
   const picks: Pick[] = [];
-  for (const index of withoutEllipsis(where, x, indices)) {
+  for (const index of withoutMasks(
+    where,
+    x,
+    withoutEllipsis(
+      where,
+      x,
+      indices.map((i) => asMask(x, i)),
+    ),
+  )) {
     if (index === null) {
       shape.push(1);
       continue;
@@ -90,12 +102,48 @@ function checkRange(where: string, index: unknown): void {
   );
 }
 
-function isPick(index: Exclude<Index, number | null>): index is Tensor | readonly number[] {
+type Plain = Exclude<Index, readonly boolean[]>;
+
+function isPick(index: Exclude<Plain, number | null>): index is Tensor | readonly number[] {
   return index instanceof Tensor || Array.isArray(index);
 }
 
+/** A list of booleans as a bool tensor; anything else as it is. */
+function asMask(x: Tensor, index: Index): Plain {
+  if (!Array.isArray(index) || typeof index[0] !== "boolean") return index as Plain;
+  const mask = Tensor.allocate(x.backend, [index.length], "bool");
+  x.backend.write(mask.buffer, 0, Uint8Array.from(index, Number));
+  return mask;
+}
+
+function isMask(index: unknown): index is Tensor {
+  return index instanceof Tensor && index.dtype === "bool";
+}
+
+/** Every mask replaced by one index tensor for each of its dims. */
+function withoutMasks(where: string, x: Tensor, indices: readonly Plain[]): Plain[] {
+  let axis = 0;
+  return indices.flatMap((index): Plain[] => {
+    if (index === null) return [index];
+    if (!isMask(index)) {
+      axis++;
+      return [index];
+    }
+    const dims = x.shape.slice(axis, axis + index.numDims);
+    if (index.numDims === 0 || !shapesEqual(dims, index.shape)) {
+      throw new ShapeError(
+        `${where}: a mask has shape ${formatShape(index.shape)}, but it stands at the dims ${formatShape(dims)} of x ${formatShape(x.shape)}; both must be the same, of at least one dim.`,
+        { mask: index.shape, dims, x: x.shape },
+      );
+    }
+    axis += index.numDims;
+    const places = nonzero(index);
+    return index.shape.map((_, column) => reshape(narrow(places, 1, column, 1), [places.shape[0]!]));
+  });
+}
+
 function asTensor(where: string, x: Tensor, index: Tensor | readonly number[]): Tensor {
-  if (index instanceof Tensor) return index;
+  if (index instanceof Tensor) return index.dtype === "u8" ? cast(index, "i32") : index;
   const wrong = index.find((value) => !Number.isInteger(value));
   if (wrong !== undefined) {
     throw new ValueError(`${where}: a list of indices holds ${wrong}; all must be whole numbers.`, { value: wrong });
@@ -104,8 +152,9 @@ function asTensor(where: string, x: Tensor, index: Tensor | readonly number[]): 
 }
 
 /** One index for each dim of x, and the nulls. */
-function withoutEllipsis(where: string, x: Tensor, indices: readonly Index[]): Exclude<Index, "...">[] {
-  const numNamed = indices.filter((index) => index !== null && index !== "...").length;
+function withoutEllipsis(where: string, x: Tensor, indices: readonly Plain[]): Plain[] {
+  const numDimsOf = (index: Plain) => (index === null || index === "..." ? 0 : isMask(index) ? index.numDims : 1);
+  const numNamed = indices.reduce((count: number, index) => count + numDimsOf(index), 0);
   const numEllipses = indices.filter((index) => index === "...").length;
   if (numEllipses > 1) {
     throw new ValueError(`${where}: there are ${numEllipses} "..." among the indices; at most one is possible.`, {
@@ -114,7 +163,7 @@ function withoutEllipsis(where: string, x: Tensor, indices: readonly Index[]): E
   }
   if (numNamed > x.numDims) {
     throw new ShapeError(
-      `${where}: there are ${numNamed} indices, but x is ${formatShape(x.shape)}; at most one for each of its ${x.numDims} dims.`,
+      `${where}: the indices name ${numNamed} dims, but x is ${formatShape(x.shape)}; at most one for each of its ${x.numDims} dims.`,
       { indices: numNamed, x: x.shape },
     );
   }

@@ -1,4 +1,15 @@
-export { gelu, relu, sigmoid, silu } from "./activations.js";
+export {
+  gelu,
+  hardSigmoid,
+  hardSwish,
+  logSigmoid,
+  mish,
+  relu,
+  selu,
+  sigmoid,
+  silu,
+  softsign,
+} from "./activations.js";
 export { abs, add, div, maximum, minimum, mul, neg, square, sub } from "./arithmetic.js";
 export { addAt, at, setAt } from "./at.js";
 export { type AttentionOptions, scaledDotProductAttention } from "./attention.js";
@@ -44,6 +55,7 @@ export { cos, erf, exp, floor, log, pow, sin, sqrt, tanh } from "./math.js";
 export { matmul } from "./matmul.js";
 export { expandDims, moveAxis, swapAxes } from "./move-axes.js";
 export { type PadMode, type PadOptions, type PadWidth, pad } from "./pad.js";
+export { celu, elu, glu, hardTanh, leakyRelu, prelu, relu6, softplus, swiGlu } from "./parametric-activations.js";
 export { permute, transpose } from "./permute.js";
 export {
   type AveragePoolOptions,

@@ -1,5 +1,6 @@
 /** @file Masks, such as comparisons give: which elements they name (nonzero), reading those (maskedSelect), replacing them (maskedFill). */
 import { DTypeError, ShapeError } from "../errors.js";
+import { fullLike } from "../tensor/create.js";
 import { broadcastShapes, contiguousStrides, formatShape, numElements, shapesEqual } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { where as choose } from "./compare.js";
@@ -38,6 +39,7 @@ export function nonzero(x: Tensor): Tensor {
   return indicesBeside(x, out, [places.length, x.numDims]);
 }
 
+/** @throws {DTypeError} E_DTYPE for f32. */
 function checkMask(where: string, mask: Tensor): void {
   if (mask.dtype === "f32") {
     throw new DTypeError(`${where}: the mask is f32; it must be what a comparison gives. Use ne(0).`, {
@@ -83,5 +85,10 @@ export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
       { x: x.shape, other: other.shape },
     );
   }
-  return choose(mask, value, x);
+  // A number takes the dtype of x, as in a write; beside bool `where` would make it i32.
+  const source =
+    typeof value === "number" && x.dtype !== "f32"
+      ? fullLike({ shape: [], dtype: x.dtype, backend: x.backend }, value)
+      : value;
+  return choose(mask, source, x);
 }

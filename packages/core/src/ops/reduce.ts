@@ -1,5 +1,5 @@
 /** @file Extremes and moments along axes. `sum` stands in expand-sum.ts. */
-import { DTypeError, ShapeError } from "../errors.js";
+import { ShapeError } from "../errors.js";
 import { formatShape, normalizeAxis, numElements } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { defineStructural, type StructuralOp } from "./apply.js";
@@ -9,7 +9,7 @@ import type { Sample, TensorSpec } from "./contract.js";
 import { keptShape, mergeAxes, normalizeAxes, type ReduceOptions, sum } from "./expand-sum.js";
 import { scatterAddOp } from "./gather.js";
 import { reshape } from "./reshape.js";
-import { f32Values, normal } from "./samples.js";
+import { f32Values, integers, normal } from "./samples.js";
 
 const samples: readonly Sample<AxisAttrs>[] = [
   { name: "rows of odd width", inputs: [normal([5, 37])], attrs: { axis: 1 } },
@@ -18,13 +18,22 @@ const samples: readonly Sample<AxisAttrs>[] = [
   { name: "longer than a block", inputs: [normal([2, 5000])], attrs: { axis: 1 }, checkVjp: false },
 ];
 
+const integerSamples: readonly Sample<AxisAttrs>[] = [
+  { name: "integers", inputs: [integers([5, 37], -99, 99)], attrs: { axis: 1 } },
+  { name: "columns of integers", inputs: [integers([33, 7], -9, 9)], attrs: { axis: 0 } },
+];
+
 function extreme(name: "max" | "min"): StructuralOp<AxisAttrs> {
   const pick = name === "max" ? Math.max : Math.min;
   return defineStructural<AxisAttrs>({
     name,
-    shapeRule: ([x], { axis }) => [{ shape: checkedShape(name, x!, axis), dtype: "f32" }],
+    shapeRule: ([x], { axis }) => [{ shape: checkedShape(name, x!, axis), dtype: x!.dtype }],
     reference: ([x], { axis }) => [reduceReference(x!, axis, (values) => values.reduce((a, b) => pick(a, b)))],
-    run: (backend, [x], [out], { axis }) => backend.kernels.reduce(name, x!, axisViewOf(x!.shape, axis), out!),
+    run: ({ kernels }, [x], [out], { axis }) => {
+      const view = axisViewOf(x!.shape, axis);
+      if (x!.dtype === "f32") kernels.reduce(name, x!, view, out!);
+      else kernels.reduceIntegers(name, x!, view, out!);
+    },
     vjp: {
       saves: { inputs: [0] },
       pull: ({ inputs: [x], attrs: { axis } }, dOut) => {
@@ -33,7 +42,7 @@ function extreme(name: "max" | "min"): StructuralOp<AxisAttrs> {
         return scatterAddOp.apply([reshape(places, kept), reshape(dOut, kept)], { axis, size: x!.shape[axis]! });
       },
     },
-    samples,
+    samples: [...samples, ...integerSamples],
   });
 }
 
@@ -47,10 +56,15 @@ function argExtreme(name: "argMax" | "argMin"): StructuralOp<AxisAttrs> {
         values.reduce((best, value, i) => (isBetter(value, values[best]!) ? i : best), 0),
       ),
     ],
-    run: (backend, [x], [out], { axis }) => backend.kernels.argReduce(name, x!, axisViewOf(x!.shape, axis), out!),
+    run: ({ kernels }, [x], [out], { axis }) => {
+      const view = axisViewOf(x!.shape, axis);
+      if (x!.dtype === "f32") kernels.argReduce(name, x!, view, out!);
+      else kernels.reduceIntegers(name, x!, view, out!);
+    },
     vjp: { notDifferentiable: "its values are indices" },
     samples: [
       ...samples,
+      ...integerSamples,
       { name: "ties take the first", inputs: [f32Values([1, 3, 3, 1, -2, -2], [2, 3])], attrs: { axis: 1 } },
     ],
   });
@@ -62,8 +76,6 @@ export const maxOp = extreme("max");
 export const minOp = extreme("min");
 
 function checkedShape(where: string, x: TensorSpec, axis: number): number[] {
-  if (x.dtype !== "f32")
-    throw new DTypeError(`${where}: x is ${x.dtype}; it must be f32. Use cast("f32").`, { dtype: x.dtype });
   if (x.shape[axis] === 0) {
     throw new ShapeError(`${where}: x is ${formatShape(x.shape)}; axis ${axis} must not be empty.`, {
       x: x.shape,

@@ -1,5 +1,16 @@
 /** @file Every op, in one list. The generic suite runs all of them on every backend; an op that is missing here does not exist. */
-import { geluOp, reluOp, sigmoidOp, siluOp } from "./activations.js";
+import {
+  geluOp,
+  hardSigmoidOp,
+  hardSwishOp,
+  logSigmoidOp,
+  mishOp,
+  reluOp,
+  seluOp,
+  sigmoidOp,
+  siluOp,
+  softsignOp,
+} from "./activations.js";
 import { absOp, addOp, divOp, maximumOp, minimumOp, mulOp, negOp, squareOp, subOp } from "./arithmetic.js";
 import { binaryCrossEntropyOp } from "./binary-cross-entropy.js";
 import { causalAttentionOp, packedCausalAttentionOp } from "./causal-attention.js";
@@ -27,6 +38,7 @@ import {
 } from "./loss-terms.js";
 import { cosOp, erfOp, expOp, floorOp, logOp, powOp, sinOp, sqrtOp, tanhOp } from "./math.js";
 import { matmulOp } from "./matmul.js";
+import { celuOp, eluOp, hardTanhOp, leakyReluOp, softplusOp } from "./parametric-activations.js";
 import { permuteOp } from "./permute.js";
 import { maxPoolOp } from "./pool.js";
 import { gruOp, lstmOp, rnnReluOp, rnnTanhOp } from "./recurrent.js";
@@ -55,5 +67,7 @@ export const opRegistry: readonly Op[] = [
   ...[flipOp, setSliceOp, takeRowsOp, addRowsOp, putRowsOp, cumSumOp, cumProdOp, recurrenceOp],
   ...[sortOp, searchSortedOp],
   ...[huberTermsOp, weightedBinaryCrossEntropyOp, sigmoidFocalTermsOp, focalTermsOp, klTermsOp, klLogTermsOp],
+  ...[mishOp, seluOp, logSigmoidOp, softsignOp, hardSigmoidOp, hardSwishOp],
+  ...[leakyReluOp, eluOp, celuOp, softplusOp, hardTanhOp],
   ...[lstmOp, gruOp, rnnTanhOp, rnnReluOp],
 ];

@@ -10,6 +10,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import { defineStructural, type StructuralOp } from "./apply.js";
 import { mul } from "./arithmetic.js";
 import { type AxisAttrs, axisViewOf } from "./axis.js";
+import { cast } from "./compare.js";
 import type { ReferenceArray, Sample, TensorSpec } from "./contract.js";
 import { referenceFrom } from "./reference-arrays.js";
 import { reshape } from "./reshape.js";
@@ -151,7 +152,8 @@ function scanReference(
  * tensor([1, 2, 3]).cumSum().toArraySync(); // => [1, 3, 6]
  */
 export function cumSum(x: Tensor, axis?: number): Tensor {
-  return alongAxis(cumSumOp, x, axis);
+  const isNarrow = x.dtype === "u8" || x.dtype === "bool";
+  return alongAxis(cumSumOp, isNarrow ? cast(x, "i32") : x, axis);
 }
 
 /**

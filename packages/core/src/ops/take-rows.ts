@@ -3,7 +3,7 @@ import { DTypeError, ShapeError } from "../errors.js";
 import { zerosLike } from "../tensor/create.js";
 import { formatShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { defineStructural, type StructuralOp } from "./apply.js";
+import { contiguousCopy, defineStructural, type StructuralOp } from "./apply.js";
 import { where as choose, eq } from "./compare.js";
 import type { ReferenceArray, TensorSpec } from "./contract.js";
 import { referenceFrom } from "./reference-arrays.js";
@@ -61,12 +61,12 @@ export const addRowsOp: StructuralOp<AddRowsAttrs> = defineStructural<AddRowsAtt
   name: "addRows",
   shapeRule: ([ids, source], { size }) => {
     checkRows("addRows", source!, ids!, ids!.shape[0]);
-    if (source!.dtype !== "f32") {
-      throw new DTypeError(`addRows: the source is ${source!.dtype}; it must be f32. Use cast("f32").`, {
+    if (source!.dtype === "u8" || source!.dtype === "bool") {
+      throw new DTypeError(`addRows: the source is ${source!.dtype}; it must be f32 or i32. Use cast("i32").`, {
         source: source!.dtype,
       });
     }
-    return [{ shape: [size, source!.shape[1]!], dtype: "f32" }];
+    return [{ shape: [size, source!.shape[1]!], dtype: source!.dtype }];
   },
   reference: ([ids, source], { size }) => {
     const width = source!.shape[1]!;
@@ -77,9 +77,14 @@ export const addRowsOp: StructuralOp<AddRowsAttrs> = defineStructural<AddRowsAtt
   run: (backend, [ids, source], [out], { size }) => {
     const [indexLength, inner] = source!.shape as [number, number];
     // One column: the kernel for many columns would work on a quarter of a vector.
-    if (inner === 1)
-      backend.kernels.scatterAdd(ids!, source!, { outer: 1, axisLength: size, inner, indexLength }, out!);
-    else backend.kernels.embeddingBackward(source!, ids!, out!);
+    const view = { outer: 1, axisLength: size, inner, indexLength };
+    if (inner === 1) backend.kernels.scatterAdd(ids!, source!, view, out!);
+    else if (source!.dtype === "i32") {
+      const wide = ids!.alias({ offset: ids!.offset, shape: source!.shape, strides: [1, 0] });
+      const places = contiguousCopy(wide);
+      backend.kernels.scatterAdd(places, source!, view, out!);
+      for (const used of [wide, places]) used.dispose();
+    } else backend.kernels.embeddingBackward(source!, ids!, out!);
   },
   vjp: {
     saves: { inputs: [0] },
@@ -90,6 +95,7 @@ export const addRowsOp: StructuralOp<AddRowsAttrs> = defineStructural<AddRowsAtt
     { name: "odd width, repeated", inputs: [i32Values([4, 0, 4, 4]), normal([4, 7])], attrs: { size: 6 } },
     { name: "single elements", inputs: [integers([50], 0, 9), normal([50, 1])], attrs: { size: 9 } },
     { name: "no ids", inputs: [i32Values([]), normal([0, 4])], attrs: { size: 3 } },
+    { name: "integers", inputs: [i32Values([4, 0, 4]), integers([3, 5], -9, 9)], attrs: { size: 6 } },
   ],
 });
 

@@ -113,11 +113,11 @@ describe("safetensors", () => {
     },
     {
       bytes: fileOf(`{"a":${entry("F64", [1], [0, 8])}}`, 8),
-      message: 'x: tensor "a" has dtype "F64"; it must be one of F32, I32, BF16, F16.',
+      message: 'x: tensor "a" has dtype "F64"; it must be one of F32, I32, BF16, F16, U8, BOOL.',
     },
     {
       bytes: fileOf(`{"a":${entry("toString", [1], [0, 8])}}`, 8),
-      message: 'x: tensor "a" has dtype "toString"; it must be one of F32, I32, BF16, F16.',
+      message: 'x: tensor "a" has dtype "toString"; it must be one of F32, I32, BF16, F16, U8, BOOL.',
     },
     {
       bytes: fileOf(`{"a":${entry("F32", [-1], [0, 4])}}`, 4),

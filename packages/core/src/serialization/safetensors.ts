@@ -4,11 +4,21 @@
  * Little-endian throughout. The same tensors in the same order with the same metadata give the same bytes.
  * @source github.com/huggingface/safetensors, README "Format".
  */
-import { ValueError } from "../errors.js";
-import type { DTypeArray } from "../tensor/dtype.js";
+import { FormatError, ValueError } from "../errors.js";
+import type { DType, DTypeArray } from "../tensor/dtype.js";
 import { bfloat16ToFloat32, float16ToFloat32 } from "./float16.js";
 import type { HostTensor } from "./host-tensor.js";
 import { decodeHeader, type HeaderEntry, type StoredDType } from "./safetensors-header.js";
+
+const dtypeOf: Readonly<Record<StoredDType, DType>> = {
+  F32: "f32",
+  BF16: "f32",
+  F16: "f32",
+  I32: "i32",
+  U8: "u8",
+  BOOL: "bool",
+};
+const storedDtypeOf: Readonly<Record<DType, StoredDType>> = { f32: "F32", i32: "I32", u8: "U8", bool: "BOOL" };
 
 export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
@@ -33,7 +43,7 @@ export interface EncodeSafetensorsOptions {
 }
 
 /**
- * Reads a whole file. F32, F16 and BF16 become f32, I32 stays i32. The numbers are copies.
+ * Reads a whole file. F32, F16 and BF16 become f32; I32, U8 and BOOL stay what they are. The numbers are copies.
  *
  * @throws {FormatError} E_FORMAT, and nothing else, for any bytes that are no well-formed file.
  */
@@ -44,19 +54,30 @@ export function decodeSafetensors(bytes: Uint8Array, options: DecodeSafetensorsO
   for (const entry of header.entries) {
     const piece = bytes.subarray(header.dataStart + entry.begin, header.dataStart + entry.end);
     const { dtype: storedDtype, shape } = entry;
-    const dtype = storedDtype === "I32" ? "i32" : "f32";
-    tensors.set(entry.name, { dtype, storedDtype, shape, data: decodeNumbers(piece, entry) });
+    const dtype = dtypeOf[storedDtype];
+    tensors.set(entry.name, { dtype, storedDtype, shape, data: decodeNumbers(piece, entry, source) });
   }
   return { metadata: header.metadata, tensors };
 }
 
-function decodeNumbers(bytes: Uint8Array, { dtype }: HeaderEntry): DTypeArray {
+function decodeNumbers(bytes: Uint8Array, { dtype, name }: HeaderEntry, source: string): DTypeArray {
   // A copy is aligned, whatever the header's length. (Not slice(): a Node Buffer's shares memory.)
   const copy = new Uint8Array(bytes);
   if (dtype === "F32") return new Float32Array(copy.buffer);
   if (dtype === "I32") return new Int32Array(copy.buffer);
+  if (dtype === "BOOL") assertBooleans(copy, { source, name });
+  if (dtype === "U8" || dtype === "BOOL") return copy;
   const widen = dtype === "BF16" ? bfloat16ToFloat32 : float16ToFloat32;
   return Float32Array.from(new Uint16Array(copy.buffer), widen);
+}
+
+function assertBooleans(bytes: Uint8Array, { source, name }: { readonly source: string; readonly name: string }): void {
+  const index = bytes.findIndex((byte) => byte > 1);
+  if (index < 0) return;
+  throw new FormatError(
+    `${source}: element ${index} of ${JSON.stringify(name)} is the byte ${bytes[index]}; a BOOL must be 0 or 1.`,
+    { name, index, byte: bytes[index] },
+  );
 }
 
 /**
@@ -77,7 +98,7 @@ export function encodeSafetensors(
   for (const [name, tensor] of list) {
     assertWritable(name, tensor, names);
     const end = begin + tensor.data.byteLength;
-    const dtype = tensor.dtype === "f32" ? "F32" : "I32";
+    const dtype = storedDtypeOf[tensor.dtype];
     const entry = JSON.stringify({ dtype, shape: tensor.shape, data_offsets: [begin, end] });
     fields.push(`${JSON.stringify(name)}:${entry}`);
     begin = end;

@@ -2,7 +2,7 @@
 import type { Backend, TensorView } from "../backend/backend.js";
 import { currentBackend } from "../backend/current-backend.js";
 import { DTypeError, ShapeError, ValueError } from "../errors.js";
-import { bytesPerElement, type DType, type DTypeArray } from "./dtype.js";
+import { bytesPerElement, type DType, type DTypeArray, dtypeOfArray, hostArray } from "./dtype.js";
 import { flattenNested, type NestedInput } from "./nested-array.js";
 import { track } from "./scope.js";
 import { assertShape, formatShape, numElements, type Shape } from "./shape.js";
@@ -10,7 +10,7 @@ import { Storage } from "./storage.js";
 import { Tensor } from "./tensor.js";
 
 export interface CreateOptions {
-  /** Default "f32"; typed arrays bring their own. */
+  /** Default "f32"; "bool" for values that are all true or false; typed arrays bring their own (Uint8Array: u8). */
   readonly dtype?: DType;
   /** Makes the tensor a leaf whose `.grad` backward fills. Default false. */
   readonly requiresGrad?: boolean;
@@ -31,31 +31,37 @@ export interface RandomSource {
  * A tensor of nested arrays, a number, or a typed array.
  *
  * @shape nested arrays of depth d -> d dims; a number -> []
- * @throws {ShapeError} E_SHAPE when rows differ in length or `shape` does not fit. {DTypeError} E_DTYPE for i32 of fractions.
+ * @throws {ShapeError} E_SHAPE when rows differ in length or `shape` does not fit. {DTypeError} E_DTYPE for i32 or u8 of what they cannot
+ *   hold.
  * @source torch.tensor
  * @example
  * tensor([[1, 2], [3, 4]]).toArraySync(); // => [[1, 2], [3, 4]]
  */
 export function tensor(values: NestedInput | DTypeArray, options: TensorOptions = {}): Tensor {
-  if (values instanceof Float32Array || values instanceof Int32Array) {
-    const own: DType = values instanceof Float32Array ? "f32" : "i32";
+  if (values instanceof Float32Array || values instanceof Int32Array || values instanceof Uint8Array) {
+    const own = dtypeOfArray(values);
     const dtype = options.dtype ?? own;
-    return fromElements(dtype === own ? values : convert(values, dtype), [values.length], { ...options, dtype });
+    const elements = dtype === own ? values : convertValues("tensor", values, dtype);
+    return fromElements(elements, [values.length], { ...options, dtype });
   }
-  const { shape, values: flat } = flattenNested("tensor", values);
-  const dtype = options.dtype ?? "f32";
-  return fromElements(convert(flat, dtype), shape, { ...options, dtype });
+  const { shape, values: flat, isBoolean } = flattenNested("tensor", values);
+  const dtype = options.dtype ?? (isBoolean ? "bool" : "f32");
+  return fromElements(convertValues("tensor", flat, dtype), shape, { ...options, dtype });
 }
 
-function convert(values: ArrayLike<number>, dtype: DType): DTypeArray {
+const ranges = { i32: "-2147483648..2147483647", u8: "0..255" } as const;
+
+/** As host elements of a dtype. Bool: whether a value is not 0. @throws {DTypeError} E_DTYPE with the first that does not fit. */
+function convertValues(where: string, values: ArrayLike<number>, dtype: DType): DTypeArray {
   if (dtype === "f32") return Float32Array.from(values);
-  const out = new Int32Array(values.length);
+  if (dtype === "bool") return Uint8Array.from(values, (value) => (value !== 0 ? 1 : 0));
+  const out = hostArray(dtype, values.length);
   for (let i = 0; i < out.length; i++) {
     const value = values[i]!;
     out[i] = value;
     if (out[i] !== value) {
       throw new DTypeError(
-        `tensor: element ${i} is ${value}; an i32 must be a whole number in -2147483648..2147483647. Use dtype "f32", or round first.`,
+        `${where}: element ${i} is ${value}; ${dtype === "u8" ? "a u8" : "an i32"} must be a whole number in ${ranges[dtype]}. Use dtype "f32", or round first.`,
         { index: i, value },
       );
     }
@@ -82,12 +88,26 @@ function withGrad(out: Tensor, options: CreateOptions): Tensor {
   return out;
 }
 
-/** @shape -> shape, all `value` @source torch.full */
-export function full(shape: Shape, value: number, options: CreateOptions = {}): Tensor {
+/**
+ * @shape -> shape, all `value`
+ * @throws {ShapeError} E_SHAPE for a negative size; {DTypeError} E_DTYPE for a value that the dtype cannot hold.
+ * @source torch.full
+ */
+export function full(shape: Shape, value: number | boolean, options: CreateOptions = {}): Tensor {
   assertShape("full", shape);
-  const out = Tensor.allocate(currentBackend(), [...shape], options.dtype ?? "f32");
-  if (out.size > 0) out.backend.kernels.fill(out, value);
-  return withGrad(out, options);
+  const dtype = options.dtype ?? (typeof value === "boolean" ? "bool" : "f32");
+  return withGrad(filled("full", { shape: [...shape], dtype, backend: currentBackend() }, Number(value)), options);
+}
+
+function filled(
+  where: string,
+  { shape, dtype, backend }: Pick<Tensor, "shape" | "dtype" | "backend">,
+  value: number,
+): Tensor {
+  const element = dtype === "f32" ? value : convertValues(where, [value], dtype)[0]!;
+  const out = Tensor.allocate(backend, shape, dtype);
+  if (out.size > 0) backend.kernels.fill(out, element);
+  return out;
 }
 
 /** @shape -> shape, all 0 @source torch.zeros */
@@ -102,9 +122,15 @@ export function ones(shape: Shape, options: CreateOptions = {}): Tensor {
 
 /** Zeros of another tensor's shape, dtype and backend. @shape any -> same @source torch.zeros_like */
 export function zerosLike(x: Pick<Tensor, "shape" | "dtype" | "backend">): Tensor {
-  const out = Tensor.allocate(x.backend, x.shape, x.dtype);
-  if (out.size > 0) x.backend.kernels.fill(out, 0);
-  return out;
+  return filled("zerosLike", x, 0);
+}
+/** Ones of another tensor's shape, dtype and backend. @shape any -> same @source torch.ones_like */
+export function onesLike(x: Pick<Tensor, "shape" | "dtype" | "backend">): Tensor {
+  return filled("onesLike", x, 1);
+}
+/** `value` in another tensor's shape, dtype and backend. @shape any -> same @throws as `full` @source torch.full_like */
+export function fullLike(x: Pick<Tensor, "shape" | "dtype" | "backend">, value: number | boolean): Tensor {
+  return filled("fullLike", x, Number(value));
 }
 
 /**
@@ -117,7 +143,7 @@ export function zerosLike(x: Pick<Tensor, "shape" | "dtype" | "backend">): Tenso
  */
 export function eye(n: number, options: CreateOptions = {}): Tensor {
   assertShape("eye", [n]);
-  const values = options.dtype === "i32" ? new Int32Array(n * n) : new Float32Array(n * n);
+  const values = hostArray(options.dtype ?? "f32", n * n);
   for (let i = 0; i < n; i++) values[i * n + i] = 1;
   return fromElements(values, [n, n], { ...options, dtype: options.dtype ?? "f32" });
 }

@@ -26,6 +26,7 @@ export function formatTensor(values: DTypeArray, shape: Shape, dtype: DType): st
 }
 
 function formatNumber(value: number, dtype: DType): string {
-  if (dtype === "i32" || !Number.isFinite(value)) return String(value);
+  if (dtype === "bool") return value === 0 ? "false" : "true";
+  if (dtype !== "f32" || !Number.isFinite(value)) return String(value);
   return String(Number(value.toPrecision(SIGNIFICANT_DIGITS)));
 }

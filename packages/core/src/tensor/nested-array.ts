@@ -5,11 +5,20 @@ import { formatShape, numElements, type Shape } from "./shape.js";
 export type NestedArray = number | NestedArray[];
 export type NestedInput = number | boolean | readonly NestedInput[];
 
+export interface FlatValues {
+  readonly shape: number[];
+  /** Row-major; true is 1. */
+  readonly values: number[];
+  /** There are values, and all are true or false. */
+  readonly isBoolean: boolean;
+}
+
 /** @throws {ShapeError} E_SHAPE when rows have different lengths. */
-export function flattenNested(where: string, nested: NestedInput): { shape: number[]; values: number[] } {
+export function flattenNested(where: string, nested: NestedInput): FlatValues {
   const shape: number[] = [];
   for (let level: NestedInput | undefined = nested; Array.isArray(level); level = level[0]) shape.push(level.length);
   const values: number[] = [];
+  let numBooleans = 0;
   const walk = (item: NestedInput, depth: number): void => {
     if (Array.isArray(item) !== depth < shape.length || (Array.isArray(item) && item.length !== shape[depth])) {
       const found = Array.isArray(item) ? `${item.length} items` : "a number";
@@ -19,10 +28,13 @@ export function flattenNested(where: string, nested: NestedInput): { shape: numb
       );
     }
     if (Array.isArray(item)) for (const child of item) walk(child, depth + 1);
-    else values.push(Number(item));
+    else {
+      if (typeof item === "boolean") numBooleans++;
+      values.push(Number(item));
+    }
   };
   walk(nested, 0);
-  return { shape, values };
+  return { shape, values, isBoolean: numBooleans > 0 && numBooleans === values.length };
 }
 
 export function nestValues(values: ArrayLike<number>, shape: Shape): NestedArray {

@@ -26,7 +26,7 @@ export function checkValues(prepared: PreparedSample, run: SampleRun): void {
       );
     }
     const what = `${op.name}, output ${i}`;
-    if (output instanceof Int32Array) expectClose(output, expected[i]!.values, { dtype: "i32", what });
+    if (!(output instanceof Float32Array)) expectClose(output, expected[i]!.values, { dtype: "i32", what });
     else expectClose(output, expected[i]!.values, { ...toleranceOptionsOf(prepared), what });
   });
 }

@@ -3,14 +3,14 @@ import type { ReferenceArray, SampleInput } from "../ops/contract.js";
 import type { Tensor } from "../ops/tensor-methods.js";
 import type { Generator } from "../rng/generator.js";
 import { tensor } from "../tensor/create.js";
-import type { DTypeArray } from "../tensor/dtype.js";
+import { type DTypeArray, dtypeOfArray, hostArray } from "../tensor/dtype.js";
 import { contiguousStrides, numElements, type Shape } from "../tensor/shape.js";
 import type { Layout } from "../tensor/tensor.js";
 
 /** The numbers of one input, rounded to its dtype. */
 export function sampleValues({ shape, dtype, distribution }: SampleInput, generator: Generator): DTypeArray {
   const count = numElements(shape);
-  const values = dtype === "i32" ? new Int32Array(count) : new Float32Array(count);
+  const values = hostArray(dtype, count);
   for (let i = 0; i < count; i++) {
     switch (distribution.kind) {
       case "normal":
@@ -83,8 +83,8 @@ export function sampleTensor(shape: Shape, values: DTypeArray, kind: SampleLayou
   const used = isWorthTrying(shape, kind) ? kind : "contiguous";
   const layout = layoutOf(shape, used);
   if (used === "contiguous") return tensor(values, { shape });
-  const memory = values instanceof Int32Array ? new Int32Array(layout.length) : new Float32Array(layout.length);
-  memory.fill(values instanceof Int32Array ? -2147483648 : Number.NaN);
+  const memory = hostArray(dtypeOfArray(values), layout.length);
+  memory.fill(values instanceof Float32Array ? Number.NaN : -2147483648);
   const counts = contiguousStrides(shape);
   for (let i = 0; i < values.length; i++) {
     let place = layout.offset;

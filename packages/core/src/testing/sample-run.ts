@@ -121,6 +121,8 @@ export function hashRun({ outputs, gradients }: SampleRun): string {
   return hash128(...parts.map((part) => new Uint8Array(canonical(part).buffer)));
 }
 
+/** As words, the way memory holds them. */
 function canonical(values: DTypeArray): DTypeArray {
+  if (values instanceof Uint8Array) return Int32Array.from(values);
   return values.map((value) => (Number.isNaN(value) ? Number.NaN : value));
 }

@@ -20,9 +20,9 @@ const BASE_ROUNDINGS = 16;
 /** Roundings of a sum are as often up as down, so they grow with the root of its length; this many standard deviations are allowed. */
 const ROUNDINGS_PER_ROOT = 4;
 
-/** i32 is exact. */
+/** Integers are exact. */
 export function toleranceOf(dtype: DType, { reductionLength = 1, magnitude = 1 }: ToleranceOptions = {}): Tolerance {
-  if (dtype === "i32") return { relative: 0, absolute: 0 };
+  if (dtype !== "f32") return { relative: 0, absolute: 0 };
   const relative = F32_EPSILON * (BASE_ROUNDINGS + ROUNDINGS_PER_ROOT * Math.sqrt(reductionLength));
   return { relative, absolute: relative * Math.max(1, magnitude) };
 }

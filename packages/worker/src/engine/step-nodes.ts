@@ -71,6 +71,15 @@ export class StepNodes {
     return { losses: done.flatMap(({ losses }) => losses), isComplete: done.length === nodes.length };
   }
 
+  /** The sum of all micro-batches, once it was computed as one node. */
+  root(): NodeSum {
+    const { numMicroBatches } = this.#options.training;
+    const held = this.#held.get(keyOf({ lo: 0, hi: numMicroBatches }));
+    if (held === undefined)
+      throw new Error(`step nodes: the node of all ${numMicroBatches} micro-batches is not complete`);
+    return held.sum;
+  }
+
   /** Gives every vector back. */
   drop(): void {
     this.#keepOnly([]);

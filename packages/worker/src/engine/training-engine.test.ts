@@ -38,6 +38,13 @@ function numbersJob(
   });
 }
 
+test("a step alone has the bits of a plain division", () => {
+  const [divided, alone] = [prepared(tinyGptJob), prepared(tinyGptJob)];
+  const hashes = [1, 2, 3].map(() => alone.stepAlone().stateHash);
+  expect(hashes).toEqual([1, 2, 3].map((step) => trainAlone(divided, step, step)));
+  expect(new Set(hashes).size).toBe(3);
+});
+
 describe("L6 nothing silent", () => {
   test("a loss that is NaN at step 3 names step, micro-batch and worker, and the state stays", () => {
     const { index } = createSampler({ seed: 7, size: 512, globalBatchSize: 4, microBatchSize: 2 }).microBatch(2, 1)[0]!;

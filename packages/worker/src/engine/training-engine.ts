@@ -7,9 +7,11 @@
  */
 import {
   applyStatistics,
+  assertFiniteVector,
   assignGradientsFrom,
   bucketsOf,
   type CpuBackend,
+  divideByWeight,
   type OutOfMemoryError,
   type Tensor,
   VectorPool,
@@ -113,6 +115,22 @@ export class TrainingEngine {
     return { stateHash, gradNorm, learningRate, applyMs: this.#options.nowMs() - startedMs };
   }
 
+  /** The next whole step of a run that is this engine's alone: what an exchange would divide is divided here, to the same bits (L5). */
+  stepAlone(): AppliedStep & { readonly losses: readonly MicroBatchSum[] } {
+    const { training, pool, nodes, reduced } = this.#need();
+    const step = this.#step + 1;
+    const { losses } = this.computeNodes(
+      { step, nodes: [{ lo: 0, hi: training.numMicroBatches }] },
+      { onBucket: () => {}, shouldStop: () => false },
+    );
+    const { vector, weight } = nodes.root();
+    const { length } = training.layout;
+    const out = pool.window(reduced, 0, length);
+    divideByWeight(pool.backend, { sum: pool.window(vector, 0, length), out }, weight);
+    assertFiniteVector(pool.backend, out, { layout: training.layout, step });
+    return { ...this.applyStep(step), losses };
+  }
+
   evaluate({ lo, hi }: NodeRange, shouldStop: () => boolean = () => false): readonly MicroBatchSum[] {
     const { training } = this.#need();
     const losses: MicroBatchSum[] = [];
@@ -139,7 +157,8 @@ export class TrainingEngine {
     const state = { step: this.#step, stateHash: this.#stateHash };
     return takeSnapshot(this.#need().training, state, (tensor) => {
       const Words = tensor.dtype === "f32" ? Float32Array : Int32Array;
-      return new Words(backend.wasmMemory.buffer, backend.addressOf(tensor), tensor.size);
+      const words = new Words(backend.wasmMemory.buffer, backend.addressOf(tensor), tensor.size);
+      return tensor.dtype === "u8" || tensor.dtype === "bool" ? Uint8Array.from(words) : words;
     });
   }
 

@@ -75,7 +75,7 @@ export function emitNode(f: FunctionBuilder, e: Expr, push: (operand: Expr) => v
     case "compare":
       push(e.x);
       push(e.y);
-      f.op(e.x.dtype === "i32" ? integerCompare[e.op] : floatCompare[e.op]);
+      f.op(e.x.dtype === "f32" ? floatCompare[e.op] : integerCompare[e.op]);
       return;
     case "select":
       push(e.x);
@@ -109,9 +109,17 @@ function emitUnary(f: FunctionBuilder, op: UnaryOp, dtype: string): void {
   else mathOf[op](f);
 }
 
-/** A mask becomes 1 or 0. */
+/** A mask becomes 1 or 0. Integers of every kind are i32 lanes. */
 function emitCast(f: FunctionBuilder, from: Expr["dtype"], to: Expr["dtype"]): void {
   if (from === "mask") f.op("i32x4.neg");
-  if (to === "i32" && from === "f32") f.op("i32x4.trunc_sat_f32x4_s");
-  if (to === "f32" && from !== "f32") f.op("f32x4.convert_i32x4_s");
+  if (to === "f32") {
+    if (from !== "f32") f.op("f32x4.convert_i32x4_s");
+  } else if (to === "bool") {
+    if (from === "f32") f.f32x4(0).op("f32x4.ne", "i32x4.neg");
+    else if (from === "i32" || from === "u8") f.i32x4(0).op("i32x4.ne", "i32x4.neg");
+  } else {
+    if (from === "f32") f.op("i32x4.trunc_sat_f32x4_s");
+    if (to === "u8" && from === "f32") f.i32x4(0).op("i32x4.max_s").i32x4(255).op("i32x4.min_s");
+    else if (to === "u8" && from === "i32") f.i32x4(255).op("v128.and");
+  }
 }

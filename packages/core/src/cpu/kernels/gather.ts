@@ -126,7 +126,7 @@ function launchScatterAdd(
     indexLength,
   };
   const grain = Math.max(1, Math.ceil(grainElements / (axisLength + indexLength)));
-  host.launch(scatterAdd[io.out.dtype], values, { numItems, grain });
+  host.launch(io.out.dtype === "f32" ? scatterAdd.f32 : scatterAdd.i32, values, { numItems, grain });
 }
 
 export const gatherRoom: KernelRoom<Pick<KernelTable, "gather" | "scatterAdd">> = {

@@ -1,0 +1,67 @@
+/** @file Reductions of integers (i32, u8 and bool words) over the middle of [outer, K, inner]. Loops on the calling thread; exact modulo 2^32, so that the order does not matter. */
+import type { TensorView } from "../../backend/backend.js";
+import type { AxisView, IntegerReduceKind, KernelTable } from "../../backend/kernel-table.js";
+import type { KernelHost, KernelRoom } from "../kernel.js";
+
+type Combine = (total: number, value: number) => number;
+
+const combineOf: Readonly<Record<Exclude<IntegerReduceKind, "argMax" | "argMin">, Combine>> = {
+  sum: (total, value) => (total + value) | 0,
+  prod: Math.imul,
+  max: (total, value) => (value > total ? value : total),
+  min: (total, value) => (value < total ? value : total),
+};
+const identityOf = { sum: 0, prod: 1, max: -2147483648, min: 2147483647 } as const;
+
+function reduceIntegers(
+  host: KernelHost,
+  kind: IntegerReduceKind,
+  { x, axisView, out }: { readonly x: TensorView; readonly axisView: AxisView; readonly out: TensorView },
+): void {
+  const { outer, axisLength, inner } = axisView;
+  const { i32 } = host.words();
+  const [from, to] = [host.addressOf(x) / 4, host.addressOf(out) / 4];
+  for (let o = 0; o < outer; o++) {
+    const first = from + o * axisLength * inner;
+    const column = i32.subarray(to + o * inner, to + (o + 1) * inner);
+    const rows = i32.subarray(first, first + axisLength * inner);
+    if (kind === "argMax" || kind === "argMin") findExtremes(rows, column, kind === "argMax");
+    else if (inner === 1) column[0] = foldRow(rows, combineOf[kind], identityOf[kind]);
+    else foldRows(rows, column, { combine: combineOf[kind], identity: identityOf[kind] });
+  }
+}
+
+function foldRow(row: Int32Array, combine: Combine, identity: number): number {
+  let total = identity;
+  for (let k = 0; k < row.length; k++) total = combine(total, row[k]!);
+  return total;
+}
+
+function foldRows(
+  rows: Int32Array,
+  out: Int32Array,
+  { combine, identity }: { readonly combine: Combine; readonly identity: number },
+): void {
+  out.fill(identity);
+  for (let at = 0; at < rows.length; at += out.length) {
+    for (let i = 0; i < out.length; i++) out[i] = combine(out[i]!, rows[at + i]!);
+  }
+}
+
+/** The first place of the extreme value of each column. */
+function findExtremes(rows: Int32Array, out: Int32Array, isMax: boolean): void {
+  const inner = out.length;
+  for (let i = 0; i < inner; i++) {
+    let best = 0;
+    for (let at = i, k = 0; at < rows.length; at += inner, k++) {
+      const [value, known] = [rows[at]!, rows[best * inner + i]!];
+      if (isMax ? value > known : value < known) best = k;
+    }
+    out[i] = best;
+  }
+}
+
+export const reduceIntegersRoom: KernelRoom<Pick<KernelTable, "reduceIntegers">> = {
+  kernels: [],
+  rows: (host) => ({ reduceIntegers: (kind, x, axisView, out) => reduceIntegers(host, kind, { x, axisView, out }) }),
+};
