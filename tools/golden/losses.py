@@ -160,4 +160,30 @@ case("poissonRate", fixed(F.poisson_nll_loss, log_input=False), torch.rand(4, 5)
 case("gaussian", both(F.gaussian_nll_loss), normal(4, 5), normal(4, 5), torch.rand(4, 5) + 0.2)
 case("gaussianFull", both(F.gaussian_nll_loss, full=True), normal(4, 5), normal(4, 5), torch.rand(4, 1) + 0.2)
 
+# Alignments. The last input is input lengths and target lengths.
+def ctc(reduction, **options):
+    return lambda x, t, lengths: F.ctc_loss(x.log_softmax(-1), t, lengths[0], lengths[1], reduction=reduction, **options)
+
+
+def ctc_sum(scale=1.0, **options):
+    def run(x, t, lengths):
+        total = ctc("sum", **options)(x.double() * scale, t, lengths).float()
+        return [total, total / x.shape[1]]
+
+    return run
+
+
+def ctc_mean(x, t, lengths):
+    mean = ctc("mean")(x, t, lengths)
+    return [mean * x.shape[1], mean]
+
+
+targets = torch.tensor([[1, 1, 2, 4], [3, 4, 2, 2], [2, 5, 1, 0], [3, 0, 0, 0]])
+lengths = torch.tensor([[9, 7, 8, 5], [4, 4, 3, 1]])
+case("ctc", ctc_sum(), normal(9, 4, 7), targets, lengths)
+case("ctcPerLabel", ctc_mean, normal(9, 4, 7), targets, lengths)
+case("ctcOtherBlank", ctc_sum(blank=6), normal(9, 4, 7), targets, lengths)
+case("ctcExtreme", ctc_sum(scale=40.0), normal(9, 4, 7), targets, lengths)
+case("ctcZeroInfinity", ctc_sum(zero_infinity=True), normal(9, 4, 7), targets, torch.tensor([[9, 4, 8, 1], [4, 4, 3, 1]]))
+
 save(__file__, SEED, tensors)

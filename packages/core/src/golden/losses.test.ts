@@ -8,6 +8,8 @@ const classWeights = [0.5, 2, 0, 1.25, 3];
 const posWeight = [0.5, 1, 4];
 const both = (loss: LossSum): Tensor => stack([loss.sum, losses.meanLoss(loss)]);
 
+const lengthsOf = (lengths: Tensor) => ({ inputLengths: lengths.select(0, 0), targetLengths: lengths.select(0, 1) });
+
 /** Case name of tools/golden/losses.py -> the same in core. */
 const cases: GoldenCases = {
   mse: (x, y) => both(losses.mseLoss(x, y)),
@@ -55,6 +57,12 @@ const cases: GoldenCases = {
   poissonFull: (x, t) => both(losses.poissonNllLoss(x, t.detach(), { full: true })),
   poissonRate: (x, t) => both(losses.poissonNllLoss(x, t.detach(), { logInput: false })),
   gaussian: (x, t, v) => both(losses.gaussianNllLoss(x, t, v)),
+  ctc: (x, t, lengths) => both(losses.ctcLoss(x.logSoftmax(), t, lengthsOf(lengths))),
+  ctcPerLabel: (x, t, lengths) => both(losses.ctcLoss(x.logSoftmax(), t, { ...lengthsOf(lengths), isPerLabel: true })),
+  ctcOtherBlank: (x, t, lengths) => both(losses.ctcLoss(x.logSoftmax(), t, { ...lengthsOf(lengths), blank: 6 })),
+  ctcExtreme: (x, t, lengths) => both(losses.ctcLoss(x.mul(40).logSoftmax(), t, lengthsOf(lengths))),
+  ctcZeroInfinity: (x, t, lengths) =>
+    both(losses.ctcLoss(x.logSoftmax(), t, { ...lengthsOf(lengths), zeroInfinity: true })),
   gaussianFull: (x, t, v) => both(losses.gaussianNllLoss(x, t, v, { full: true })),
 };
 

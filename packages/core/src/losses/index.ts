@@ -5,6 +5,7 @@ export {
   binaryCrossEntropyWithLogits,
 } from "./binary-cross-entropy.js";
 export { type CrossEntropyOptions, crossEntropy } from "./cross-entropy.js";
+export { type CtcOptions, ctcLoss } from "./ctc-loss.js";
 export { type DiceOptions, diceLoss } from "./dice-loss.js";
 export {
   type ContrastiveOptions,
@@ -28,6 +29,7 @@ export { type KlDivergenceOptions, klDivergence } from "./kl-divergence.js";
 export { type GaussianNllOptions, gaussianNllLoss, type PoissonNllOptions, poissonNllLoss } from "./likelihoods.js";
 export type { ClassWeights } from "./loss-checks.js";
 export { type LossSum, meanLoss } from "./loss-sum.js";
+export { cutmix, type MixedBatch, type MixOptions, mixedLoss, mixup } from "./mixup.js";
 export { mseLoss } from "./mse-loss.js";
 export { type MultiMarginOptions, multiMarginLoss } from "./multi-margin-loss.js";
 export { type NllOptions, nllLoss } from "./nll-loss.js";
