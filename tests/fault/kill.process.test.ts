@@ -60,3 +60,33 @@ test("below --min-workers the run waits, says so, and goes on when one comes", a
   expect(violations).toEqual([]);
   expect(events.filter(({ type }) => type === "failed")).toEqual([]);
 }, 120_000);
+
+test.each([
+  ["the last checkpoint", ["checkpointIntervalSteps=10"], 10],
+  ["the beginning, where there is no checkpoint", [], 0],
+])(
+  "all workers are killed at once: a new one goes on from %s, and the coordinator is not restarted",
+  async (_, set, interval) => {
+    let pid = 0;
+    let lostStep = 0;
+    const scenario = { workers: { a: {}, b: {} }, seed: 8, set };
+    const { violations, events, summary } = await disturbedRun(scenario, async (group) => {
+      pid = group.coordinatorPid;
+      await group.waitForStep(25);
+      for (const name of ["a", "b"]) group.signal(name, "SIGKILL");
+      const { awaited } = await group.waitForEvent("waiting", { reason: "may come back with it" });
+      expect(awaited).toHaveLength(2);
+      lostStep = group.step;
+      await group.addWorker("c");
+      await group.waitForMembers(["c"]);
+      expect(group.coordinatorPid).toBe(pid);
+    });
+    expect(violations).toEqual([]);
+    expect(summary.worldSize).toBe(1);
+    const { step, lostSteps } = events.find(({ type }) => type === "resumed")!;
+    expect(step % Math.max(1, interval)).toBe(0);
+    expect(step > 0).toBe(interval > 0);
+    expect(step + Number(lostSteps)).toBe(lostStep);
+  },
+  120_000,
+);

@@ -11,6 +11,8 @@ export interface Scenario {
   readonly minWorkers?: number;
   /** Default 150: some ten seconds. */
   readonly totalSteps?: number;
+  /** `key=value` of the job's configuration. */
+  readonly set?: readonly string[];
   /** Of the moments at which things happen, and of the job. Default 1. */
   readonly seed?: number;
 }
@@ -31,9 +33,9 @@ export async function disturbedRun(
   scenario: Scenario,
   disturb: (group: TrainingGroup, random: Generator) => Promise<void>,
 ): Promise<DisturbedRun> {
-  const { workers, minWorkers = 1, totalSteps = 150, seed = 1 } = scenario;
+  const { workers, minWorkers = 1, totalSteps = 150, seed = 1, set = [] } = scenario;
   const folder = temporaryFolder();
-  const job = { job: "tests/e2e/jobs/steady", seed: 7, totalSteps };
+  const job = { job: "tests/e2e/jobs/steady", seed: 7, totalSteps, set };
   const expected = await undisturbed(job, folder);
   const group = await TrainingGroup.start({ ...job, out: join(folder, "run"), minWorkers });
   try {

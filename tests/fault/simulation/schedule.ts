@@ -4,6 +4,7 @@ import type { SimJob } from "./sim-coordinator.js";
 
 export type FaultKind =
   | "kill"
+  | "killAll"
   | "freeze"
   | "sever"
   | "cutControl"
@@ -36,6 +37,7 @@ export interface Schedule {
 
 const kinds: readonly FaultKind[] = [
   ...(["kill", "kill", "freeze", "freeze", "sever", "cutControl", "swallowControl"] as const),
+  "killAll",
   ...(["join", "join", "killCoordinator", "poison", "duplicate"] as const),
 ];
 

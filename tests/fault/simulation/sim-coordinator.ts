@@ -165,6 +165,15 @@ export class SimCoordinator implements LineEnd {
         });
         return;
       }
+      case "offerCheckpoint": {
+        const stored = this.disk.checkpoints.get(effect.step)?.files ?? [];
+        for (const { name, sha256 } of effect.files) {
+          const file = stored.find((each) => each.name === name);
+          if (file === undefined) throw new Error(`checkpoint ${effect.step} was offered, and ${name} is not on disk`);
+          this.blobs.set(sha256, file.bytes);
+        }
+        return;
+      }
       case "judge": // Nobody judges these runs.
         return;
       case "removeCheckpoints":

@@ -103,6 +103,7 @@ export class Simulation {
   #tryToFire({ kind, forMs, pick }: PlannedFault): string | undefined {
     if (kind === "join") return this.#coordinator === undefined ? undefined : `join ${this.#join().workerId}`;
     if (kind === "killCoordinator") return this.#killCoordinator(forMs);
+    if (kind === "killAll") return this.#killAll(forMs);
     const well = this.#wellMembers();
     if (well.length < 2) {
       if (this.#coordinator !== undefined && this.#numConnected() < 2) this.#join();
@@ -152,6 +153,17 @@ export class Simulation {
       await send(peerId, frame, options);
       await send(peerId, frame, options).catch(() => {});
     };
+  }
+
+  /** Nobody who holds the state is left; others come after a while. */
+  #killAll(forMs: number): string | undefined {
+    if (this.#coordinator === undefined || this.#wellMembers().length === 0) return undefined;
+    const alive = this.workers.filter(({ gate, result }) => !gate.isDead && result === undefined);
+    for (const worker of alive) worker.kill();
+    this.#network.clock.schedule(Math.min(forMs, 9_000), () => {
+      for (let i = 0; i < this.#schedule.numWorkers; i++) this.#restart();
+    });
+    return `killAll ${alive.map(({ workerId }) => workerId).join(" ")}`;
   }
 
   #killCoordinator(awayMs: number): string | undefined {

@@ -46,6 +46,7 @@ test("the laws hold after every schedule of faults, and every planned fault fire
     "freeze",
     "join",
     "kill",
+    "killAll",
     "killCoordinator",
     "poison",
     "sever",

@@ -9,6 +9,7 @@ import { memberLimit, numTaken } from "./capacity.js";
 import { needsSnapshot, startJoin } from "./catch-up.js";
 import { endEarly, fail } from "./ending.js";
 import { startGeneration } from "./generation.js";
+import { goBackIfAbandoned, returnDeadline } from "./go-back.js";
 import { requestSnapshot } from "./snapshots.js";
 import { noteState } from "./stepping.js";
 import { nameOf, type Turn } from "./turn.js";
@@ -21,6 +22,10 @@ export function beginIfEnough(turn: Turn): void {
   }
   if (!turn.state.isSettled) settle(turn);
   if (!turn.state.isSettled || turn.state.phase !== "rendezvous") return;
+  if (goBackIfAbandoned(turn) === "wait") {
+    giveUpOrWait(turn, { needed: turn.state.plan.minWorkersToGoOn, numLevel: 0 });
+    return;
+  }
   if (!agreeOnState(turn)) return;
   levelOthers(turn);
   const { state } = turn;
@@ -188,6 +193,12 @@ function giveUpOrWait(turn: Turn, { needed, numLevel }: { readonly needed: numbe
   const { state } = turn;
   const untilMs = joinDeadline(state);
   const isEnoughThere = numTaken(state) >= needed;
+  const isAbandoned = state.abandonedSinceMs !== undefined;
+  if (turn.nowMs >= untilMs && isEnoughThere && isAbandoned && turn.withStatus("preparing").length === 0) {
+    const message = `rendezvous: nobody who holds the state after step ${state.committedStep} came back within ${state.plan.timeouts.joinMs} ms (--join-timeout), and no checkpoint is known with which the workers that are here could begin; one of both must be there. Start the coordinator again with --resume.`;
+    fail(turn, "E_JOIN_TIMEOUT", message);
+    return;
+  }
   if (turn.nowMs >= untilMs && !isEnoughThere) {
     const what = state.hasBegun ? "are left of" : "of";
     const message = `rendezvous: ${numTaken(state)} ${what} ${needed} workers joined within ${state.plan.timeouts.joinMs} ms (--join-timeout); there must be ${needed}. Start more workers, or lower --min-workers.`;
@@ -195,7 +206,8 @@ function giveUpOrWait(turn: Turn, { needed, numLevel }: { readonly needed: numbe
     return;
   }
   noteWaiting(turn, needed, numLevel);
-  turn.set({ deadlineMs: isEnoughThere ? Number.POSITIVE_INFINITY : untilMs });
+  const isEndless = (isEnoughThere && !isAbandoned) || turn.nowMs >= untilMs;
+  turn.set({ deadlineMs: Math.min(isEndless ? Number.POSITIVE_INFINITY : untilMs, returnDeadline(turn)) });
 }
 
 function noteWaiting(turn: Turn, needed: number, numLevel: number): void {

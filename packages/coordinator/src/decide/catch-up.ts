@@ -24,7 +24,7 @@ export function serveJoiners(turn: Turn): void {
   for (const { workerId, sentStep } of turn.withStatus("joining")) {
     let at = sentStep;
     if (base !== undefined && (at === undefined || !reaches(turn.state, at))) {
-      if (at === undefined || at < base.step) {
+      if (at === undefined || at < base.step || at > turn.state.committedStep) {
         const { step, stateHash, files } = base;
         turn.send(workerId, { name: "restore", body: { step, stateHash, files: [...files] } });
         at = base.step;

@@ -50,6 +50,8 @@ function settle(turn: Turn): void {
   commitIfComplete(turn);
   beginIfEnough(turn);
   advance(turn);
+  // That all are gone may have shown only now.
+  beginIfEnough(turn);
   endIfDone(turn);
   if (turn.lost.length > 0) settle(turn);
   flushReleases(turn);

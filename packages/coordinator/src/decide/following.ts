@@ -121,7 +121,8 @@ function giveOut(turn: Turn, ranges: readonly Range[]): void {
 function noteEvaluation(turn: Turn, { mean, weight }: { readonly mean: number; readonly weight: number }): void {
   const { follow, best, plan, snapshot, writing, storedSteps } = turn.state;
   const { step, evalMs } = follow!;
-  const isBest = best === undefined || mean < best.evalLoss;
+  // In a run that went back the best one comes again, and its state was not kept.
+  const isBest = best === undefined || mean < best.evalLoss || (best.step === step && !best.isStored);
   turn.set({ evalLoss: mean });
   turn.log("evaluated", `step ${step}: held-out loss ${mean.toFixed(4)}`, { evalLoss: mean, weight, evalMs, isBest });
   turn.journal({ kind: "evaluated", step, evalLoss: mean });

@@ -2,7 +2,7 @@
 import type { Assignment, MessageBody } from "@lockstep/protocol";
 import { assignMicroBatches } from "../assignment/assign-micro-batches.js";
 import { shareOut } from "../assignment/share-out.js";
-import type { CoordinatorState, StepInFlight, WorkerRecord } from "../state/coordinator-state.js";
+import type { CoordinatorState, HeldState, StepInFlight, WorkerRecord } from "../state/coordinator-state.js";
 import type { Turn } from "./turn.js";
 
 /** A step may take this many times the slowest recent one. */
@@ -22,6 +22,8 @@ export function startGeneration(turn: Turn, members: readonly WorkerRecord[], wh
     phase: "linking",
     hasBegun: true,
     waitingSinceMs: undefined,
+    abandonedSinceMs: undefined,
+    origin: originOf(turn.state, members[0]?.held),
     generation,
     members: ids,
     links: new Map(),
@@ -55,6 +57,11 @@ export function startGeneration(turn: Turn, members: readonly WorkerRecord[], wh
     nodesByRank: turn.state.nodesByRank,
   });
   turn.sendMembers({ name: "startGeneration", body });
+}
+
+/** The first generation says what the run began with, where no checkpoint did. */
+function originOf({ origin, committedStep, plan }: CoordinatorState, held: HeldState | undefined) {
+  return origin ?? (committedStep === plan.startStep && held?.step === committedStep ? held : undefined);
 }
 
 /** By measured speed, as far as it is known: who was not measured yet counts as the mean of the others. */

@@ -108,9 +108,11 @@ function objectionToClass(hello: Hello, worker: WorkerRecord, plan: CoordinatorS
 }
 
 function welcome(turn: Turn, worker: WorkerRecord): void {
-  const { plan, hasBegun } = turn.state;
-  // Where the run has begun its state comes from a member: the checkpoint it began with may be gone by now.
-  const body = hasBegun ? { ...plan.welcome, resume: null, initFrom: null } : plan.welcome;
+  const { plan, hasBegun, stored } = turn.state;
+  // Where the run has begun its state comes from a member, or from the newest checkpoint. As long as there is none, all may be lost
+  // and the run begin with this worker once more.
+  const initFrom = plan.startStep === 0 && stored === undefined ? plan.welcome.initFrom : null;
+  const body = hasBegun ? { ...plan.welcome, resume: null, initFrom } : plan.welcome;
   turn.update(worker.workerId, { status: "preparing", joinedAtMs: turn.nowMs });
   if (worker.hello.held === null)
     turn.send(worker.workerId, { name: "welcome", body: { ...body, workerId: worker.workerId } });

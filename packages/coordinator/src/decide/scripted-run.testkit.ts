@@ -55,13 +55,15 @@ export class ScriptedRun {
   state: CoordinatorState;
   nowMs = 0;
   readonly sent: { readonly to: string; readonly message: CoordinatorMessage }[] = [];
-  readonly events: EventLine[] = [];
-  readonly metrics: MetricsLine[] = [];
+  /** Without those that a run that went back has superseded. */
+  events: EventLine[] = [];
+  metrics: MetricsLine[] = [];
   readonly writes: number[] = [];
   readonly closed: string[] = [];
   readonly journal: JournalEntry[] = [];
   readonly released: string[] = [];
   readonly removed: number[] = [];
+  readonly offered: number[] = [];
   readonly beginsAt: number[] = [];
   readonly judged: { readonly step: number; readonly evalLoss: number | null }[] = [];
   summary: RunSummary | undefined;
@@ -275,6 +277,11 @@ export class ScriptedRun {
         return;
       case "beginAt":
         this.beginsAt.push(effect.step);
+        this.events = this.events.filter(({ step }) => step <= effect.step);
+        this.metrics = this.metrics.filter(({ step }) => step <= effect.step);
+        return;
+      case "offerCheckpoint":
+        this.offered.push(effect.step);
         return;
       case "enterGeneration":
         return;

@@ -103,10 +103,11 @@ export function useIfKnown(turn: Turn): void {
   if (snapshot.reasons.length > 0) write(turn, snapshot, done);
 }
 
-function write(turn: Turn, { reasons }: Snapshot, { step, files, paramsSha256 }: MessageBody<"checkpointDone">): void {
+function write(turn: Turn, { reasons }: Snapshot, done: MessageBody<"checkpointDone">): void {
+  const { step, files, paramsSha256, stateHash } = done;
   const { best } = turn.state;
   const evalLoss = best?.step === step ? best.evalLoss : undefined;
-  const checkpoint: StoredCheckpoint = { step, files, paramsSha256, reasons, evalLoss };
+  const checkpoint: StoredCheckpoint = { step, files, paramsSha256, stateHash, reasons, evalLoss };
   turn.set({ writing: checkpoint });
   turn.do({ kind: "writeCheckpoint", checkpoint });
 }
@@ -172,9 +173,11 @@ export function onCheckpointWritten(turn: Turn, step: number): void {
 function prune(turn: Turn): void {
   const { storedSteps, best, plan } = turn.state;
   const isBestKept = plan.checkpoints.keepsBest && best?.isStored === true;
+  // A joiner may be about to read the one that the run went back to.
+  const { base } = turn.state.catchUp;
   const steps = decideRetention(storedSteps, {
     keepLast: plan.checkpoints.keepLast,
-    protectedSteps: isBestKept ? [best.step] : [],
+    protectedSteps: [...(isBestKept ? [best.step] : []), ...(base === undefined ? [] : [base.step])],
   });
   if (steps.length === 0) return;
   turn.set({ storedSteps: storedSteps.filter((step) => !steps.includes(step)) });

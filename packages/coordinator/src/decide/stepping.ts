@@ -141,7 +141,8 @@ function commit(turn: Turn, step: StepInFlight): void {
   const { gradientHash, previous } = step.reports.values().next().value!;
   flushMetrics(turn, previous);
   recordStep(turn, step);
-  turn.set({ committedStep: k, step: undefined });
+  const lastMembers = turn.liveMembers().map(({ workerId, name }) => ({ workerId, name }));
+  turn.set({ committedStep: k, step: undefined, lastMembers });
   turn.journal({
     kind: "commit",
     step: k,

@@ -52,8 +52,9 @@ export class BlobStore {
     this.#maxIncomingBytes = maxIncomingBytes;
   }
 
-  /** Offers a file that lies on disk already. */
+  /** Offers a file that lies on disk already, in place of one of the same bytes that came in. */
   addFile(sha256: string, path: string, byteLength: number): void {
+    void this.release([sha256]).catch(() => {});
     this.#stored.set(sha256, { path, byteLength });
   }
 

@@ -16,6 +16,8 @@ const manifestSchema = z.object({
   schema: z.literal(1),
   step: z.int().min(0),
   paramsSha256: z.string(),
+  /** Of parameters, buffers and optimizer state, as the replicas agreed on it. */
+  stateHash: z.string().optional(),
   files: z.array(z.object({ name: z.string(), sha256: z.string(), byteLength: z.int().min(0) })),
   /** Why it was written: steps, time, best, last. */
   reasons: z.array(z.string()).default([]),
@@ -39,6 +41,7 @@ export function checkpointName(step: number): string {
 export interface CheckpointSource {
   readonly step: number;
   readonly paramsSha256: string;
+  readonly stateHash?: string;
   readonly files: readonly (NamedBlob & { readonly path: string })[];
   readonly reasons?: readonly string[];
   readonly evalLoss?: number;
@@ -113,11 +116,12 @@ function textOf(error: unknown): string {
 }
 
 function manifestOf(source: CheckpointSource): CheckpointManifest {
-  const { step, paramsSha256, files, reasons = [], evalLoss, writtenAt } = source;
+  const { step, paramsSha256, stateHash, files, reasons = [], evalLoss, writtenAt } = source;
   return {
     schema: 1,
     step,
     paramsSha256,
+    ...(stateHash === undefined ? {} : { stateHash }),
     files: files.map(({ name, sha256, byteLength }) => ({ name: fileNameOf(name), sha256, byteLength })),
     reasons: [...reasons],
     ...(evalLoss === undefined ? {} : { evalLoss }),

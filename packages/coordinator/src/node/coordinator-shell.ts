@@ -3,6 +3,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import type { NamedBlob } from "@lockstep/protocol";
 import { decide, nextDeadlineMs } from "../decide/decide.js";
 import type { CoordinatorEffect, CoordinatorEvent } from "../state/coordinator-events.js";
 import { type CoordinatorState, initialCoordinatorState, type StoredCheckpoint } from "../state/coordinator-state.js";
@@ -11,7 +12,7 @@ import type { Judge, RunPlan } from "../state/run-plan.js";
 import type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
 import { statusOf } from "../state/status-of.js";
 import { BlobStore } from "./blob-store.js";
-import { writeCheckpoint } from "./checkpoint-folder.js";
+import { checkpointName, writeCheckpoint } from "./checkpoint-folder.js";
 import { removeCheckpoints } from "./checkpoint-retention.js";
 import type { Journal } from "./journal.js";
 import { RelaySwitch } from "./relay-switch.js";
@@ -192,6 +193,9 @@ export class CoordinatorShell {
       case "writeCheckpoint":
         void this.#writeCheckpoint(effect.checkpoint);
         return;
+      case "offerCheckpoint":
+        this.#offer(effect.step, effect.files);
+        return;
       case "removeCheckpoints":
         void this.#quietly("old checkpoints", removeCheckpoints(directory.checkpointsDir, effect.steps));
         return;
@@ -239,7 +243,13 @@ export class CoordinatorShell {
     }
   }
 
-  async #writeCheckpoint({ step, files, paramsSha256, reasons, evalLoss }: StoredCheckpoint): Promise<void> {
+  #offer(step: number, files: readonly NamedBlob[]): void {
+    const dir = join(this.#options.directory.checkpointsDir, checkpointName(step));
+    for (const { name, sha256, byteLength } of files) this.blobs.addFile(sha256, join(dir, name), byteLength);
+  }
+
+  async #writeCheckpoint(checkpoint: StoredCheckpoint): Promise<void> {
+    const { step, files, paramsSha256, stateHash, reasons, evalLoss } = checkpoint;
     try {
       const sources = files.map((file) => {
         const path = this.blobs.findPath(file.sha256);
@@ -249,6 +259,7 @@ export class CoordinatorShell {
       await writeCheckpoint(this.#options.directory.checkpointsDir, {
         step,
         paramsSha256,
+        stateHash,
         files: sources,
         reasons,
         ...(evalLoss === undefined ? {} : { evalLoss }),

@@ -138,7 +138,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     throw new CoordinatorError("E_TOO_MANY_WORKERS", text, { minWorkers, numMicroBatches: job.numMicroBatches });
   }
   const limits = { ...defaultLimits, ...options.limits };
-  const { resume, paramsSha256 } = await readResume(options);
+  const { resume, ...resumed } = await readResume(options);
   const jobBytes = (await stat(join(runDir, "job.mjs"))).size;
   const initFrom = options.initFrom && {
     sha256: options.initFrom.sha256,
@@ -156,7 +156,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       jobBytes,
       initFrom: initFrom ?? null,
       resume,
-      resumedParamsSha256: paramsSha256,
+      resumed,
       ...identity,
       history: isResumed ? historyOf(options, opened.history, directory) : undefined,
     });
@@ -239,10 +239,11 @@ type Welcome = RunPlan["welcome"];
 interface Resumed {
   readonly resume: Welcome["resume"];
   readonly paramsSha256: string | undefined;
+  readonly stateHash: string | undefined;
 }
 
 async function readResume({ resume }: CoordinatorOptions): Promise<Resumed> {
-  if (resume === undefined) return { resume: null, paramsSha256: undefined };
+  if (resume === undefined) return { resume: null, paramsSha256: undefined, stateHash: undefined };
   const manifest = await verifyCheckpoint(resume.checkpointDir);
   if (manifest.step !== resume.step) {
     const text = `checkpoint: ${resume.checkpointDir} holds step ${manifest.step}; it must hold step ${resume.step}. Do not rename checkpoints.`;
@@ -251,6 +252,7 @@ async function readResume({ resume }: CoordinatorOptions): Promise<Resumed> {
   return {
     resume: { step: manifest.step, files: manifest.files satisfies NamedBlob[] },
     paramsSha256: manifest.paramsSha256,
+    stateHash: manifest.stateHash,
   };
 }
 
@@ -261,13 +263,14 @@ function planOf(
     readonly jobBytes: number;
     readonly initFrom: Welcome["initFrom"];
     readonly resume: Welcome["resume"];
-    readonly resumedParamsSha256: string | undefined;
+    readonly resumed: Omit<Resumed, "resume">;
     readonly runId: string;
     readonly term: number;
     readonly history: RunHistory | undefined;
   },
 ): RunPlan {
   const { job } = options;
+  const { paramsSha256, stateHash } = blobs.resumed;
   const config = configSchema.parse(job.config);
   const files = job.files.map(
     ({ name, path, sha256, bytes }): JobFile => ({ logicalName: name, path, sha256, byteLength: bytes }),
@@ -278,7 +281,8 @@ function planOf(
     numMicroBatches: job.numMicroBatches,
     samplesPerStep: config.globalBatchSize,
     startStep: options.resume?.step ?? 0,
-    ...(blobs.resumedParamsSha256 === undefined ? {} : { startParamsSha256: blobs.resumedParamsSha256 }),
+    ...(paramsSha256 === undefined ? {} : { startParamsSha256: paramsSha256 }),
+    ...(stateHash === undefined ? {} : { startStateHash: stateHash }),
     stopStep: options.stopAtStep,
     evalIntervalSteps: config.evalIntervalSteps,
     isJudged: options.judge !== undefined,

@@ -1,5 +1,5 @@
 /** @file What can happen to the coordinator, and what it can want done. The shell in src/node turns sockets and files into these. */
-import type { CoordinatorMessage, Member, MessageBody, WorkerMessage } from "@lockstep/protocol";
+import type { CoordinatorMessage, Member, MessageBody, NamedBlob, WorkerMessage } from "@lockstep/protocol";
 import type { CoordinatorState, StoredCheckpoint } from "./coordinator-state.js";
 import type { JournalEntry } from "./journal-entry.js";
 import type { EventLine, MetricsLine, RunSummary } from "./run-summary.js";
@@ -46,6 +46,8 @@ export type CoordinatorEffect =
   /** The run goes on from this step: lines and checkpoints of later ones are superseded. */
   | { readonly kind: "beginAt"; readonly step: number }
   | { readonly kind: "writeCheckpoint"; readonly checkpoint: StoredCheckpoint }
+  /** Workers are about to fetch the files of a checkpoint on disk. */
+  | { readonly kind: "offerCheckpoint"; readonly step: number; readonly files: readonly NamedBlob[] }
   | { readonly kind: "removeCheckpoints"; readonly steps: readonly number[] }
   /** Nobody needs these blobs any more. */
   | { readonly kind: "releaseBlobs"; readonly sha256s: readonly string[] }

@@ -106,6 +106,7 @@ export interface StoredCheckpoint {
   readonly step: number;
   readonly files: readonly NamedBlob[];
   readonly paramsSha256: string;
+  readonly stateHash: string;
   readonly reasons: readonly string[];
   readonly evalLoss: number | undefined;
 }
@@ -161,6 +162,12 @@ export interface CoordinatorState {
   readonly brokenLinks: ReadonlyMap<string, number>;
   /** Since when too few workers are there; undefined in a run that has enough. */
   readonly waitingSinceMs: number | undefined;
+  /** Since when nobody who holds the last committed state is here; undefined while somebody does, or may. */
+  readonly abandonedSinceMs: number | undefined;
+  /** Who committed the last step, and may come back with its state. */
+  readonly lastMembers: readonly Pick<WorkerRecord, "workerId" | "name">[];
+  /** The state that this coordinator's part of the run began with, once it is known. */
+  readonly origin: HeldState | undefined;
   /** Whether a step was ever begun: a worker that is lost before ends a run that needs all. */
   readonly hasBegun: boolean;
   readonly committedStep: number;
@@ -225,6 +232,9 @@ export function initialCoordinatorState(plan: RunPlan, nowMs: number): Coordinat
     links: new Map(),
     brokenLinks: new Map(),
     waitingSinceMs: undefined,
+    abandonedSinceMs: undefined,
+    lastMembers: [],
+    origin: plan.startStateHash === undefined ? undefined : { step: plan.startStep, stateHash: plan.startStateHash },
     hasBegun: false,
     committedStep: plan.startStep,
     step: undefined,

@@ -22,7 +22,10 @@ export interface CoordinatorTimeouts {
   readonly suspectMs: number;
   /** Least silence after which a member is evicted; 1.5 median steps when that is more. Default 1.2 s. */
   readonly minEvictMs: number;
-  /** How long the members of a run that is taken up again may take to come back once the first has. Default 3 s. */
+  /**
+   * How long members may take to come back: those of a run that is taken up again once the first has, and all of them when nobody
+   * who holds the state is left and a new worker could begin with a checkpoint. Default 3 s.
+   */
   readonly returnMs: number;
   /** How long members pause for a worker that is nearly level. Default 2 s. */
   readonly joinPauseMs: number;
@@ -93,6 +96,8 @@ export interface RunPlan {
   readonly startStep: number;
   /** Of that checkpoint. */
   readonly startParamsSha256?: string;
+  /** Of the whole state, where the checkpoint names it. */
+  readonly startStateHash?: string;
   readonly stopStep: number;
   /** 0: only after the last step. */
   readonly evalIntervalSteps: number;
