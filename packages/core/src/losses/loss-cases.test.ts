@@ -106,7 +106,7 @@ const cases: Readonly<Record<string, LossCase>> = {
     weight: (_, [t]) => (t === -100 ? 0 : classWeights[t!]!),
   },
   klDivergence: {
-    run: losses.klDivergence,
+    run: (x, t) => losses.klDivergence(x, t),
     inputs: ["normal", "probabilities"],
     formula: (x, t) => total(t, (value, i) => value * (log(value) - x[i]!)),
   },
