@@ -5,7 +5,7 @@ import { ShapeError } from "../errors.js";
 import { add, div, maximum, mul, neg, sub } from "../ops/arithmetic.js";
 import { binaryCrossEntropyTerms } from "../ops/binary-cross-entropy.js";
 import { sum } from "../ops/expand-sum.js";
-import { weightedBinaryCrossEntropyTerms } from "../ops/loss-terms.js";
+import { weightedBinaryCrossEntropyTerms } from "../ops/elementwise-losses.js";
 import { log } from "../ops/math.js";
 import { tensor } from "../tensor/create.js";
 import { formatShape } from "../tensor/shape.js";

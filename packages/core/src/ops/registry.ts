@@ -23,12 +23,6 @@ import { copyOp } from "./copy.js";
 import { crossEntropyOp } from "./cross-entropy.js";
 import { ctcOp } from "./ctc.js";
 import { dropoutOp } from "./dropout.js";
-import { embeddingOp } from "./embedding.js";
-import { expandOp, sumOp } from "./expand-sum.js";
-import { flipOp } from "./flip.js";
-import { gatherOp, scatterAddOp } from "./gather.js";
-import { layerNormOp } from "./layer-norm.js";
-import { linearOp } from "./linear.js";
 import {
   focalTermsOp,
   huberTermsOp,
@@ -36,7 +30,13 @@ import {
   klTermsOp,
   sigmoidFocalTermsOp,
   weightedBinaryCrossEntropyOp,
-} from "./loss-terms.js";
+} from "./elementwise-losses.js";
+import { embeddingOp } from "./embedding.js";
+import { expandOp, sumOp } from "./expand-sum.js";
+import { flipOp } from "./flip.js";
+import { gatherOp, scatterAddOp } from "./gather.js";
+import { layerNormOp } from "./layer-norm.js";
+import { linearOp } from "./linear.js";
 import { cosOp, erfOp, expOp, floorOp, logOp, powOp, sinOp, sqrtOp, tanhOp } from "./math.js";
 import { matmulOp } from "./matmul.js";
 import { celuOp, eluOp, hardTanhOp, leakyReluOp, softplusOp } from "./parametric-activations.js";
