@@ -1,7 +1,7 @@
 /** @file Losses that grow with the size of the error, not with its square: l1Loss, and those that are round at 0. */
 import { abs, div, sub } from "../ops/arithmetic.js";
-import { sum } from "../ops/expand-sum.js";
 import { huberTerms } from "../ops/elementwise-losses.js";
+import { sum } from "../ops/expand-sum.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { assertAlike, assertOption } from "./loss-checks.js";
 import type { LossSum } from "./loss-sum.js";

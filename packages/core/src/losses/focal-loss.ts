@@ -3,8 +3,8 @@
 import { ValueError } from "../errors.js";
 import { add, mul } from "../ops/arithmetic.js";
 import { crossEntropyRows } from "../ops/cross-entropy.js";
-import { sum } from "../ops/expand-sum.js";
 import { focalTerms, sigmoidFocalTerms } from "../ops/elementwise-losses.js";
+import { sum } from "../ops/expand-sum.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { classTargets, rowWeights } from "./class-targets.js";
 import { assertAlike, assertElements, assertOption, type ClassWeights } from "./loss-checks.js";

@@ -1,5 +1,5 @@
-import { sum } from "../ops/expand-sum.js";
 import { klLogTerms, klTerms } from "../ops/elementwise-losses.js";
+import { sum } from "../ops/expand-sum.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { classRows } from "./class-targets.js";
 import { assertAlike, assertElements } from "./loss-checks.js";
