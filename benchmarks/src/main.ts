@@ -11,6 +11,7 @@ import { formatTable } from "./table.js";
 import { findTorchPython } from "./torch-peer.js";
 
 const suites: Readonly<Record<string, () => Promise<BenchSuite>>> = {
+  arrays: async () => (await import("./arrays.js")).arrays,
   gemm: async () => (await import("./gemm.js")).gemm,
   "train-step": async () => (await import("./train-step.js")).trainStep,
   "all-reduce": async () => (await import("./all-reduce.js")).allReduce,
