@@ -24,7 +24,16 @@ import type { Op } from "./contract.js";
 import { convolutionOp, convolutionTransposedOp, convolutionWeightOp } from "./convolution.js";
 import { copyOp } from "./copy.js";
 import { crossEntropyOp } from "./cross-entropy.js";
+import { ctcOp } from "./ctc.js";
 import { dropoutOp } from "./dropout.js";
+import {
+  focalTermsOp,
+  huberTermsOp,
+  klLogTermsOp,
+  klTermsOp,
+  sigmoidFocalTermsOp,
+  weightedBinaryCrossEntropyOp,
+} from "./elementwise-losses.js";
 import { embeddingOp } from "./embedding.js";
 import { expandOp, sumOp } from "./expand-sum.js";
 import {
@@ -76,6 +85,7 @@ export const opRegistry: readonly Op[] = [
   ...[channelNormOp, rmsNormOp],
   ...[flipOp, setSliceOp, takeRowsOp, addRowsOp, putRowsOp, cumSumOp, cumProdOp, recurrenceOp],
   ...[sortOp, searchSortedOp],
+  ...[huberTermsOp, weightedBinaryCrossEntropyOp, sigmoidFocalTermsOp, focalTermsOp, klTermsOp, klLogTermsOp, ctcOp],
   ...[mishOp, seluOp, logSigmoidOp, softsignOp, hardSigmoidOp, hardSwishOp],
   ...[leakyReluOp, eluOp, celuOp, softplusOp, hardTanhOp],
   ...[lstmOp, gruOp, rnnTanhOp, rnnReluOp],
