@@ -37,6 +37,8 @@ export interface SimJob {
   readonly numMicroBatches: number;
   readonly stopStep: number;
   readonly minWorkers: number;
+  /** Default 1. */
+  readonly minWorkersToGoOn?: number;
   readonly maxWorkers: number;
   readonly evalIntervalSteps: number;
   readonly checkpointIntervalSteps: number;
@@ -225,7 +227,7 @@ function planOf(job: SimJob, disk: SimDisk, history: RunHistory | undefined): Ru
     checkpoints: { intervalSteps: job.checkpointIntervalSteps, intervalMs: 0, keepsBest: true, keepLast: 2 },
     trust: { ...defaultTrust, auditRate: job.auditRate },
     minWorkers: job.minWorkers,
-    minWorkersToGoOn: 1,
+    minWorkersToGoOn: job.minWorkersToGoOn ?? 1,
     maxWorkers: job.maxWorkers,
     joinFailure: "refuse",
     timeouts: defaultTimeouts,
