@@ -30,7 +30,7 @@ export interface PlannedRun {
   /** The part of the coordinator's options that the plan decides. */
   readonly coordinator: Pick<
     CoordinatorOptions,
-    "runDir" | "job" | "numeric" | "initFrom" | "resume" | "isTakenUp" | "fork" | "stopAtStep"
+    "runDir" | "job" | "metrics" | "numeric" | "initFrom" | "resume" | "isTakenUp" | "fork" | "stopAtStep"
   >;
   /** Writes the run directory, unless the run is resumed. */
   readonly commit: () => void;
@@ -153,6 +153,7 @@ function describePlan({ job, runDir, flags, seed, numeric, initFrom, resume, isT
       stopAtStep,
       isTakenUp,
       fork: flags.fork === true,
+      ...(job.metrics === undefined ? {} : { metrics: job.metrics }),
       ...(initFrom === undefined ? {} : { initFrom }),
       ...(resume === undefined ? {} : { resume: { checkpointDir: resume.dir, step: resume.step } }),
     },

@@ -178,6 +178,7 @@ function describeEnd(summary: RunSummary, runDir: string, curve: string): string
     "",
     ...(curve === "" ? [] : [curve, ""]),
     `${summary.status} after ${summary.steps} steps in ${formatDuration(summary.wallMs)}: train loss ${loss(summary.trainLoss)}, held-out loss ${loss(summary.evalLoss)}`,
+    ...Object.entries(summary.metrics ?? {}).map(([name, value]) => `${name} ${value.toFixed(4)}`),
     `${summary.worldSize} worker${summary.worldSize === 1 ? "" : "s"}, ${rate}, ${formatBytes(Math.round(summary.bytesSentPerWorkerPerStep))} sent per worker and step`,
     ...(summary.paramsSha256 ? [`paramsSha256 ${summary.paramsSha256}`] : []),
     `run directory ${relative(process.cwd(), runDir) || runDir}`,

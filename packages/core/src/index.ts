@@ -12,6 +12,7 @@ export { type ElementwiseProgram, elementwiseProgram } from "./expr/program.js";
 export * from "./hash/index.js";
 export type { LossSum } from "./losses/index.js";
 export * as losses from "./losses/index.js";
+export * as metrics from "./metrics/index.js";
 export * as nn from "./nn/index.js";
 export { numericsVersion } from "./numerics-version.js";
 export * from "./ops/index.js";

@@ -6,7 +6,9 @@ export {
   type Assignment,
   type BlobRef,
   maxBlobChunkBytes,
+  maxEvaluationStateBytes,
   maxGridMicroBatches,
+  maxMetricStateBytes,
   type NamedBlob,
 } from "./control/control-fields.js";
 export * from "./control/control-messages.js";

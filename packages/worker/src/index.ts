@@ -26,9 +26,11 @@ export {
   type JobDataset,
   type JobDefinition,
   type LossSum,
+  type MetricsOfJob,
   type StepInfo,
 } from "./job/define-job.js";
 export { createJobFiles, type JobFile, type JobFileSource, type JobFiles } from "./job/job-files.js";
+export { type JobMetrics, jobMetrics } from "./job/job-metrics.js";
 export { numMicroBatchesOf, type ParsedConfig, parseJobConfig, parseOverrides } from "./job/parse-config.js";
 export { runWorker, type SessionResult } from "./session/run-worker.js";
 export { defaultSessionTimeouts, type Log, type SessionPorts, type SessionTimeouts } from "./session/session-ports.js";

@@ -1,4 +1,4 @@
-/** @file `lockstep evaluate RUN`: loss of the last checkpoint on the job's evaluation data. */
+/** @file `lockstep evaluate RUN`: loss and metrics of the last checkpoint on the job's evaluation data. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -28,10 +28,14 @@ export async function evaluate(path: string, flags: EvaluateFlags): Promise<Exit
     set: parseOverrides(flags.set),
   });
   try {
-    const { evalLoss } = run.evaluate();
+    const { evalLoss, metrics } = run.evaluate();
+    const names = Object.keys(metrics);
     const text = flags.json
-      ? JSON.stringify({ step: checkpoint.step, evalLoss })
-      : `held-out loss at step ${checkpoint.step}: ${evalLoss.toFixed(4)}`;
+      ? JSON.stringify({ step: checkpoint.step, evalLoss, ...(names.length === 0 ? {} : { metrics }) })
+      : [
+          `held-out loss at step ${checkpoint.step}: ${evalLoss.toFixed(4)}`,
+          ...names.map((name) => `${name}: ${metrics[name]!.toFixed(4)}`),
+        ].join("\n");
     process.stdout.write(`${text}\n`);
     return exitStatus.completed;
   } finally {

@@ -83,6 +83,9 @@ function inWords(description: Description): string {
         : "status: no summary.json, so it runs still or was killed",
     );
     if (typeof summary?.evalLoss === "number") lines.push(`held-out loss: ${summary.evalLoss.toFixed(4)}`);
+    for (const [name, value] of Object.entries((summary?.metrics ?? {}) as Record<string, number>)) {
+      lines.push(`${name}: ${value.toFixed(4)}`);
+    }
     if (summary?.paramsSha256) lines.push(`paramsSha256: ${String(summary.paramsSha256)}`);
     lines.push(`checkpoints: ${checkpoints!.length === 0 ? "none" : checkpoints!.join(", ")}`);
   }

@@ -64,7 +64,7 @@ const report: StatusReport = {
   workers: [joining, fast, { ...suspect, silentMs: 2_300, strikes: 1 }],
   banned: [{ workerId: "w-9", name: "bad", reason: "3 strikes" }],
   lastStep: { ...{ stepMs: 60, computeMs: 39, commMs: 12, bytesSent: 2_048 }, tokensPerSec: 12_345, samplesPerSec: 99 },
-  ...{ medianStepMs: 58.25, trainLoss: 2.5, evalLoss: null },
+  ...{ medianStepMs: 58.25, trainLoss: 2.5, evalLoss: 2.25, metrics: { accuracy: 0.5 } },
   checkpoint: { step: 40, ageMs: 61_000, reason: "interval" },
   bestCheckpoint: { step: 20, evalLoss: 2.25 },
   ...{ checkpointError: "ENOSPC", wallMs: 125_000 },
@@ -83,7 +83,7 @@ test("prints the run, the split of a step's time, the age of the checkpoint, and
     "char-gpt: stepping, step 41 of 400, generation 3, attempt 1
     run 5e1f, term 2, for 2m05s
     step time: 60.0 ms, median 58.3 ms = compute 39.0 ms (65 %) + exchange 12.0 ms (20 %) + rest 9.0 ms (15 %); 12.3k tokens/s, 2.0 KiB sent per worker
-    train loss 2.5000, held-out loss none
+    train loss 2.5000, held-out loss 2.2500, accuracy 0.5000
     checkpoint: step 40, 1m01s old (interval); best of step 20, held-out loss 2.2500
     checkpoint failed: ENOSPC
 
@@ -100,7 +100,7 @@ test("says for whom a run waits, and that there is nothing yet", async () => {
   const empty: StatusReport = {
     ...report,
     ...{ phase: "rendezvous", waiting: "2 more workers, until 14:05", workers: [], banned: [], lastStep: null },
-    ...{ checkpoint: null, bestCheckpoint: null, checkpointError: null },
+    ...{ checkpoint: null, bestCheckpoint: null, checkpointError: null, evalLoss: null, metrics: null },
   };
   const url = await serve((_, response) => response.end(JSON.stringify(empty)));
   expect(await runProgram(["status", url])).toBe(0);

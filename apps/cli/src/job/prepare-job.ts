@@ -3,7 +3,14 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { numMicroBatchesOf, type ParsedConfig, parseJobConfig, parseOverrides } from "@lockstep/worker";
+import {
+  type JobMetrics,
+  jobMetrics,
+  numMicroBatchesOf,
+  type ParsedConfig,
+  parseJobConfig,
+  parseOverrides,
+} from "@lockstep/worker";
 import { loadJobBundle } from "@lockstep/worker/node";
 import { bundleJob } from "./bundle-job.js";
 import { type CollectedFile, collectFiles } from "./collect-files.js";
@@ -16,6 +23,8 @@ export interface PreparedJob {
   readonly bundleSha256: string;
   readonly config: ParsedConfig;
   readonly numMicroBatches: number;
+  /** Undefined for a job without metrics. */
+  readonly metrics: JobMetrics | undefined;
   readonly files: readonly CollectedFile[];
 }
 
@@ -42,7 +51,15 @@ export async function describeJob(
     const config = parseJobConfig(job, overrides);
     const files = jobFolder === undefined ? [] : collectFiles(job.files?.(config) ?? {}, jobFolder);
     const bundleSha256 = createHash("sha256").update(bundle).digest("hex");
-    return { name: job.name, bundle, bundleSha256, config, numMicroBatches: numMicroBatchesOf(config), files };
+    return {
+      name: job.name,
+      bundle,
+      bundleSha256,
+      config,
+      numMicroBatches: numMicroBatchesOf(config),
+      metrics: jobMetrics(job, config),
+      files,
+    };
   } finally {
     await rm(tempDir, { recursive: true, force: true });
   }

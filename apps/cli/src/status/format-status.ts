@@ -27,9 +27,16 @@ function describeStepTime({ lastStep, medianStepMs }: StatusReport): string {
   return `step time: ${stepMs.toFixed(1)} ms${median} = compute ${share(computeMs)} + exchange ${share(commMs)} + rest ${share(rest)}; ${rate}, ${formatBytes(Math.round(bytesSent))} sent per worker`;
 }
 
-function describeLosses({ trainLoss, evalLoss }: StatusReport): string {
+/** ", name 0.1234" of each. */
+function namedNumbers(values: Readonly<Record<string, number>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `, ${name} ${value.toFixed(4)}`)
+    .join("");
+}
+
+function describeLosses({ trainLoss, evalLoss, metrics }: StatusReport): string {
   const loss = (value: number | null) => value?.toFixed(4) ?? "none";
-  return `train loss ${loss(trainLoss)}, held-out loss ${loss(evalLoss)}`;
+  return `train loss ${loss(trainLoss)}, held-out loss ${loss(evalLoss)}${namedNumbers(metrics ?? {})}`;
 }
 
 function describeCheckpoint({ checkpoint, bestCheckpoint }: StatusReport): string {

@@ -67,6 +67,7 @@ function finishReturned(turn: Turn, level: readonly WorkerRecord[]): void {
       isEvalDue: plan.history?.evaluations.has(step) !== true && (level[0]?.ready?.grid.numEvalMicroBatches ?? 0) > 0,
       evaluating: undefined,
       losses: [],
+      states: new Map(),
       evalMs: 0,
       judgement: "none",
       joinUntilMs: undefined,
@@ -120,6 +121,7 @@ function settle(turn: Turn): void {
     lastMetrics: metrics,
     stateHashes: new Map([[step, agreed.value]]),
     evalLoss: lastOf(history?.evaluations, step),
+    metricValues: lastOf(history?.metricValues, step),
     deadlineMs: joinDeadline(state),
   });
   turn.do({ kind: "beginAt", step });
@@ -135,7 +137,7 @@ function settle(turn: Turn): void {
   );
 }
 
-function lastOf(evaluations: ReadonlyMap<number, number> | undefined, step: number): number | undefined {
+function lastOf<T>(evaluations: ReadonlyMap<number, T> | undefined, step: number): T | undefined {
   const steps = [...(evaluations?.keys() ?? [])].filter((k) => k <= step);
   return steps.length === 0 ? undefined : evaluations!.get(Math.max(...steps));
 }

@@ -228,7 +228,7 @@ test("checkpoints by time, the best one, and retention", () => {
   run.follow();
   expect(run.last("w0", "checkpointRequest")).toMatchObject({ step: 2, reason: "the best held-out loss so far" });
   expect(run.writes).toEqual([2]);
-  expect(run.state.best).toEqual({ step: 2, evalLoss: 2, isStored: true });
+  expect(run.state.best).toEqual({ step: 2, evalLoss: 2, value: 2, isStored: true });
   run.step();
   expect(run.last("w0", "commit")!.snapshotRank).toBeNull();
   run.step();

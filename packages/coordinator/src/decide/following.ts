@@ -7,10 +7,18 @@ import { decideAgreement } from "./agreement.js";
 import { memberLimit } from "./capacity.js";
 import { isNearlyLevel } from "./catch-up.js";
 import { endEarly, fail, finishRun } from "./ending.js";
+import {
+  comparedValue,
+  isBetter,
+  judgedMetrics,
+  type MetricsByName,
+  metricValuesOf,
+  takeStates,
+} from "./evaluation-metrics.js";
 import { beginStep } from "./generation.js";
 import { evict, regroup } from "./regroup.js";
 import { requestSnapshot } from "./snapshots.js";
-import { flushMetrics } from "./step-metrics.js";
+import { addToMetrics, flushMetrics } from "./step-metrics.js";
 import { noteState, resolveDisagreement } from "./stepping.js";
 import { nameOf, type Turn } from "./turn.js";
 
@@ -31,15 +39,22 @@ export function onEvaluated(turn: Turn, worker: WorkerRecord, body: MessageBody<
   if (phase !== "following" || follow?.evaluating === undefined || body.step !== follow.step) return;
   const ranges = follow.evaluating.get(worker.workerId);
   if (ranges === undefined) return;
-  // A worker that took over another one's part says both apart.
+  // A worker that took over another one's part says both apart, and large states come in several messages.
   const done = new Set(body.losses.map(([m]) => m));
-  const rest = ranges.filter(([lo]) => !done.has(lo));
+  const rest = ranges.flatMap(([lo, hi]): Range[] => {
+    let first = lo;
+    while (first < hi && done.has(first)) first++;
+    return first < hi ? [[first, hi]] : [];
+  });
   const evaluating = new Map(follow.evaluating);
   if (rest.length > 0) evaluating.set(worker.workerId, rest);
   else evaluating.delete(worker.workerId);
+  const states = takeStates(turn, follow, body);
+  if (turn.state.phase !== "following") return;
   setFollow(turn, {
     evaluating,
     losses: [...follow.losses, ...body.losses],
+    states,
     evalMs: Math.max(follow.evalMs, body.evalMs),
   });
 }
@@ -71,7 +86,10 @@ function isApplied(turn: Turn, follow: FollowUp): boolean {
     resolveDisagreement(turn, `the state after step ${follow.step}`, states);
     return false;
   }
-  flushMetrics(turn, follow.applied.get(members[0]!.workerId));
+  const { gradNorm, learningRate } = follow.applied.get(members[0]!.workerId)!;
+  // The line of an evaluated step waits for what the evaluation says.
+  if (follow.isEvalDue) addToMetrics(turn, { gradNorm, learningRate });
+  else flushMetrics(turn, { gradNorm, learningRate });
   return true;
 }
 
@@ -94,8 +112,10 @@ function isEvaluated(turn: Turn): boolean {
     fail(turn, "E_EVALUATION", message);
     return false;
   }
-  setFollow(turn, { isEvalDue: false });
-  noteEvaluation(turn, mean);
+  const values = metricValuesOf(turn, total);
+  if (values === undefined) return false;
+  setFollow(turn, { isEvalDue: false, states: new Map() });
+  noteEvaluation(turn, mean, values);
   return true;
 }
 
@@ -118,21 +138,37 @@ function giveOut(turn: Turn, ranges: readonly Range[]): void {
   setFollow(turn, { evaluating });
 }
 
-function noteEvaluation(turn: Turn, { mean, weight }: { readonly mean: number; readonly weight: number }): void {
+function noteEvaluation(
+  turn: Turn,
+  { mean, weight }: { readonly mean: number; readonly weight: number },
+  values: MetricsByName,
+): void {
   const { follow, best, plan, snapshot, writing, storedSteps } = turn.state;
   const { step, evalMs } = follow!;
+  const { bestBy } = plan.checkpoints;
+  const value = comparedValue({ evalLoss: mean, metrics: values }, bestBy) ?? mean;
   // In a run that went back the best one comes again, and its state was not kept.
-  const isBest = best === undefined || mean < best.evalLoss || (best.step === step && !best.isStored);
-  turn.set({ evalLoss: mean });
-  turn.log("evaluated", `step ${step}: held-out loss ${mean.toFixed(4)}`, { evalLoss: mean, weight, evalMs, isBest });
-  turn.journal({ kind: "evaluated", step, evalLoss: mean });
+  const isAgain = best?.step === step && !best.isStored;
+  const isBest = best === undefined || isAgain || isBetter(value, best.value, bestBy);
+  const metrics = plan.metricValues === undefined ? {} : { metrics: values };
+  turn.set({ evalLoss: mean, ...(plan.metricValues === undefined ? {} : { metricValues: values }) });
+  addToMetrics(turn, { evalLoss: mean, ...metrics });
+  flushMetrics(turn, undefined);
+  const shown = Object.entries(values).map(([name, number]) => `, ${name} ${number.toFixed(4)}`);
+  const text = `step ${step}: held-out loss ${mean.toFixed(4)}${shown.join("")}`;
+  turn.log("evaluated", text, { evalLoss: mean, ...metrics, weight, evalMs, isBest });
+  turn.journal({ kind: "evaluated", step, evalLoss: mean, ...metrics });
   if (!isBest) return;
   const isStored = storedSteps.includes(step);
-  turn.set({ best: { step, evalLoss: mean, isStored } });
+  turn.set({ best: { step, evalLoss: mean, value, isStored } });
   if (!plan.checkpoints.keepsBest || isStored || snapshot?.step === step || writing?.step === step) return;
   const writer = turn.liveMembers()[0]!;
   if (snapshot !== undefined || writing !== undefined) return;
-  requestSnapshot(turn, writer, { reasons: ["best"], isForJoiners: false, why: "the best held-out loss so far" });
+  requestSnapshot(turn, writer, {
+    reasons: ["best"],
+    isForJoiners: false,
+    why: `the best ${bestBy?.metric ?? "held-out loss"} so far`,
+  });
 }
 
 /** The caller's answer: a run that it ends has completed. */
@@ -149,7 +185,7 @@ function isJudged(turn: Turn): boolean {
   if (judgement === "none" || isLast) return true;
   if (judgement === "due") {
     setFollow(turn, { judgement: "asked" });
-    turn.do({ kind: "judge", step, evalLoss: turn.state.evalLoss ?? null });
+    turn.do({ kind: "judge", step, evalLoss: turn.state.evalLoss ?? null, ...judgedMetrics(turn) });
   }
   return false;
 }
@@ -208,7 +244,7 @@ export function onLostWhileFollowing(turn: Turn, lost: WorkerRecord): void {
   const others = new Map(evaluating);
   others.delete(lost.workerId);
   setFollow(turn, { evaluating: others });
-  if (turn.liveMembers().length === 0) setFollow(turn, { evaluating: undefined, losses: [] });
+  if (turn.liveMembers().length === 0) setFollow(turn, { evaluating: undefined, losses: [], states: new Map() });
   else giveOut(turn, ranges);
 }
 

@@ -14,9 +14,19 @@ export function flushMetrics(
 ): void {
   const line = turn.state.pendingMetrics;
   if (line === undefined) return;
-  const whole = { ...line, gradNorm: measured?.gradNorm ?? null, learningRate: measured?.learningRate ?? null };
+  const whole = {
+    ...line,
+    gradNorm: measured?.gradNorm ?? line.gradNorm,
+    learningRate: measured?.learningRate ?? line.learningRate,
+  };
   turn.set({ pendingMetrics: undefined, lastMetrics: whole });
   turn.do({ kind: "metrics", line: whole });
+}
+
+/** Adds to the line of the last committed step, which is not written yet. */
+export function addToMetrics(turn: Turn, change: Partial<MetricsLine>): void {
+  const line = turn.state.pendingMetrics;
+  if (line !== undefined) turn.set({ pendingMetrics: { ...line, ...change } });
 }
 
 /** Takes the reports of a committed step into the totals and keeps its line until its update was measured. */
@@ -86,6 +96,7 @@ export function summaryOf(state: CoordinatorState, ending: Ending, nowMs: number
     generation: state.generation,
     trainLoss: state.trainLoss ?? null,
     evalLoss: state.evalLoss ?? null,
+    ...(state.metricValues === undefined ? {} : { metrics: state.metricValues }),
     paramsSha256: paramsSha256Of(state),
     samplesSeen: state.committedStep * plan.samplesPerStep,
     samplesPerSec: seconds > 0 ? (totals.steps * plan.samplesPerStep) / seconds : 0,

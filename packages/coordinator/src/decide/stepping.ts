@@ -205,6 +205,7 @@ function follow(turn: Turn, step: StepInFlight, gradientHash: string): void {
       isEvalDue: isEvalDue && hasEvalData,
       evaluating: undefined,
       losses: [],
+      states: new Map(),
       evalMs: 0,
       judgement: isJudgeDue ? "due" : "none",
       joinUntilMs: isJoinDue && !isLast ? turn.nowMs + plan.timeouts.joinPauseMs : undefined,

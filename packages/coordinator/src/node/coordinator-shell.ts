@@ -224,15 +224,15 @@ export class CoordinatorShell {
     }
   }
 
-  async #judge({ step, evalLoss }: Extract<CoordinatorEffect, { kind: "judge" }>): Promise<void> {
+  async #judge({ kind: _, ...at }: Extract<CoordinatorEffect, { kind: "judge" }>): Promise<void> {
     try {
-      const stop = await this.#options.judge({ step, evalLoss });
-      this.dispatch({ kind: "judged", step, stop: stop ?? null });
+      const stop = await this.#options.judge(at);
+      this.dispatch({ kind: "judged", step: at.step, stop: stop ?? null });
     } catch (error) {
       this.dispatch({
         kind: "broken",
         code: "E_CALLBACK",
-        message: `a callback after step ${step} threw: ${textOf(error)}`,
+        message: `a callback after step ${at.step} threw: ${textOf(error)}`,
       });
     }
   }

@@ -4,11 +4,15 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type JobFile, maxBlobChunkBytes, type NamedBlob } from "@lockstep/protocol";
 import * as z from "zod";
+import { comparedValue, isBetter } from "../decide/evaluation-metrics.js";
 import {
+  type BestBy,
+  type BestState,
   type CoordinatorTimeouts,
   defaultTimeouts,
   defaultTrust,
   type Judge,
+  type MetricValues,
   type RunHistory,
   type RunPlan,
   type TrustPolicy,
@@ -91,6 +95,8 @@ export interface CoordinatorOptions {
    * run ends now, or undefined. What it throws ends the run as failed.
    */
   readonly judge?: Judge;
+  /** Of a job with metrics: how their values come of their states, and which of them says what state is best. */
+  readonly metrics?: { readonly valuesOf: MetricValues; readonly bestBy?: BestBy | undefined };
   readonly onMetrics?: (line: MetricsLine) => void;
   readonly onEvent?: (line: EventLine) => void;
   readonly log?: (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
@@ -218,7 +224,7 @@ function historyOf(options: CoordinatorOptions, history: JournalHistory, directo
   const startStep = options.resume?.step ?? 0;
   const isFork = options.fork === true;
   const storedSteps = directory.checkpointSteps();
-  const evaluated = [...history.evaluations].sort((a, b) => a[1] - b[1])[0];
+  const best = bestOf(history, options.metrics?.bestBy);
   return {
     generation: history.generation,
     committedStep: isFork ? startStep : Math.max(startStep, history.committedStep),
@@ -229,13 +235,25 @@ function historyOf(options: CoordinatorOptions, history: JournalHistory, directo
     members: isFork ? [] : history.members,
     storedSteps,
     evaluations: history.evaluations,
-    best:
-      evaluated === undefined
-        ? undefined
-        : { step: evaluated[0], evalLoss: evaluated[1], isStored: storedSteps.includes(evaluated[0]) },
+    metricValues: history.metricValues,
+    best: best === undefined ? undefined : { ...best, isStored: storedSteps.includes(best.step) },
     strikes: isFork ? new Map() : history.strikes,
     banned: isFork ? new Map() : history.banned,
   };
+}
+
+/** The first of the best evaluations, as the decisions would have chosen it. */
+function bestOf(
+  { evaluations, metricValues }: JournalHistory,
+  bestBy: BestBy | undefined,
+): Omit<BestState, "isStored"> | undefined {
+  let best: Omit<BestState, "isStored"> | undefined;
+  for (const [step, evalLoss] of [...evaluations].sort((a, b) => a[0] - b[0])) {
+    const value = comparedValue({ evalLoss, metrics: metricValues.get(step) }, bestBy);
+    if (value === undefined || (best !== undefined && !isBetter(value, best.value, bestBy))) continue;
+    best = { step, evalLoss, value };
+  }
+  return best;
 }
 
 type Welcome = RunPlan["welcome"];
@@ -290,10 +308,12 @@ function planOf(
     stopStep: options.stopAtStep,
     evalIntervalSteps: config.evalIntervalSteps,
     isJudged: options.judge !== undefined,
+    metricValues: options.metrics?.valuesOf,
     checkpoints: {
       intervalSteps: config.checkpointIntervalSteps,
       intervalMs: config.checkpointIntervalSeconds * 1_000,
       keepsBest: config.keepBestCheckpoint,
+      bestBy: options.metrics?.bestBy,
       keepLast: config.keepCheckpoints,
     },
     trust: { ...defaultTrust, ...options.trust },

@@ -38,6 +38,8 @@ export interface JournalHistory {
   readonly checkpoints: readonly EntryOf<"checkpoint">[];
   /** Evaluation loss by step. */
   readonly evaluations: ReadonlyMap<number, number>;
+  /** Values of the job's metrics by step, where it has any. */
+  readonly metricValues: ReadonlyMap<number, Readonly<Record<string, number>>>;
   /** How many, by workerId. */
   readonly strikes: ReadonlyMap<string, number>;
   readonly banned: ReadonlyMap<string, { readonly name: string; readonly reason: string }>;
@@ -87,6 +89,7 @@ class JournalFold {
   #members: readonly string[] = [];
   #checkpoints: EntryOf<"checkpoint">[] = [];
   readonly #evaluations = new Map<number, number>();
+  readonly #metricValues = new Map<number, Readonly<Record<string, number>>>();
   readonly #strikes = new Map<string, number>();
   readonly #banned = new Map<string, { readonly name: string; readonly reason: string }>();
   #end: EntryOf<"end"> | undefined;
@@ -119,6 +122,7 @@ class JournalFold {
       members: this.#members,
       checkpoints: this.#checkpoints,
       evaluations: this.#evaluations,
+      metricValues: this.#metricValues,
       strikes: this.#strikes,
       banned: this.#banned,
       end: this.#end,
@@ -147,6 +151,7 @@ class JournalFold {
         return;
       case "evaluated":
         this.#evaluations.set(record.step, record.evalLoss);
+        if (record.metrics !== undefined) this.#metricValues.set(record.step, record.metrics);
         return;
       case "checkpoint":
         this.#checkpoints = [...this.#checkpoints.filter(({ step }) => step !== record.step), record];
@@ -184,7 +189,9 @@ class JournalFold {
     this.#forgetCommitsAfter(step);
     this.#committedStep = step;
     this.#checkpoints = this.#checkpoints.filter((checkpoint) => checkpoint.step <= step);
-    for (const evaluated of this.#evaluations.keys()) if (evaluated > step) this.#evaluations.delete(evaluated);
+    for (const byStep of [this.#evaluations, this.#metricValues]) {
+      for (const evaluated of byStep.keys()) if (evaluated > step) byStep.delete(evaluated);
+    }
   }
 
   #forgetCommitsAfter(step: number): void {

@@ -46,7 +46,12 @@ const journalRecordSchema = z.discriminatedUnion("kind", [
     metrics: jsonObject.nullable(),
     totals: jsonObject.nullable(),
   }),
-  z.object({ kind: z.literal("evaluated"), step, evalLoss: z.number() }),
+  z.object({
+    kind: z.literal("evaluated"),
+    step,
+    evalLoss: z.number(),
+    metrics: z.record(z.string(), z.number()).optional(),
+  }),
   z.object({ kind: z.literal("checkpoint"), step, paramsSha256: z.string(), reasons: z.array(z.string()) }),
   z.object({ kind: z.literal("strike"), workerId: z.string(), reason: z.string() }),
   z.object({ kind: z.literal("ban"), workerId: z.string(), name: z.string(), reason: z.string() }),

@@ -42,7 +42,12 @@ export type CoordinatorEffect =
   | { readonly kind: "metrics"; readonly line: MetricsLine }
   | { readonly kind: "journal"; readonly entry: JournalEntry }
   /** Nothing goes on until the caller has said whether to. */
-  | { readonly kind: "judge"; readonly step: number; readonly evalLoss: number | null }
+  | {
+      readonly kind: "judge";
+      readonly step: number;
+      readonly evalLoss: number | null;
+      readonly metrics?: Readonly<Record<string, number>>;
+    }
   /** The run goes on from this step: lines and checkpoints of later ones are superseded. */
   | { readonly kind: "beginAt"; readonly step: number }
   | { readonly kind: "writeCheckpoint"; readonly checkpoint: StoredCheckpoint }

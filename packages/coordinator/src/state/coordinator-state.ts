@@ -7,7 +7,7 @@
  *             I3 after stopped nothing happens; I4 every phase but stopped has a deadline.
  */
 import type { Assignment, BlobRef, Link, MessageBody, NamedBlob } from "@lockstep/protocol";
-import type { RunPlan } from "./run-plan.js";
+import type { BestState, RunPlan } from "./run-plan.js";
 import type { MetricsLine } from "./run-summary.js";
 
 export type Phase = "rendezvous" | "linking" | "stepping" | "following" | "ending" | "stopped";
@@ -88,6 +88,8 @@ export interface FollowUp {
   readonly evaluating: ReadonlyMap<string, readonly (readonly [number, number])[]> | undefined;
   readonly isEvalDue: boolean;
   readonly losses: readonly (readonly [number, number, number])[];
+  /** What the job's metrics saw, by micro-batch; empty for a job without. */
+  readonly states: ReadonlyMap<number, Uint8Array>;
   readonly evalMs: number;
   /** Whether the caller has still to say if the run goes on, or was asked already. */
   readonly judgement: "none" | "due" | "asked";
@@ -189,7 +191,7 @@ export interface CoordinatorState {
   readonly stored: StoredCheckpoint | undefined;
   readonly storedSteps: readonly number[];
   readonly storedAtMs: number;
-  readonly best: { readonly step: number; readonly evalLoss: number; readonly isStored: boolean } | undefined;
+  readonly best: BestState | undefined;
   readonly checkpointError: string | undefined;
   /** Set by the first Ctrl-C: the next commit is the last. */
   readonly stopRequest: Ending | undefined;
@@ -207,6 +209,8 @@ export interface CoordinatorState {
   readonly recentNorms: readonly number[];
   readonly trainLoss: number | undefined;
   readonly evalLoss: number | undefined;
+  /** Values of the job's metrics, of the last evaluation. */
+  readonly metricValues: Readonly<Record<string, number>> | undefined;
   readonly recentStepMs: readonly number[];
   readonly totals: RunTotals;
 }
@@ -265,6 +269,7 @@ export function initialCoordinatorState(plan: RunPlan, nowMs: number): Coordinat
     recentNorms: [],
     trainLoss: undefined,
     evalLoss: undefined,
+    metricValues: undefined,
     recentStepMs: [],
     totals: { steps: 0, stepMs: 0, numTokens: undefined, bytesSentPerWorker: 0 },
   };

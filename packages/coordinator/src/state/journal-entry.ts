@@ -17,7 +17,12 @@ export type JournalEntry =
       readonly totals: Readonly<Record<string, unknown>> | null;
     }
   | { readonly kind: "rewind"; readonly step: number }
-  | { readonly kind: "evaluated"; readonly step: number; readonly evalLoss: number }
+  | {
+      readonly kind: "evaluated";
+      readonly step: number;
+      readonly evalLoss: number;
+      readonly metrics?: Readonly<Record<string, number>>;
+    }
   | {
       readonly kind: "checkpoint";
       readonly step: number;

@@ -48,6 +48,15 @@ export const defaultTimeouts: CoordinatorTimeouts = Object.freeze({
   joinPauseMs: 2_000,
 });
 
+/** A metric, and whether its least or greatest value is best. */
+export interface BestBy {
+  readonly metric: string;
+  readonly mode: "min" | "max";
+}
+
+/** Values of metrics, by name, of what all micro-batches of an evaluation gave them. Pure. */
+export type MetricValues = (states: readonly Uint8Array[]) => Readonly<Record<string, number>>;
+
 /** When checkpoints are written and which of them stay. */
 export interface CheckpointPolicy {
   /** 0: not by steps. */
@@ -56,6 +65,8 @@ export interface CheckpointPolicy {
   readonly intervalMs: number;
   /** Whether the state with the least held-out loss is kept. */
   readonly keepsBest: boolean;
+  /** What it is the best in, where that is a metric of the job. Default: the least held-out loss. */
+  readonly bestBy?: BestBy | undefined;
   /** Newest checkpoints that stay; 0 keeps all. */
   readonly keepLast: number;
 }
@@ -72,6 +83,15 @@ export interface TrustPolicy {
 
 export const defaultTrust: TrustPolicy = Object.freeze({ auditRate: 0, outlierFactor: 20, maxStrikes: 3 });
 
+/** The best state so far. */
+export interface BestState {
+  readonly step: number;
+  readonly evalLoss: number;
+  /** What was compared: the held-out loss, or the metric that the policy names. */
+  readonly value: number;
+  readonly isStored: boolean;
+}
+
 /** What an earlier coordinator of this run left in its journal. */
 export interface RunHistory {
   readonly generation: number;
@@ -82,13 +102,20 @@ export interface RunHistory {
   readonly members: readonly string[];
   readonly storedSteps: readonly number[];
   readonly evaluations: ReadonlyMap<number, number>;
-  readonly best: { readonly step: number; readonly evalLoss: number; readonly isStored: boolean } | undefined;
+  /** Values of the job's metrics by step, where it has any. */
+  readonly metricValues?: ReadonlyMap<number, Readonly<Record<string, number>>>;
+  readonly best: BestState | undefined;
   readonly strikes: ReadonlyMap<string, number>;
   readonly banned: ReadonlyMap<string, { readonly name: string; readonly reason: string }>;
 }
 
 /** Why the run ends after this step, or undefined. */
-export type Judge = (at: { readonly step: number; readonly evalLoss: number | null }) => Promise<string | undefined>;
+export type Judge = (at: {
+  readonly step: number;
+  readonly evalLoss: number | null;
+  /** Of the job's metrics; absent where it has none. */
+  readonly metrics?: Readonly<Record<string, number>>;
+}) => Promise<string | undefined>;
 
 export interface RunPlan {
   readonly lockstepVersion: string;
@@ -106,6 +133,8 @@ export interface RunPlan {
   readonly evalIntervalSteps: number;
   /** Whether the caller says after each evaluation's step, held-out data or not, if the run goes on. */
   readonly isJudged: boolean;
+  /** Of a job with metrics. */
+  readonly metricValues?: MetricValues | undefined;
   readonly checkpoints: CheckpointPolicy;
   readonly trust: TrustPolicy;
   /** Workers that must be there before the first step. */

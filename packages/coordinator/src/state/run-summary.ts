@@ -18,6 +18,10 @@ export interface MetricsLine {
   readonly generation: number;
   /** Gradient bytes that a worker sent in this step, mean over the workers. */
   readonly bytesSent: number;
+  /** Of a step that was evaluated: mean loss over the held-out data, after the update. */
+  readonly evalLoss?: number;
+  /** Of a step that was evaluated, and a job with metrics: their values by name. */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 /** summary.json. */
@@ -30,6 +34,8 @@ export interface RunSummary {
   readonly generation: number;
   readonly trainLoss: number | null;
   readonly evalLoss: number | null;
+  /** Of a job with metrics: their values by name, of the last evaluation. */
+  readonly metrics?: Readonly<Record<string, number>>;
   readonly paramsSha256: string | null;
   readonly samplesSeen: number;
   readonly samplesPerSec: number;

@@ -33,6 +33,7 @@ export function statusOf(state: CoordinatorState, nowMs: number): StatusReport {
     medianStepMs: sorted[Math.floor(sorted.length / 2)] ?? null,
     trainLoss: state.trainLoss ?? null,
     evalLoss: state.evalLoss ?? null,
+    metrics: state.metricValues ?? null,
     checkpoint:
       stored === undefined
         ? null

@@ -49,6 +49,8 @@ export interface StatusReport {
   readonly medianStepMs: number | null;
   readonly trainLoss: number | null;
   readonly evalLoss: number | null;
+  /** Values of the job's metrics at the last evaluation; null before it and for a job without. */
+  readonly metrics: Readonly<Record<string, number>> | null;
   /** The newest on disk, and why it was written. */
   readonly checkpoint: { readonly step: number; readonly ageMs: number; readonly reason: string } | null;
   readonly bestCheckpoint: { readonly step: number; readonly evalLoss: number } | null;

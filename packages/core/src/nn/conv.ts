@@ -65,7 +65,7 @@ export abstract class ConvLayer extends Module {
  *
  * @shape x [B, inChannels, W] -> [B, outChannels, W']; weight [outChannels, inChannels / groups, kernelSize], bias [outChannels]
  * @throws {ValueError} E_LAYER for sizes below 1 or groups that do not divide the channels; E_VALUE for other options. {ShapeError} E_SHAPE
- * @source torch.nn.Conv1d, its initial weights too: +-1 / sqrt(inChannels / groups * kernelSize). Deviation: zero padding by number alone.
+ * @source torch.nn.Conv1d, its initial weights too: +-1 / sqrt(inChannels / groups * kernelSize). Deviation: zero padding alone.
  */
 export class Conv1d extends ConvLayer {
   readonly options: ConvOptions;
@@ -86,7 +86,7 @@ export class Conv1d extends ConvLayer {
  *
  * @shape x [B, inChannels, H, W] -> [B, outChannels, H', W']; weight [outChannels, inChannels / groups, kH, kW], bias [outChannels]
  * @throws {ValueError} E_LAYER, E_VALUE; {ShapeError} E_SHAPE
- * @source torch.nn.Conv2d, its initial weights too. Deviation: zero padding by number alone.
+ * @source torch.nn.Conv2d, its initial weights too. Deviation: zero padding alone.
  * @example
  * new nn.Conv2d(3, 8, 5, { stride: 2, padding: 2 }).forward(tensor(new Float32Array(192), { shape: [1, 3, 8, 8] })).shape; // => [1, 8, 4, 4]
  */
@@ -109,7 +109,7 @@ export class Conv2d extends ConvLayer {
  *
  * @shape x [B, inChannels, D, H, W] -> [B, outChannels, D', H', W']; weight [outChannels, inChannels / groups, kD, kH, kW]
  * @throws {ValueError} E_LAYER, E_VALUE; {ShapeError} E_SHAPE
- * @source torch.nn.Conv3d, its initial weights too. Deviation: zero padding by number alone.
+ * @source torch.nn.Conv3d, its initial weights too. Deviation: zero padding alone.
  */
 export class Conv3d extends ConvLayer {
   readonly options: ConvOptions;

@@ -12,9 +12,11 @@ export {
   Tanh,
 } from "./activations.js";
 export { BatchNorm1d, BatchNorm2d, type BatchNormModuleOptions } from "./batch-norm.js";
+export { Bilinear, type BilinearSizes, CosineSimilarity } from "./bilinear.js";
 export { CausalSelfAttention, type CausalSelfAttentionOptions } from "./causal-self-attention.js";
 export { Conv1d, Conv2d, Conv3d, type ConvLayerOptions } from "./conv.js";
 export { ConvTranspose1d, ConvTranspose2d, type ConvTransposeLayerOptions } from "./conv-transpose.js";
+export { AlphaDropout, DropPath } from "./drop-path.js";
 export { Dropout } from "./dropout.js";
 export { Dropout2d } from "./dropout-2d.js";
 export { Embedding, type EmbeddingOptions } from "./embedding.js";
@@ -27,6 +29,7 @@ export {
 export type { ForwardHook, ForwardInputs, ForwardOutput, ForwardPreHook, HookHandle } from "./forward-hooks.js";
 export { GroupNorm, type GroupNormModuleOptions } from "./group-norm.js";
 export * as init from "./init.js";
+export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./instance-norm.js";
 export { LayerNorm, type LayerNormModuleOptions } from "./layer-norm.js";
 export { Linear, type LinearOptions } from "./linear.js";
 export { Module } from "./module.js";
@@ -66,6 +69,7 @@ export {
   Softplus,
   SwiGlu,
 } from "./parametric-activations.js";
+export { PixelShuffle, PixelUnshuffle } from "./pixel-shuffle.js";
 export {
   AdaptiveAvgPool1d,
   AdaptiveAvgPool2d,
@@ -97,6 +101,7 @@ export { Flatten, Identity, Unflatten } from "./reshaping.js";
 export { RmsNorm, type RmsNormModuleOptions } from "./rms-norm.js";
 export { type Layer, Sequential } from "./sequential.js";
 export type { StatisticsSource } from "./statistics-source.js";
+export { type ModelSummary, type SummarizedModel, type SummaryRow, summary } from "./summary.js";
 export {
   Transformer,
   TransformerDecoder,

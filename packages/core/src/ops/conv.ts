@@ -4,6 +4,7 @@ import { formatShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { convolutionOp, convolutionTransposedOp } from "./convolution.js";
 import { type ConvolutionAttrs, checkWindow } from "./convolution-geometry.js";
+import { type PadWidth, pad } from "./pad.js";
 
 /** A number stands for all spatial dims. */
 export type SpatialSize = number | readonly number[];
@@ -11,15 +12,20 @@ export type SpatialSize = number | readonly number[];
 export interface ConvOptions {
   /** Default 1. */
   readonly stride?: SpatialSize;
-  /** Zeros on both sides. Default 0. */
-  readonly padding?: SpatialSize;
+  /**
+   * Zeros on both sides. "valid": none. "same": as many as make the output as large as x, the odd one at the end; the stride must be 1.
+   * Default 0.
+   */
+  readonly padding?: SpatialSize | "same" | "valid";
   /** Distance of the taps. Default 1. */
   readonly dilation?: SpatialSize;
   /** Channels are cut into so many parts that do not see each other; as many as channels: depthwise. Default 1. */
   readonly groups?: number;
 }
 
-export interface ConvTransposeOptions extends ConvOptions {
+export interface ConvTransposeOptions extends Omit<ConvOptions, "padding"> {
+  /** What a convolution with this padding would have had. Default 0. */
+  readonly padding?: SpatialSize;
   /** Added to the end of each spatial dim of the output; smaller than the stride. Default 0. */
   readonly outputPadding?: SpatialSize;
 }
@@ -43,7 +49,7 @@ export function spatialSizes(
   );
 }
 
-function attrsOf(where: string, numSpatial: number, options: ConvOptions): ConvolutionAttrs {
+function attrsOf(where: string, numSpatial: number, options: ConvTransposeOptions): ConvolutionAttrs {
   const sizes = (name: "stride" | "padding" | "dilation", size: SpatialSize) =>
     spatialSizes(where, name, { size: options[name] ?? size, numSpatial });
   return {
@@ -59,8 +65,37 @@ function conv(
   [x, weight, bias]: readonly [Tensor, Tensor, Tensor | undefined],
   options: ConvOptions,
 ): Tensor {
-  const attrs = attrsOf(`conv${numSpatial}d`, numSpatial, options);
-  return convolutionOp.apply(bias === undefined ? [x, weight] : [x, weight, bias], attrs)[0]!;
+  const where = `conv${numSpatial}d`;
+  const { padding = 0, ...rest } = options;
+  if (typeof padding === "string" && padding !== "same" && padding !== "valid") {
+    throw new ValueError(
+      `${where}: padding is ${JSON.stringify(padding)}; it must be a number, a list of numbers, "same" or "valid".`,
+      { padding },
+    );
+  }
+  const attrs = attrsOf(where, numSpatial, { ...rest, padding: typeof padding === "string" ? 0 : padding });
+  const padded = padding === "same" ? paddedToSame(where, { x, weight }, attrs) : { x, attrs };
+  const inputs = bias === undefined ? [padded.x, weight] : [padded.x, weight, bias];
+  return convolutionOp.apply(inputs, padded.attrs)[0]!;
+}
+
+/** The padding that keeps the size; where it is odd, x with one more zero at the end. */
+function paddedToSame(
+  where: string,
+  { x, weight }: { readonly x: Tensor; readonly weight: Tensor },
+  attrs: ConvolutionAttrs,
+): { readonly x: Tensor; readonly attrs: ConvolutionAttrs } {
+  if (attrs.stride.some((stride) => stride !== 1)) {
+    throw new ValueError(
+      `${where}: padding is "same" and stride [${attrs.stride.join(",")}]; the stride must be 1. Give the padding as numbers.`,
+      { stride: attrs.stride },
+    );
+  }
+  const total = attrs.dilation.map((dilation, axis) => dilation * ((weight.shape[axis + 2] ?? 1) - 1));
+  const padding = total.map((size) => Math.floor(size / 2));
+  const isOdd = total.some((size) => size % 2 === 1) && x.numDims === total.length + 2;
+  const widths: PadWidth[] = [0, 0, ...total.map((size): PadWidth => [0, size % 2])];
+  return { x: isOdd ? pad(x, widths) : x, attrs: { ...attrs, padding } };
 }
 
 function convTranspose(
@@ -98,7 +133,7 @@ function convTranspose(
  * @shape x [B, C, W], weight [O, C / groups, kW], bias [O] -> [B, O, W']; W' = floor((W + 2 padding - dilation (kW - 1) - 1) / stride) + 1
  * @numerics One f32 accumulator per element over ascending (channel, tap), then the bias; columns of at most 512 KiB at once.
  * @throws {ShapeError} E_SHAPE, {DTypeError} E_DTYPE, {ValueError} E_VALUE for an option out of range.
- * @source torch.nn.functional.conv1d. Deviation: padding is a number, x always has a batch dim.
+ * @source torch.nn.functional.conv1d. Deviation: x always has a batch dim.
  */
 export function conv1d(x: Tensor, weight: Tensor, bias?: Tensor, options: ConvOptions = {}): Tensor {
   return conv(1, [x, weight, bias], options);
@@ -109,7 +144,7 @@ export function conv1d(x: Tensor, weight: Tensor, bias?: Tensor, options: ConvOp
  *
  * @shape x [B, C, H, W], weight [O, C / groups, kH, kW], bias [O] -> [B, O, H', W']
  * @throws {ShapeError} E_SHAPE, {DTypeError} E_DTYPE, {ValueError} E_VALUE
- * @source torch.nn.functional.conv2d. Deviation: padding is a number or a pair, x always has a batch dim.
+ * @source torch.nn.functional.conv2d. Deviation: x always has a batch dim.
  * @example
  * const x = tensor([[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]]);
  * conv2d(x, tensor([[[[1, 0], [0, 1]]]])).toArraySync(); // => [[[[6, 8], [12, 14]]]]

@@ -28,6 +28,7 @@ export {
   type SpatialSize,
 } from "./conv.js";
 export { contiguous, copy } from "./copy.js";
+export { type CosineSimilarityOptions, cosineSimilarity } from "./cosine-similarity.js";
 export {
   type BincountOptions,
   bincount,
@@ -57,6 +58,7 @@ export { expandDims, moveAxis, swapAxes } from "./move-axes.js";
 export { type PadMode, type PadOptions, type PadWidth, pad } from "./pad.js";
 export { celu, elu, glu, hardTanh, leakyRelu, prelu, relu6, softplus, swiGlu } from "./parametric-activations.js";
 export { permute, transpose } from "./permute.js";
+export { pixelShuffle, pixelUnshuffle } from "./pixel-shuffle.js";
 export {
   type AveragePoolOptions,
   adaptiveAvgPool1d,

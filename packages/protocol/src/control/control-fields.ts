@@ -9,6 +9,10 @@ export const maxWorkersLimit = 256;
 export const maxNodesPerRank = 256;
 /** Most bytes of one blob chunk. */
 export const maxBlobChunkBytes = 1_048_576;
+/** Most bytes of what one evaluation micro-batch gives the job's metrics. */
+export const maxMetricStateBytes = 1_048_576;
+/** Most bytes of those of a whole evaluation. */
+export const maxEvaluationStateBytes = 134_217_728;
 /** Most named tensors in a probe report. */
 export const maxProbeTensors = 8_192;
 

@@ -147,11 +147,16 @@ export const evaluated = defineMessage({
   direction: "workerToCoordinator",
   maxBytes: 4_194_304,
   since: 1,
-  doc: "Sums of the evaluation micro-batches this rank was given.",
+  doc: "Sums of evaluation micro-batches this rank was given, from the first on; several messages where states are large.",
   schema: z.strictObject({
     step: field.step,
     generation: field.generation,
     losses: z.array(field.microBatchSum).max(field.maxGridMicroBatches),
+    /** What the job's metrics saw in each of those micro-batches: bytes that only workers and the job can read. */
+    states: z
+      .array(z.tuple([field.count.max(field.maxGridMicroBatches - 1), z.instanceof(Uint8Array)]))
+      .max(field.maxGridMicroBatches)
+      .optional(),
     evalMs: field.durationMs,
   }),
 });

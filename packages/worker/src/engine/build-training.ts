@@ -4,6 +4,7 @@ import {
   type FlatLayout,
   flatLayout,
   keep,
+  type metrics,
   type nn,
   type optim,
   parametersInFlatOrder,
@@ -16,6 +17,7 @@ import { createSampler, evalMicroBatches, type SampleRef, type Sampler } from "@
 import { JobError } from "../errors.js";
 import type { AnyJob, JobData } from "../job/define-job.js";
 import type { JobFiles } from "../job/job-files.js";
+import { metricsOf } from "../job/job-metrics.js";
 import { numMicroBatchesOf, type ParsedConfig } from "../job/parse-config.js";
 
 export interface TrainingSource {
@@ -42,6 +44,8 @@ export interface Training {
   readonly numMicroBatches: number;
   /** Samples of each evaluation micro-batch: the data set in its own order, the last one shorter. */
   readonly evalGrid: readonly (readonly SampleRef[])[];
+  /** The job's; none where it has none. */
+  readonly metrics: metrics.NamedMetrics;
 }
 
 /**
@@ -78,6 +82,7 @@ export function buildTraining(source: TrainingSource, onModel: (model: nn.Module
         sampler: createSampler({ seed, size: data.train.size, globalBatchSize, microBatchSize }),
         numMicroBatches: numMicroBatchesOf(config),
         evalGrid: data.eval === undefined ? [] : evalMicroBatches(data.eval.size, microBatchSize),
+        metrics: metricsOf(job, config),
       };
     }),
   );

@@ -9,6 +9,9 @@ import type { MemoryPlan } from "./memory-plan.js";
 /** Micro-batch, sum of its losses, its weight. */
 export type MicroBatchSum = [microBatch: number, sum: number, weight: number];
 
+/** A micro-batch of an evaluation: its sum, and what the job's metrics saw in it, if the job has any. */
+export type EvaluatedMicroBatch = [microBatch: number, sum: number, weight: number, state?: Uint8Array<ArrayBuffer>];
+
 export interface NodeRange {
   readonly lo: number;
   readonly hi: number;
@@ -127,8 +130,8 @@ export interface ComputeEngine {
   abort(): void;
   /** Clips, sets the learning rate and updates, from the gradient in the reduced vector. */
   applyStep(step: number): Promise<AppliedStep>;
-  /** Losses of evaluation micro-batches [lo, hi). */
-  evaluate(range: NodeRange): Promise<readonly MicroBatchSum[]>;
+  /** Losses and metrics of evaluation micro-batches [lo, hi). */
+  evaluate(range: NodeRange): Promise<readonly EvaluatedMicroBatch[]>;
   /** The state between two steps as files. It is copied at once; hashing it holds no later call up. */
   exportState(): Promise<ExportedState>;
   /**

@@ -5,6 +5,7 @@ import {
   dropGradient,
   foldStatistics,
   type LeafFold,
+  metrics,
   microBatchScope,
   type NodeStack,
   noGrad,
@@ -12,10 +13,11 @@ import {
   withBackend,
 } from "@lockstep/core";
 import type { SampleRef } from "@lockstep/data";
-import { JobError } from "../errors.js";
+import { maxMetricStateBytes } from "@lockstep/protocol";
+import { JobError, TrainingError } from "../errors.js";
 import type { LossSum } from "../job/define-job.js";
 import type { Training } from "./build-training.js";
-import type { MicroBatchSum } from "./compute-engine.js";
+import type { EvaluatedMicroBatch, MicroBatchSum } from "./compute-engine.js";
 
 export interface FoldTarget {
   readonly stack: NodeStack;
@@ -73,29 +75,46 @@ export function trainMicroBatch(training: Training, place: TrainingPlace, target
   );
 }
 
-/** Loss of one evaluation micro-batch. */
-export function evalMicroBatch(training: Training, place: TrainingPlace): MicroBatchSum {
+/** Loss and metrics of one evaluation micro-batch. @throws {TrainingError} E_METRIC_STATE for a state that is too large to send. */
+export function evalMicroBatch(training: Training, place: TrainingPlace): EvaluatedMicroBatch {
   const { backend, seed } = training.source;
   const m = place.microBatch!;
   return withBackend(backend, () =>
     noGrad(() =>
       microBatchScope({ seed, step: 0, m }, () => {
+        metrics.beginPart(training.metrics, m);
         const { sum, weight } = lossOf(training, training.evalGrid[m]!, "eval");
         const loss = sum.itemSync();
         assertFiniteLoss(loss, place);
-        return [m, loss, weight] satisfies MicroBatchSum;
+        if (Object.keys(training.metrics).length === 0) return [m, loss, weight];
+        return [m, loss, weight, stateOf(training, m)];
       }),
     ),
+  );
+}
+
+function stateOf(training: Training, microBatch: number): Uint8Array<ArrayBuffer> {
+  const state = metrics.namedStates(training.metrics) as Uint8Array<ArrayBuffer>;
+  if (state.byteLength <= maxMetricStateBytes) return state;
+  const names = Object.entries(training.metrics).map(([name, metric]) => `${name} ${metric.state().byteLength}`);
+  throw new TrainingError(
+    `metrics: evaluation micro-batch ${microBatch} gives a state of ${state.byteLength} bytes (${names.join(", ")}); it must be at most ${maxMetricStateBytes} (maxMetricStateBytes). Lower microBatchSize, or leave a metric out that keeps every score.`,
+    { microBatch, byteLength: state.byteLength },
+    "E_METRIC_STATE",
   );
 }
 
 /** The job's loss of samples, checked. */
 export function lossOf(training: Training, samples: readonly SampleRef[], part: "train" | "eval"): LossSum {
   const { job } = training.source;
-  const result: Partial<LossSum> | undefined = job.loss(training.model, training.data[part]!.batch(samples));
+  const batch = training.data[part]!.batch(samples);
+  const result: Partial<LossSum> | undefined =
+    part === "eval" && job.evaluate !== undefined
+      ? job.evaluate(training.model, batch, training.metrics)
+      : job.loss(training.model, batch);
   if (result?.sum === undefined || typeof result.weight !== "number" || result.sum.size !== 1) {
     throw new JobError(
-      `job "${job.name}": loss(model, batch) gave ${describe(result)}; it must give { sum, weight }: a scalar tensor and a number. Core's losses return both.`,
+      `job "${job.name}": ${part === "eval" && job.evaluate !== undefined ? "evaluate(model, batch, metrics)" : "loss(model, batch)"} gave ${describe(result)}; it must give { sum, weight }: a scalar tensor and a number. Core's losses return both.`,
       { job: job.name },
       "E_JOB_LOSS",
     );

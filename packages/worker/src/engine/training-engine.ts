@@ -25,6 +25,7 @@ import type {
   ComputedNodes,
   ComputeRequest,
   EngineInfo,
+  EvaluatedMicroBatch,
   ExportedState,
   ImportedState,
   MicroBatchSum,
@@ -131,9 +132,9 @@ export class TrainingEngine {
     return { ...this.applyStep(step), losses };
   }
 
-  evaluate({ lo, hi }: NodeRange, shouldStop: () => boolean = () => false): readonly MicroBatchSum[] {
+  evaluate({ lo, hi }: NodeRange, shouldStop: () => boolean = () => false): readonly EvaluatedMicroBatch[] {
     const { training } = this.#need();
-    const losses: MicroBatchSum[] = [];
+    const losses: EvaluatedMicroBatch[] = [];
     training.model.eval();
     try {
       for (let m = lo; m < hi && !shouldStop(); m++) {

@@ -3,7 +3,7 @@ import { JobError } from "../errors.js";
 import type { AnyJob } from "./define-job.js";
 
 const requiredFunctions = ["data", "model", "loss", "optimizer", "schedule"] as const;
-const optionalFunctions = ["files"] as const;
+const optionalFunctions = ["files", "metrics", "evaluate"] as const;
 
 /** @throws {JobError} E_JOB when the value is no job: names what is missing or of the wrong kind. */
 export function assertJob(value: unknown, source: string): asserts value is AnyJob {
@@ -22,6 +22,8 @@ export function assertJob(value: unknown, source: string): asserts value is AnyJ
   for (const key of optionalFunctions) {
     if (job[key] !== undefined && typeof job[key] !== "function") refuse(`has a ${key} that is not a function`);
   }
+  if (job.metrics !== undefined && job.evaluate === undefined)
+    refuse("has metrics() and no evaluate(), which feeds them");
   const schema = job.config as { shape?: unknown; safeParse?: unknown } | undefined;
   if (schema !== undefined && (typeof schema.safeParse !== "function" || typeof schema.shape !== "object")) {
     refuse("has a config that is not a zod object");

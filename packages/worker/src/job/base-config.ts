@@ -22,6 +22,10 @@ export const baseConfigSchema = z.object({
   keepCheckpoints: countOrZero.default(0),
   /** Write a checkpoint whenever the held-out loss is the least so far, and keep it. */
   keepBestCheckpoint: z.boolean().default(false),
+  /** The metric that says which state is best; "": the held-out loss. */
+  bestMetric: z.string().default(""),
+  /** Whether its least or its greatest value is best; "auto": as the metric says. */
+  bestMode: z.enum(["auto", "min", "max"]).default("auto"),
   /** Gradients are scaled down to this global norm; 0: never. */
   maxGradNorm: z.number().nonnegative().default(0),
   /** Bytes of one piece of the flat gradient on the wire, a multiple of 4; 0: a quarter of it, at least 1 MiB, at most 4. Changes no bits. */

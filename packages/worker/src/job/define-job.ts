@@ -5,7 +5,7 @@
  * only from `+ - * /`, sqrt and core's scalar-math, no clock, no environment. The probe micro-batch finds most violations.
  * Not here: how the configuration is read (parse-config.ts), how a bundle becomes a module (node/job-loader.ts).
  */
-import type { nn, optim, Tensor } from "@lockstep/core";
+import type { metrics, nn, optim, Tensor } from "@lockstep/core";
 import type { SampleRef, Tokenizer } from "@lockstep/data";
 import type * as z from "zod";
 import type { BaseConfig } from "./base-config.js";
@@ -53,6 +53,12 @@ export interface JobCallbacks<Model> {
   afterStep?(info: StepInfo, model: Model): void;
 }
 
+/** Streaming metrics of core, by the name under which results show them. */
+export interface MetricsOfJob {
+  // biome-ignore lint/suspicious/noExplicitAny: what a metric is updated with is known to who updates it.
+  readonly [name: string]: metrics.Metric<any, number>;
+}
+
 type BatchOf<D> = D extends JobData<infer Batch> ? Batch : never;
 
 /**
@@ -75,6 +81,7 @@ export interface JobDefinition<
   S extends ConfigSchema = ConfigSchema,
   D extends JobData<unknown> = JobData<unknown>,
   M extends nn.Module = nn.Module,
+  E extends MetricsOfJob = MetricsOfJob,
 > {
   /** Names the run directory. Letters, digits, "-", "_" and ".". */
   readonly name: string;
@@ -91,6 +98,13 @@ export interface JobDefinition<
   /** Called in the scope of the run's seed: initial weights are the same on every worker. */
   model(config: JobConfig<S>, data: D): M;
   loss(model: M, batch: BatchOf<D>): LossSum;
+  /** Measured at every evaluation, by the name under which results show them; fed by `evaluate`. Streaming metrics of core, or one's own. */
+  metrics?(config: JobConfig<S>): E;
+  /**
+   * One micro-batch of an evaluation, without gradients: its loss, and what the metrics see of it (`metrics.accuracy.update(...)`). Their
+   * values depend on the micro-batches alone, not on who computed them. Default: `loss`.
+   */
+  evaluate?(model: M, batch: BatchOf<D>, metrics: E): LossSum;
   /** What the weights of `loss` count; "tokens" gives tokensPerSec in the metrics. Default "samples". */
   readonly unit?: "samples" | "tokens";
   /** Its learning rate is set from `schedule` before every step. */
@@ -104,8 +118,11 @@ export interface JobDefinition<
 export type AnyJob = JobDefinition;
 
 /** States the types of a job. Returns it as it is; `assertJob` checks what a module exports. */
-export function defineJob<S extends ConfigSchema, D extends JobData<unknown>, M extends nn.Module>(
-  job: JobDefinition<S, D, M>,
-): JobDefinition<S, D, M> {
-  return job;
+export function defineJob<
+  S extends ConfigSchema,
+  D extends JobData<unknown>,
+  M extends nn.Module,
+  E extends MetricsOfJob = MetricsOfJob,
+>(job: JobDefinition<S, D, M, E>): JobDefinition<S, D, M> {
+  return job as JobDefinition<S, D, M>;
 }

@@ -41,6 +41,8 @@ describe("parseJobConfig", () => {
       checkpointIntervalSeconds: 0,
       keepCheckpoints: 0,
       keepBestCheckpoint: false,
+      bestMetric: "",
+      bestMode: "auto",
       maxGradNorm: 0,
       bucketBytes: 0,
       learningRate: 0.5,

@@ -1,5 +1,5 @@
 /** @file A finished run as something to use: its model with the weights of a checkpoint, its tokenizer, its evaluation. */
-import { type CpuBackend, type nn, noGrad, scope, treeSum, withBackend } from "@lockstep/core";
+import { type CpuBackend, metrics, type nn, noGrad, scope, treeSum, withBackend } from "@lockstep/core";
 import { createNodeCpuBackend } from "@lockstep/core/node";
 import type { Tokenizer } from "@lockstep/data";
 import { buildTraining } from "../engine/build-training.js";
@@ -38,8 +38,13 @@ export interface LoadedRun {
   readonly step: number;
   /** Calls `fn` on the run's backend without recording gradients; frees what it creates and does not return. */
   run<T>(fn: () => T): T;
-  /** Mean loss over the evaluation data, as a run computes it. @throws {TrainingError} E_NO_EVAL_DATA when the job has none. */
-  evaluate(): { readonly evalLoss: number; readonly numMicroBatches: number };
+  /** Mean loss and metrics over the evaluation data, as a run computes it. @throws {TrainingError} E_NO_EVAL_DATA when the job has none. */
+  evaluate(): {
+    readonly evalLoss: number;
+    /** Values of the job's metrics, by name. */
+    readonly metrics: Readonly<Record<string, number>>;
+    readonly numMicroBatches: number;
+  };
   dispose(): void;
 }
 
@@ -82,7 +87,8 @@ export async function loadRunForInference(runDir: string, options: LoadRunOption
       }
       const sums = training.evalGrid.map((_, m) => evalMicroBatch(training, { microBatch: m }));
       const evalLoss = treeSum(sums.map(([, sum]) => sum)) / treeSum(sums.map(([, , weight]) => weight));
-      return { evalLoss, numMicroBatches };
+      const states = sums.flatMap(([, , , state]) => (state === undefined ? [] : [state]));
+      return { evalLoss, metrics: metrics.valuesOfStates(training.metrics, states), numMicroBatches };
     },
     dispose: () => backend.dispose(),
   };

@@ -7,8 +7,8 @@ import type {
   ComputedNodes,
   ComputeProgress,
   ComputeRequest,
+  EvaluatedMicroBatch,
   ImportedState,
-  MicroBatchSum,
   NodeRange,
   PreparedEngine,
   ReadyBucket,
@@ -29,7 +29,7 @@ export interface ThreadCalls {
   prepare: { argument: undefined; result: PreparedEngine };
   computeNodes: { argument: ComputeRequest; result: ComputedNodes };
   applyStep: { argument: number; result: AppliedStep };
-  evaluate: { argument: NodeRange; result: readonly MicroBatchSum[] };
+  evaluate: { argument: NodeRange; result: readonly EvaluatedMicroBatch[] };
   exportState: { argument: undefined; result: StateSnapshot };
   importState: { argument: ImportedState; result: { readonly step: number; readonly stateHash: string } };
   dispose: { argument: undefined; result: undefined };

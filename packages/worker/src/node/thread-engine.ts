@@ -10,9 +10,9 @@ import type {
   ComputeEngine,
   ComputeProgress,
   ComputeRequest,
+  EvaluatedMicroBatch,
   ExportedState,
   ImportedState,
-  MicroBatchSum,
   NodeRange,
   PreparedEngine,
   ReadyBucket,
@@ -77,7 +77,7 @@ export class ThreadEngine implements ComputeEngine {
   applyStep(step: number): Promise<AppliedStep> {
     return this.#call("applyStep", step);
   }
-  evaluate(range: NodeRange): Promise<readonly MicroBatchSum[]> {
+  evaluate(range: NodeRange): Promise<readonly EvaluatedMicroBatch[]> {
     return this.#call("evaluate", range);
   }
   async exportState(): Promise<ExportedState> {

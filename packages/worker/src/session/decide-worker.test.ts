@@ -159,7 +159,7 @@ describe("decideWorker", () => {
     const evaluating = after(idleAgain.state, order("evaluate", { step: 1, generation: 1, ranges: [[1, 2]] }));
     expect(evaluating.effects).toEqual([{ kind: "evaluate", step: 1, generation: 1, ranges: [[1, 2]] }]);
     const body = { step: 1, generation: 1, losses: [], evalMs: 1 };
-    const evaluated = after(evaluating.state, { kind: "evaluated", body });
+    const evaluated = after(evaluating.state, { kind: "evaluated", bodies: [body] });
     expect(namesOf(evaluated.effects)).toEqual(["evaluated"]);
     expect(evaluated.state.phase).toBe("idle");
   });

@@ -46,7 +46,10 @@ export function decideWorker(state: WorkerState, event: WorkerEvent): WorkerDeci
       return decideApplied(state, event.step, event.measures);
     case "evaluated":
       if (state.phase !== "evaluating") return same(state);
-      return goOn({ ...state, phase: "idle" }, [send({ name: "evaluated", body: event.body })]);
+      return goOn(
+        { ...state, phase: "idle" },
+        event.bodies.map((body) => send({ name: "evaluated", body })),
+      );
     case "caught":
     case "notCaught": {
       const decision = decideCaught(state, event);

@@ -6,12 +6,13 @@
 import type { ProcessGroup } from "@lockstep/collectives";
 import { bucketsOf } from "@lockstep/core";
 import type { MessageBody, WorkerMessage, WorkerPhase } from "@lockstep/protocol";
-import type { ComputeEngine, EngineInfo, PreparedEngine } from "../engine/compute-engine.js";
+import type { ComputeEngine, EngineInfo, EvaluatedMicroBatch, PreparedEngine } from "../engine/compute-engine.js";
 import { formatMemoryPlan } from "../engine/memory-plan.js";
 import { type ErrorReport, errorReport } from "../errors.js";
 import { bucketBytesOf } from "../job/base-config.js";
 import { backoffMs } from "./backoff.js";
 import { decideWorker } from "./decide-worker.js";
+import { evaluatedMessages } from "./evaluated-messages.js";
 import { type ControlPort, defaultSessionTimeouts, type SessionPorts, type SessionTimeouts } from "./session-ports.js";
 import { type CaughtState, StateTransfer } from "./state-transfer.js";
 import { StepDeadline } from "./step-deadline.js";
@@ -256,10 +257,10 @@ class WorkerSession {
 
   async #evaluate({ step, generation, ranges }: Extract<WorkerEffect, { kind: "evaluate" }>): Promise<void> {
     const startedMs = this.#ports.clock.nowMs();
-    const losses: MessageBody<"evaluated">["losses"] = [];
-    for (const [lo, hi] of ranges) losses.push(...(await this.#need().engine.evaluate({ lo, hi })));
+    const results: EvaluatedMicroBatch[] = [];
+    for (const [lo, hi] of ranges) results.push(...(await this.#need().engine.evaluate({ lo, hi })));
     const evalMs = this.#ports.clock.nowMs() - startedMs;
-    this.#dispatch({ kind: "evaluated", body: { step, generation, losses, evalMs } });
+    this.#dispatch({ kind: "evaluated", bodies: evaluatedMessages({ step, generation, evalMs }, results) });
   }
 
   #tell(message: WorkerMessage | undefined): void {

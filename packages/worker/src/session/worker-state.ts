@@ -108,7 +108,7 @@ export type WorkerEvent =
     }
   | { readonly kind: "reduced"; readonly outcome: StepOutcome }
   | { readonly kind: "applied"; readonly step: number; readonly measures: StateMeasures }
-  | { readonly kind: "evaluated"; readonly body: MessageBody<"evaluated"> }
+  | { readonly kind: "evaluated"; readonly bodies: readonly MessageBody<"evaluated">[] }
   /** A snapshot or a gradient was restored or applied outside of a generation. */
   | { readonly kind: "caught"; readonly step: number; readonly measures: StateMeasures }
   /** That could not be done; the state is as it was. */

@@ -1,0 +1,10 @@
+export { type CsvOptions, type CsvType, decodeCsv, encodeCsv } from "./csv.js";
+export type { DecodeOptions } from "./file-error.js";
+export { decodeIdx, type IdxArray } from "./idx.js";
+export { decodeImage } from "./image-file.js";
+export type { DecodeImageOptions } from "./image-limit.js";
+export { decodeJpeg } from "./jpeg.js";
+export { decodeJsonLines, encodeJsonLines } from "./json-lines.js";
+export { decodeParquet, type ParquetOptions } from "./parquet.js";
+export { decodePng } from "./png.js";
+export { decodeWav, encodeWav } from "./wav.js";
