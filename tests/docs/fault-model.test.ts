@@ -7,6 +7,7 @@ const folders = {
   decide: ["packages/coordinator/src/decide", ".test.ts"],
   node: ["packages/coordinator/src/node", ".test.ts"],
   fault: ["tests/fault", ".process.test.ts"],
+  storage: ["tests/fault/storage", ".process.test.ts"],
 } as const;
 
 /** What the third column of the table names: a test file, and the beginnings of tests in it. */
@@ -14,7 +15,7 @@ function namedTests(): { readonly file: string; readonly titles: readonly string
   const text = readFileSync(join(root, "docs", "fault-model.md"), "utf8");
   const rows = text.split("\n").filter((line) => line.startsWith("| ") && line.split("|").length === 5);
   return rows.flatMap((row) =>
-    [...row.split("|")[3]!.matchAll(/`(decide|node|fault)\/([\w-]+)`(?:: ("[^`]*))?/g)].map(
+    [...row.split("|")[3]!.matchAll(/`(decide|node|fault|storage)\/([\w-]+)`(?:: ("[^`]*))?/g)].map(
       ([, folder, name, rest]) => {
         const [path, ending] = folders[folder as keyof typeof folders];
         return { file: join(path, name + ending), titles: [...(rest ?? "").matchAll(/"([^"]+)"/g)].map(([, t]) => t!) };

@@ -4,10 +4,10 @@ import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { verifyCheckpoint } from "@lockstep/coordinator/node";
 import { afterEach, expect, test } from "vitest";
-import { cleanUp } from "../e2e/lockstep-process.js";
-import { disturbedRun } from "./lib/disturbed-run.js";
-import type { TrainingGroup } from "./lib/training-group.js";
-import { pause } from "./lib/wait-until.js";
+import { cleanUp } from "../../e2e/lockstep-process.js";
+import { disturbedRun } from "../lib/disturbed-run.js";
+import type { TrainingGroup } from "../lib/training-group.js";
+import { pause } from "../lib/wait-until.js";
 
 afterEach(cleanUp);
 

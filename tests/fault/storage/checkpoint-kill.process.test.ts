@@ -2,9 +2,9 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { verifyCheckpoint } from "@lockstep/coordinator/node";
 import { afterEach, expect, test } from "vitest";
-import { cleanUp, temporaryFolder } from "../e2e/lockstep-process.js";
-import { findViolations, undisturbed } from "./lib/run-checks.js";
-import { TrainingGroup } from "./lib/training-group.js";
+import { cleanUp, temporaryFolder } from "../../e2e/lockstep-process.js";
+import { findViolations, undisturbed } from "../lib/run-checks.js";
+import { TrainingGroup } from "../lib/training-group.js";
 
 afterEach(cleanUp);
 
