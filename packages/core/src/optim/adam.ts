@@ -1,14 +1,16 @@
-import { ValueError } from "../errors.js";
-import { add, div, type Expr, input, mul, scalar, sqrt, sub } from "../expr/expr.js";
-import { elementwiseProgram } from "../expr/program.js";
+import { add, div, type Expr, max, mul, sqrt, sub } from "../expr/expr.js";
 import { pow } from "../scalar-math/pow.js";
-import { assertNumber, type CommonSettings, Optimizer } from "./optimizer.js";
+import { assertBetas, assertNumber } from "./assert-settings.js";
+import { type CommonSettings, noPenalty, Optimizer } from "./optimizer.js";
 import type { ParametersOrGroups } from "./parameter-group.js";
+import type { UpdateRule, UpdateTerms } from "./update-program.js";
 
 export interface AdamSettings extends CommonSettings {
   /** Decay of the first and second moment, each in [0, 1). */
   readonly betas: readonly [number, number];
   readonly eps: number;
+  /** Divide by the root of the greatest second moment so far. */
+  readonly amsgrad: boolean;
 }
 
 export interface AdamOptions extends Partial<AdamSettings> {
@@ -16,52 +18,57 @@ export interface AdamOptions extends Partial<AdamSettings> {
   readonly learningRate?: number;
 }
 
-const parameter = input(0);
-const gradient = input(1);
-const [decay, beta1, oneMinusBeta1, beta2, oneMinusBeta2, rootCorrection2, eps, stepSize] = Array.from(
-  { length: 8 },
-  (_, i) => scalar(i),
-) as [Expr, Expr, Expr, Expr, Expr, Expr, Expr, Expr];
+type AdamScalars = readonly [Expr, Expr, Expr, Expr, Expr, Expr, Expr];
 
-/** p, m, v after one update along gradient g from parameter p. */
-function outputsOf(p: Expr, g: Expr): Expr[] {
-  const m = add(mul(beta1, input(2)), mul(oneMinusBeta1, g));
-  const v = add(mul(beta2, input(3)), mul(oneMinusBeta2, mul(g, g)));
-  const denominator = add(div(sqrt(v), rootCorrection2), eps);
-  return [sub(p, mul(stepSize, div(m, denominator))), m, v];
+function outputsOf({ parameter, gradient, state, scalars }: UpdateTerms): Expr[] {
+  const [beta1, oneMinusBeta1, beta2, oneMinusBeta2, rootCorrection2, eps, stepSize] = scalars as AdamScalars;
+  const m = add(mul(beta1, state[0]!), mul(oneMinusBeta1, gradient));
+  const v = add(mul(beta2, state[1]!), mul(oneMinusBeta2, mul(gradient, gradient)));
+  const greatest = state[2] === undefined ? v : max(state[2], v);
+  const denominator = add(div(sqrt(greatest), rootCorrection2), eps);
+  const moved = sub(parameter, mul(stepSize, div(m, denominator)));
+  return state[2] === undefined ? [moved, m, v] : [moved, m, v, greatest];
 }
 
-const inputs = ["f32", "f32", "f32", "f32"] as const;
-const adamProgram = elementwiseProgram("adam", inputs, outputsOf(parameter, add(gradient, mul(decay, parameter))), 8);
-/** Here `decay` is the factor that is left: 1 - learningRate * weightDecay. */
-const adamWProgram = elementwiseProgram("adamW", inputs, outputsOf(mul(parameter, decay), gradient), 8);
+export const adamRule: UpdateRule = { name: "adam", numState: 2, numScalars: 7, outputs: outputsOf };
+const amsgradRule: UpdateRule = { name: "amsgrad", numState: 3, numScalars: 7, outputs: outputsOf };
+export const adamState = [{ name: "firstMoment" }, { name: "secondMoment" }] as const;
+
+/** Scalars of Adam's rule at update t = 1, 2, ... */
+export function adamScalars(
+  { betas, eps }: Pick<AdamSettings, "betas" | "eps">,
+  learningRate: number,
+  t: number,
+): number[] {
+  const correction1 = 1 - pow(betas[0], t);
+  const correction2 = 1 - pow(betas[1], t);
+  return [betas[0], 1 - betas[0], betas[1], 1 - betas[1], Math.sqrt(correction2), eps, learningRate / correction1];
+}
 
 /** Adam and AdamW: they differ in what weight decay does. */
 abstract class AdamBase extends Optimizer<AdamSettings> {
-  protected abstract readonly isDecoupled: boolean;
-
-  constructor(where: string, parameters: ParametersOrGroups<AdamSettings>, options: AdamOptions, weightDecay: number) {
+  constructor(
+    where: string,
+    parameters: ParametersOrGroups<AdamSettings>,
+    options: AdamOptions,
+    penalty: Pick<CommonSettings, "weightDecay" | "decoupledWeightDecay">,
+  ) {
     const { learningRate = 1e-3, ...own } = options;
-    const defaults: AdamSettings = { learningRateScale: 1, weightDecay, betas: [0.9, 0.999], eps: 1e-8, ...own };
-    super(where, parameters, { learningRate, defaults, stateNames: ["firstMoment", "secondMoment"] });
-    for (const { settings } of this.groups) assertSettings(where, settings);
+    super(where, parameters, {
+      learningRate,
+      own,
+      defaults: { ...noPenalty, ...penalty, betas: [0.9, 0.999], eps: 1e-8, amsgrad: false },
+      stateOf: ({ amsgrad }) => (amsgrad ? [...adamState, { name: "greatestSecondMoment" }] : adamState),
+      check: ({ betas, eps }) => {
+        assertBetas(where, betas);
+        assertNumber(where, "eps", eps);
+      },
+    });
   }
 
   protected override update(settings: AdamSettings, learningRate: number) {
-    const { betas, weightDecay } = settings;
-    const correction1 = 1 - pow(betas[0], this.numSteps);
-    const correction2 = 1 - pow(betas[1], this.numSteps);
-    const scalars = [
-      this.isDecoupled ? 1 - learningRate * weightDecay : weightDecay,
-      betas[0],
-      1 - betas[0],
-      betas[1],
-      1 - betas[1],
-      Math.sqrt(correction2),
-      settings.eps,
-      learningRate / correction1,
-    ];
-    return { program: this.isDecoupled ? adamWProgram : adamProgram, scalars };
+    const rule = settings.amsgrad ? amsgradRule : adamRule;
+    return { rule, scalars: adamScalars(settings, learningRate, this.numSteps) };
   }
 }
 
@@ -69,16 +76,15 @@ abstract class AdamBase extends Optimizer<AdamSettings> {
  * Adam; weight decay is added to the gradient.
  *
  *   g += weightDecay * p; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2
- *   p -= learningRate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+ *   p -= learningRate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps); amsgrad: the greatest v so far
  *
  * @numerics f32 element by element; bias corrections in f64 by scalar-math.
  * @throws {ValueError} E_VALUE for a setting out of range, and for no parameters.
- * @source Kingma and Ba 2015, in the form of torch.optim.Adam (no amsgrad). Groups scale the learning rate.
+ * @source Kingma and Ba 2015, Reddi et al. 2018 (amsgrad), in the form of torch.optim.Adam.
  */
 export class Adam extends AdamBase {
-  protected readonly isDecoupled = false;
   constructor(parameters: ParametersOrGroups<AdamSettings>, options: AdamOptions = {}) {
-    super("Adam", parameters, options, 0);
+    super("Adam", parameters, options, { weightDecay: 0, decoupledWeightDecay: false });
   }
 }
 
@@ -87,20 +93,10 @@ export class Adam extends AdamBase {
  *
  * @numerics f32 element by element; bias corrections in f64 by scalar-math.
  * @throws {ValueError} E_VALUE for a setting out of range, and for no parameters.
- * @source Loshchilov and Hutter 2019, in the form of torch.optim.AdamW (no amsgrad). Groups scale the learning rate.
+ * @source Loshchilov and Hutter 2019, in the form of torch.optim.AdamW.
  */
 export class AdamW extends AdamBase {
-  protected readonly isDecoupled = true;
   constructor(parameters: ParametersOrGroups<AdamSettings>, options: AdamOptions = {}) {
-    super("AdamW", parameters, options, 0.01);
-  }
-}
-
-function assertSettings(where: string, { betas, eps }: AdamSettings): void {
-  assertNumber(where, "eps", eps);
-  for (const beta of betas) {
-    if (!(beta >= 0 && beta < 1)) {
-      throw new ValueError(`${where}: betas are [${betas.join(", ")}]; each must be in [0, 1).`, { betas });
-    }
+    super("AdamW", parameters, options, { weightDecay: 0.01, decoupledWeightDecay: true });
   }
 }

@@ -1,5 +1,15 @@
+export { Adadelta, type AdadeltaOptions, type AdadeltaSettings } from "./adadelta.js";
+export { Adagrad, type AdagradOptions, type AdagradSettings } from "./adagrad.js";
 export { Adam, type AdamOptions, type AdamSettings, AdamW } from "./adam.js";
+export { Adamax, type AdamaxOptions, type AdamaxSettings } from "./adamax.js";
 export { clipGradNorm } from "./clip-grad-norm.js";
+export { clipGradValue } from "./clip-grad-value.js";
+export { Lion, type LionOptions, type LionSettings } from "./lion.js";
+export { Muon, type MuonOptions, type MuonSettings } from "./muon.js";
+export { Nadam, type NadamOptions, type NadamSettings } from "./nadam.js";
 export { type CommonSettings, Optimizer, type OptimizerCounters } from "./optimizer.js";
-export type { ParameterGroup, ParametersOrGroups } from "./parameter-group.js";
+export type { ParameterGroup, ParametersOrGroups, ResolvedGroup } from "./parameter-group.js";
+export { RmsProp, type RmsPropOptions, type RmsPropSettings } from "./rms-prop.js";
+export { type GroupRule, isBiasOrNorm, type ParameterFilter, parameterGroups } from "./select-parameters.js";
 export { Sgd, type SgdOptions, type SgdSettings } from "./sgd.js";
+export { WeightEma, type WeightEmaCounters, type WeightEmaOptions } from "./weight-ema.js";

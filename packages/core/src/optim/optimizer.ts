@@ -1,22 +1,25 @@
 /**
  * @file What all optimizers have: parameter groups, a learning rate that a schedule sets, and state that can be saved to the bit.
  *
- * State tensors are made with the optimizer, zero, so that memory can be planned before the first step. An update writes parameters
- * and state in place, element by element, by one fused element-wise kernel: strict rounding on every CPU (L2).
+ * State tensors are made with the optimizer, so that memory can be planned before the first step; frozen parameters have none. An update
+ * writes parameters and state in place, element by element, by one fused element-wise kernel: strict rounding on every CPU (L2).
  */
 import type { Backend } from "../backend/backend.js";
-import { FormatError, ValueError } from "../errors.js";
+import { FormatError, StateError, ValueError } from "../errors.js";
 import type { ElementwiseProgram } from "../expr/program.js";
+import { Parameter } from "../nn/parameter.js";
 import { zerosLike } from "../tensor/create.js";
 import { untracked } from "../tensor/scope.js";
+import { formatShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { type ParametersOrGroups, type ResolvedGroup, resolveGroups } from "./parameter-group.js";
+import { assertNumber } from "./assert-settings.js";
+import { assertKnownSettings, type ParametersOrGroups, type ResolvedGroup, resolveGroups } from "./parameter-group.js";
+import { type PenaltySettings, penaltyScalars, type UpdateRule, updateProgram } from "./update-program.js";
 
 /** Settings that every group has. */
-export interface CommonSettings {
+export interface CommonSettings extends PenaltySettings {
   /** The group's learning rate is `learningRate` times this. */
   readonly learningRateScale: number;
-  readonly weightDecay: number;
 }
 
 /** Everything of an optimizer's state that is no tensor. Plain JSON. */
@@ -25,39 +28,66 @@ export interface OptimizerCounters {
   readonly numSteps: number;
 }
 
-interface Slot<Settings> {
-  readonly parameter: Tensor;
-  readonly state: readonly Tensor[];
-  readonly settings: Settings;
+/** A state tensor of one parameter, of its shape. */
+export interface StateTensor {
+  readonly name: string;
+  /** What it holds before the first update. Default 0. */
+  readonly initial?: number;
 }
+
+/** What an optimizer says of itself. */
+export interface OptimizerTraits<Settings extends CommonSettings> {
+  readonly learningRate: number;
+  readonly defaults: Settings;
+  /** Settings as the user gave them, without the learning rate. */
+  readonly own: Partial<Settings>;
+  /** State of a parameter under these settings. */
+  readonly stateOf: (settings: Settings, parameter: Tensor) => readonly StateTensor[];
+  /** Throws for settings of a group that are out of range. */
+  readonly check?: (settings: Settings) => void;
+}
+
+/** A parameter with what belongs to it. */
+export interface ParameterSlot<Settings> {
+  readonly parameter: Tensor;
+  readonly settings: Settings;
+  readonly stateNames: readonly string[];
+  readonly state: readonly Tensor[];
+}
+
+export const noPenalty = { learningRateScale: 1, weightDecay: 0, decoupledWeightDecay: false, l1: 0 } as const;
 
 export abstract class Optimizer<Settings extends CommonSettings = CommonSettings> {
   /** Set it before `step` from a schedule. */
   learningRate: number;
   readonly groups: readonly ResolvedGroup<Settings>[];
-  /** Names of the state tensors of each parameter. */
-  protected readonly stateNames: readonly string[];
   #numSteps = 0;
-  readonly #slots: readonly Slot<Settings>[];
+  /** By the number of the parameter; undefined where it was frozen. */
+  readonly #slots: readonly (ParameterSlot<Settings> | undefined)[];
+  readonly #parameters: readonly Tensor[];
+  readonly #where: string;
 
-  protected constructor(
-    where: string,
-    given: ParametersOrGroups<Settings>,
-    options: { readonly learningRate: number; readonly defaults: Settings; readonly stateNames: readonly string[] },
-  ) {
-    assertNumber(where, "learningRate", options.learningRate);
-    this.learningRate = options.learningRate;
-    this.stateNames = options.stateNames;
-    this.groups = resolveGroups(where, given, options.defaults);
-    this.#slots = this.groups.flatMap(({ parameters, settings }) => {
-      assertNumber(where, "weightDecay", settings.weightDecay);
-      assertNumber(where, "learningRateScale", settings.learningRateScale);
-      return parameters.map((parameter) => ({
-        parameter,
-        settings,
-        state: options.stateNames.map(() => untracked(() => zerosLike(parameter))),
-      }));
-    });
+  protected constructor(where: string, given: ParametersOrGroups<Settings>, traits: OptimizerTraits<Settings>) {
+    const { learningRate, defaults, own } = traits;
+    assertNumber(where, "learningRate", learningRate);
+    assertKnownSettings(where, own, defaults);
+    this.#where = where;
+    this.learningRate = learningRate;
+    this.groups = resolveGroups(where, given, { learningRate, settings: { ...defaults, ...own } });
+    for (const { settings } of this.groups) {
+      for (const name of ["weightDecay", "l1", "learningRateScale"] as const) assertNumber(where, name, settings[name]);
+      traits.check?.(settings);
+    }
+    this.#parameters = this.groups.flatMap(({ parameters }) => parameters);
+    if (this.#parameters.every(isFrozen)) {
+      throw new ValueError(
+        `${where}: all ${this.#parameters.length} parameters are frozen; at least one must be trained. Set requiresGrad where it should be.`,
+        { numParameters: this.#parameters.length },
+      );
+    }
+    this.#slots = this.groups.flatMap(({ parameters, settings }) =>
+      parameters.map((parameter) => (isFrozen(parameter) ? undefined : makeSlot(parameter, settings, traits))),
+    );
   }
 
   /** Updates made so far. */
@@ -65,21 +95,41 @@ export abstract class Optimizer<Settings extends CommonSettings = CommonSettings
     return this.#numSteps;
   }
 
-  /** Updates every parameter that has a gradient, in place. */
+  /** The group of this name. @throws {ValueError} E_VALUE naming the groups there are. */
+  group(name: string): ResolvedGroup<Settings> {
+    const found = this.groups.find((group) => group.name === name);
+    if (found !== undefined) return found;
+    const names = this.groups.flatMap((group) => (group.name === undefined ? [] : [group.name]));
+    throw new ValueError(
+      `${this.#where}: there is no group "${name}"; it must be one of [${names.join(", ")}]. Give groups a name where they are made.`,
+      { name, names },
+    );
+  }
+
+  /**
+   * Updates every parameter that has a gradient, in place.
+   *
+   * @throws {StateError} E_STATE, before anything is changed, when a parameter that was frozen as the optimizer was made has a gradient.
+   */
   step(): void {
+    for (const [i, parameter] of this.#parameters.entries()) {
+      if (parameter.grad === undefined || this.#slots[i] !== undefined) continue;
+      throw new StateError(
+        `${this.#where}.step: parameter ${i} of shape ${formatShape(parameter.shape)} was frozen when the optimizer was made and has a gradient now; it must have had state from the start. Make a new optimizer after unfreezing.`,
+        { parameter: i, shape: parameter.shape },
+      );
+    }
     this.#numSteps++;
-    for (const { parameter, state, settings } of this.#slots) {
-      const { grad } = parameter;
-      if (grad === undefined) continue;
-      const { program, scalars } = this.update(settings, this.learningRate * settings.learningRateScale);
-      const written = [parameter, ...state];
-      runInPlace(parameter.backend, program, { inputs: [parameter, grad, ...state], scalars, written });
+    for (const slot of this.#slots) {
+      const grad = slot?.parameter.grad;
+      if (slot === undefined || grad === undefined) continue;
+      this.updateParameter(slot, grad, this.learningRate * slot.settings.learningRateScale);
     }
   }
 
   /** Frees the gradients of all parameters. */
   zeroGrad(): void {
-    for (const { parameter } of this.#slots) {
+    for (const parameter of this.#parameters) {
       parameter.grad?.dispose();
       parameter.grad = undefined;
     }
@@ -87,8 +137,8 @@ export abstract class Optimizer<Settings extends CommonSettings = CommonSettings
 
   /** State tensors in a fixed order, named `<number of the parameter>.<name>`. They stay the optimizer's. */
   *namedState(): Iterable<readonly [string, Tensor]> {
-    for (const [i, { state }] of this.#slots.entries()) {
-      for (const [j, tensor] of state.entries()) yield [`${i}.${this.stateNames[j]!}`, tensor];
+    for (const [i, slot] of this.#slots.entries()) {
+      for (const [j, tensor] of (slot?.state ?? []).entries()) yield [`${i}.${slot!.stateNames[j]!}`, tensor];
     }
   }
 
@@ -110,33 +160,53 @@ export abstract class Optimizer<Settings extends CommonSettings = CommonSettings
 
   /** Frees the state. */
   dispose(): void {
-    for (const { state } of this.#slots) for (const tensor of state) tensor.dispose();
+    for (const slot of this.#slots) for (const tensor of slot?.state ?? []) tensor.dispose();
   }
 
-  /**
-   * The kernel of one update and its scalars. Inputs are parameter, gradient, then the state tensors; outputs parameter, then state.
-   */
+  /** Moves one parameter. Element by element, unless a subclass does otherwise. */
+  protected updateParameter(slot: ParameterSlot<Settings>, grad: Tensor, learningRate: number): void {
+    const { parameter, state, settings } = slot;
+    const { rule, scalars } = this.update(settings, learningRate);
+    const written = [parameter, ...state];
+    runInPlace(parameter.backend, updateProgram(rule, settings), {
+      inputs: [parameter, grad, ...state],
+      scalars: [...scalars, ...penaltyScalars(settings, learningRate)],
+      written,
+    });
+  }
+
+  /** The rule of a group's next update and its scalars. */
   protected abstract update(
     settings: Settings,
     learningRate: number,
-  ): { readonly program: ElementwiseProgram; readonly scalars: readonly number[] };
+  ): { readonly rule: UpdateRule; readonly scalars: readonly number[] };
 }
 
-/** @throws {ValueError} E_VALUE unless `value` is finite and at least 0. */
-export function assertNumber(where: string, name: string, value: number): void {
-  if (Number.isFinite(value) && value >= 0) return;
-  throw new ValueError(`${where}: ${name} is ${value}; it must be a finite number of at least 0.`, { [name]: value });
+/** A Parameter that is not trained. Plain tensors are: their gradients are set by hand. */
+export function isFrozen(parameter: Tensor): boolean {
+  return parameter instanceof Parameter && !parameter.requiresGrad;
 }
 
-function runInPlace(
+function makeSlot<Settings extends CommonSettings>(
+  parameter: Tensor,
+  settings: Settings,
+  { stateOf }: OptimizerTraits<Settings>,
+): ParameterSlot<Settings> {
+  const tensors = stateOf(settings, parameter);
+  const state = tensors.map(({ initial = 0 }) => {
+    const tensor = untracked(() => zerosLike(parameter));
+    if (initial !== 0 && tensor.size > 0) tensor.backend.kernels.fill(tensor, initial);
+    return tensor;
+  });
+  return { parameter, settings, state, stateNames: tensors.map(({ name }) => name) };
+}
+
+/** Runs a kernel that writes some of its inputs. */
+export function runInPlace(
   backend: Backend,
   program: ElementwiseProgram,
-  {
-    inputs,
-    scalars,
-    written,
-  }: { readonly inputs: readonly Tensor[]; readonly scalars: readonly number[]; readonly written: readonly Tensor[] },
+  run: { readonly inputs: readonly Tensor[]; readonly scalars: readonly number[]; readonly written: readonly Tensor[] },
 ): void {
-  backend.elementwise(program, inputs, scalars, written);
-  for (const { storage } of written) storage.version++;
+  backend.elementwise(program, run.inputs, run.scalars, run.written);
+  for (const { storage } of run.written) storage.version++;
 }

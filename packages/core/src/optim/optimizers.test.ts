@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createCpuBackend } from "../cpu/cpu-backend.js";
 import { Tensor } from "../tensor/tensor.js";
-import { Adam, AdamW, clipGradNorm, type Optimizer, Sgd } from "./index.js";
+import { Adam, AdamW, clipGradNorm, Nadam, type Optimizer, Sgd } from "./index.js";
 
 const backend = createCpuBackend();
 
@@ -121,6 +121,24 @@ describe("optimizers", () => {
     const before = p.storage.version;
     new Sgd([p]).step();
     expect(p.storage.version).toBeGreaterThan(before);
+  });
+
+  test("Nadam's product of momenta belongs to the update that is made, also after going back", () => {
+    const afterOne = (numSteps: readonly number[]) => {
+      const p = tensorOf([1]);
+      const optimizer = new Nadam([p], { learningRate: 0.1 });
+      for (const count of numSteps) {
+        optimizer.restoreCounters({ numSteps: count });
+        backend.write(p.buffer, 0, Float32Array.of(1));
+        for (const [, state] of optimizer.namedState()) backend.write(state.buffer, 0, Float32Array.of(0));
+        p.grad = tensorOf([1]);
+        optimizer.step();
+      }
+      return p.itemSync();
+    };
+    expect(afterOne([7, 2])).toBe(afterOne([2]));
+    expect(afterOne([2, 7])).toBe(afterOne([7]));
+    expect(afterOne([7])).not.toBe(afterOne([2]));
   });
 
   test("the state is there before the first step, named by parameter", () => {

@@ -1,10 +1,14 @@
-import { add, type Expr, input, mul, scalar, sub } from "../expr/expr.js";
-import { type ElementwiseProgram, elementwiseProgram } from "../expr/program.js";
-import { assertNumber, type CommonSettings, Optimizer } from "./optimizer.js";
+import { ValueError } from "../errors.js";
+import { add, type Expr, mul, sub } from "../expr/expr.js";
+import { assertFraction, assertNumber } from "./assert-settings.js";
+import { type CommonSettings, noPenalty, Optimizer } from "./optimizer.js";
 import type { ParametersOrGroups } from "./parameter-group.js";
+import type { UpdateRule, UpdateTerms } from "./update-program.js";
 
 export interface SgdSettings extends CommonSettings {
   readonly momentum: number;
+  /** In [0, 1): a gradient enters the velocity times 1 - dampening, but for the first. */
+  readonly dampening: number;
   readonly nesterov: boolean;
 }
 
@@ -13,51 +17,67 @@ export interface SgdOptions extends Partial<SgdSettings> {
   readonly learningRate?: number;
 }
 
-const parameter = input(0);
-const gradient = input(1);
-const [rate, decay, momentum] = [scalar(0), scalar(1), scalar(2)];
-const decayed = add(gradient, mul(decay, parameter));
-const velocity = add(mul(momentum, input(2)), decayed);
-const moved = (direction: Expr): Expr => sub(parameter, mul(rate, direction));
+type SgdScalars = readonly [rate: Expr, momentum: Expr, share: Expr];
 
-const plainProgram = elementwiseProgram("sgd", ["f32", "f32"], [moved(decayed)], 2);
-const momentumProgram = elementwiseProgram("sgdMomentum", ["f32", "f32", "f32"], [moved(velocity), velocity], 3);
-const nesterovProgram = elementwiseProgram(
-  "sgdNesterov",
-  ["f32", "f32", "f32"],
-  [moved(add(decayed, mul(momentum, velocity))), velocity],
-  3,
+const plainRule: UpdateRule = {
+  name: "sgd",
+  numState: 0,
+  numScalars: 1,
+  outputs: ({ parameter, gradient, scalars }) => [sub(parameter, mul(scalars[0]!, gradient))],
+};
+
+const momentumRule = (
+  name: string,
+  direction: (gradient: Expr, velocity: Expr, momentum: Expr) => Expr,
+): UpdateRule => ({
+  name,
+  numState: 1,
+  numScalars: 3,
+  outputs: ({ parameter, gradient, state, scalars }: UpdateTerms) => {
+    const [rate, momentum, share] = scalars as SgdScalars;
+    const velocity = add(mul(momentum, state[0]!), mul(share, gradient));
+    return [sub(parameter, mul(rate, direction(gradient, velocity, momentum))), velocity];
+  },
+});
+const heavyBallRule = momentumRule("sgdMomentum", (_, velocity) => velocity);
+const nesterovRule = momentumRule("sgdNesterov", (gradient, velocity, momentum) =>
+  add(gradient, mul(momentum, velocity)),
 );
 
 /**
- * Stochastic gradient descent: d = g + weightDecay * p; v = momentum * v + d; p -= learningRate * v (nesterov: d + momentum * v).
- * Without momentum v = d and nothing is kept.
+ * Stochastic gradient descent: v = momentum * v + (1 - dampening) * g; p -= learningRate * v (nesterov: g + momentum * v). The first
+ * gradient is not dampened. Without momentum v = g and nothing is kept.
  *
  * @numerics f32, every operation rounded on its own.
- * @throws {ValueError} E_VALUE for a setting that is negative or not finite, and for no parameters.
- * @source Same update as torch.optim.SGD with dampening 0. Groups scale the learning rate instead of having their own.
+ * @throws {ValueError} E_VALUE for a setting that is negative or not finite, for nesterov without momentum or with dampening, and for no
+ *   parameters.
+ * @source Same update as torch.optim.SGD. A group's learning rate is a multiple of the optimizer's.
  */
 export class Sgd extends Optimizer<SgdSettings> {
-  readonly #hasMomentum: boolean;
-
   constructor(parameters: ParametersOrGroups<SgdSettings>, options: SgdOptions = {}) {
     const { learningRate = 1e-3, ...own } = options;
-    const defaults = { learningRateScale: 1, weightDecay: 0, momentum: 0, nesterov: false, ...own };
-    assertNumber("Sgd", "momentum", defaults.momentum);
-    const groups = [...(parameters as Iterable<object>)] as unknown as ParametersOrGroups<SgdSettings>;
-    const hasMomentum = [defaults, ...(groups as Iterable<Partial<SgdSettings>>)].some(
-      ({ momentum: m }) => (m ?? 0) > 0,
-    );
-    super("Sgd", groups, { learningRate, defaults, stateNames: hasMomentum ? ["velocity"] : [] });
-    this.#hasMomentum = hasMomentum;
+    super("Sgd", parameters, {
+      learningRate,
+      own,
+      defaults: { ...noPenalty, momentum: 0, dampening: 0, nesterov: false },
+      stateOf: ({ momentum }) => (momentum > 0 ? [{ name: "velocity" }] : []),
+      check: assertSettings,
+    });
   }
 
-  protected override update(
-    settings: SgdSettings,
-    learningRate: number,
-  ): { program: ElementwiseProgram; scalars: number[] } {
-    const { weightDecay, momentum: m, nesterov } = settings;
-    if (!this.#hasMomentum) return { program: plainProgram, scalars: [learningRate, weightDecay] };
-    return { program: nesterov ? nesterovProgram : momentumProgram, scalars: [learningRate, weightDecay, m] };
+  protected override update({ momentum, dampening, nesterov }: SgdSettings, learningRate: number) {
+    if (momentum === 0) return { rule: plainRule, scalars: [learningRate] };
+    const share = this.numSteps === 1 ? 1 : 1 - dampening;
+    return { rule: nesterov ? nesterovRule : heavyBallRule, scalars: [learningRate, momentum, share] };
   }
+}
+
+function assertSettings({ momentum, dampening, nesterov }: SgdSettings): void {
+  assertNumber("Sgd", "momentum", momentum);
+  assertFraction("Sgd", "dampening", dampening);
+  if (!nesterov || (momentum > 0 && dampening === 0)) return;
+  throw new ValueError(
+    `Sgd: nesterov is set with momentum ${momentum} and dampening ${dampening}; it must have momentum above 0 and dampening 0. Set momentum, or leave nesterov out.`,
+    { momentum, dampening, nesterov },
+  );
 }

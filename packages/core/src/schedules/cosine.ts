@@ -17,8 +17,10 @@ export function cosine({ from, to = 0, steps }: Omit<Ramp, "to"> & Partial<Pick<
   assertRate("cosine", "from", from);
   assertRate("cosine", "to", to);
   assertSteps("cosine", "steps", steps);
-  return (step) => {
-    const t = progress("cosine", step, steps);
-    return t === 1 ? to : to + (from - to) * (0.5 * (1 + cos(pi * t)));
-  };
+  return (step) => cosineBetween(from, to, progress("cosine", step, steps));
+}
+
+/** From `from` at t = 0 to `to` at t = 1, flat at both ends. */
+export function cosineBetween(from: number, to: number, t: number): number {
+  return t === 1 ? to : to + (from - to) * (0.5 * (1 + cos(pi * t)));
 }

@@ -1,6 +1,5 @@
-import { ValueError } from "../errors.js";
 import { pow } from "../scalar-math/pow.js";
-import { assertRate, assertStep, assertSteps, type Schedule } from "./schedule.js";
+import { assertFactor, assertRate, assertStep, assertSteps, type Schedule } from "./schedule.js";
 
 export interface ExponentialOptions {
   readonly from: number;
@@ -21,9 +20,7 @@ export interface ExponentialOptions {
  */
 export function exponential({ from, factor, steps = 1 }: ExponentialOptions): Schedule {
   assertRate("exponential", "from", from);
-  if (!(factor > 0 && factor <= 1)) {
-    throw new ValueError(`exponential: factor is ${factor}; it must be in (0, 1].`, { factor });
-  }
+  assertFactor("exponential", factor);
   assertSteps("exponential", "steps", steps);
   return (step) => {
     assertStep("exponential", step);

@@ -28,6 +28,18 @@ export function assertSteps(where: string, name: string, value: number): void {
   }
 }
 
+export function assertCount(where: string, name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 0) {
+    throw new ValueError(`${where}: ${name} is ${value}; it must be a whole number of at least 0.`, { [name]: value });
+  }
+}
+
+export function assertFactor(where: string, factor: number): void {
+  if (!(factor > 0 && factor <= 1)) {
+    throw new ValueError(`${where}: factor is ${factor}; it must be in (0, 1].`, { factor });
+  }
+}
+
 /** Part of the ramp passed at `step`, in [0, 1]. */
 export function progress(where: string, step: number, steps: number): number {
   assertStep(where, step);

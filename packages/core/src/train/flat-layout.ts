@@ -3,7 +3,8 @@
  *
  * Parameters lie in reverse order of registration, end to end without padding, f32: about the order in which a backward pass
  * finishes them, and fixed by the model alone. Statistics that modules emit with a micro-batch (decision 0013) follow behind the last
- * parameter, in registration order: outside of what the global norm sees. A model without them has no such section.
+ * parameter, in registration order: outside of what the global norm sees. A model without them has no such section. Frozen parameters
+ * have no place: nothing is sent for them.
  */
 import { ValueError } from "../errors.js";
 
@@ -29,7 +30,7 @@ export interface Bucket {
   readonly end: number;
 }
 
-/** Layout of parameters, and of statistics if there are any, given in registration order, tied ones once. */
+/** Layout of trained parameters, and of statistics if there are any, given in registration order, tied ones once. */
 export function flatLayout(
   named: Iterable<readonly [string, { readonly shape: readonly number[] }]>,
   statistics: Iterable<readonly [string, { readonly statisticsLength: number }]> = [],

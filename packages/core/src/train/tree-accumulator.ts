@@ -2,6 +2,8 @@
  * @file The gradient of a step as the tree sum over its micro-batches: what makes a plain loop equal to a run of any number of
  * workers, to the bit (L5).
  */
+
+import { ValueError } from "../errors.js";
 import type { StatisticsSource } from "../nn/statistics-source.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { assertFiniteVector } from "./finite-check.js";
@@ -117,19 +119,28 @@ export function dropGradient(parameter: Tensor): void {
   parameter.grad = undefined;
 }
 
-/** Parameters in flat order: reverse registration order. @source none: ours. */
+/** Parameters that are trained, by name in registration order: frozen ones are left out. @source none: ours. */
+export function trainedParameters(model: ParameterOwner): (readonly [string, Tensor])[] {
+  return [...model.namedParameters()].filter(([, { requiresGrad }]) => requiresGrad);
+}
+
+/** Trained parameters in flat order: reverse registration order. @source none: ours. */
 export function parametersInFlatOrder(model: ParameterOwner): Tensor[] {
-  return [...model.namedParameters()].map(([, parameter]) => parameter).reverse();
+  return trainedParameters(model)
+    .map(([, parameter]) => parameter)
+    .reverse();
 }
 
 function createMemory(model: ParameterOwner): AccumulatorMemory {
   const named = statisticsOf(model);
-  const layout = flatLayout(model.namedParameters(), named);
+  const layout = flatLayout(trainedParameters(model), named);
   const statistics = named.map(([, source]) => source);
   const parameters = parametersInFlatOrder(model);
   const backend = parameters[0]?.backend;
   if (backend === undefined)
-    throw new Error("treeAccumulator: the model has no parameters; it must have at least one.");
+    throw new ValueError(
+      "treeAccumulator: the model has no trained parameters; it must have at least one. Unfreeze one.",
+    );
   return { layout, parameters, statistics, pool: new VectorPool(backend, layout.length) };
 }
 

@@ -6,10 +6,11 @@ import {
   keep,
   type metrics,
   type nn,
-  type optim,
+  optim,
   parametersInFlatOrder,
   seedScope,
   type Tensor,
+  trainedParameters,
   untracked,
   withBackend,
 } from "@lockstep/core";
@@ -19,6 +20,7 @@ import type { AnyJob, JobData } from "../job/define-job.js";
 import type { JobFiles } from "../job/job-files.js";
 import { metricsOf } from "../job/job-metrics.js";
 import { numMicroBatchesOf, type ParsedConfig } from "../job/parse-config.js";
+import { buildPlateau, type HeldOutPlateau } from "./held-out-plateau.js";
 
 export interface TrainingSource {
   readonly job: AnyJob;
@@ -34,11 +36,15 @@ export interface Training {
   readonly data: JobData<unknown>;
   readonly model: nn.Module;
   readonly optimizer: optim.Optimizer;
+  /** The average of the weights, where the job keeps one. */
+  readonly average: optim.WeightEma | undefined;
   readonly schedule: (step: number) => number;
+  /** Lowers the schedule's rate, where the job has a plateau. */
+  readonly plateau: HeldOutPlateau | undefined;
   readonly layout: FlatLayout;
-  /** In flat order. */
+  /** The trained ones, in flat order. */
   readonly parameters: readonly Tensor[];
-  /** Modules with running statistics; their entries in the layout follow the parameters'. */
+  /** Modules with running statistics, then the plateau; their entries in the layout follow the parameters'. */
   readonly statistics: readonly nn.StatisticsSource[];
   readonly sampler: Sampler;
   readonly numMicroBatches: number;
@@ -50,7 +56,7 @@ export interface Training {
 
 /**
  * @param onModel told of the model before what is made from it, which may not fit in memory.
- * @throws {JobError} E_JOB_DATA for data without samples, E_JOB_MODEL for a model without parameters, E_JOB_SCHEDULE for a schedule
+ * @throws {JobError} E_JOB_DATA for data without samples, E_JOB_MODEL for a model without trained parameters, E_JOB_SCHEDULE for a schedule
  *   that is no function; whatever the job's functions throw.
  */
 export function buildTraining(source: TrainingSource, onModel: (model: nn.Module) => void = () => {}): Training {
@@ -70,15 +76,24 @@ export function buildTraining(source: TrainingSource, onModel: (model: nn.Module
           "E_JOB_SCHEDULE",
         );
       }
+      const optimizer = job.optimizer(config, model);
+      assertTrained(job.name, model);
+      const plateau = buildPlateau(job, { backend, config, hasEvalData: data.eval !== undefined });
+      const statistics: (readonly [string, nn.StatisticsSource])[] = [
+        ...model.namedStatistics(),
+        ...(plateau === undefined ? [] : [["evaluation", plateau] as const]),
+      ];
       return {
         source,
         data,
         model,
-        optimizer: job.optimizer(config, model),
+        optimizer,
+        average: job.ema === undefined ? undefined : new optim.WeightEma(model.parameters(), job.ema),
         schedule,
-        layout: flatLayout(model.namedParameters(), model.namedStatistics()),
+        plateau,
+        layout: flatLayout(trainedParameters(model), statistics),
         parameters: parametersInFlatOrder(model),
-        statistics: model.namedStatistics().map(([, source]) => source),
+        statistics: statistics.map(([, source]) => source),
         sampler: createSampler({ seed, size: data.train.size, globalBatchSize, microBatchSize }),
         numMicroBatches: numMicroBatchesOf(config),
         evalGrid: data.eval === undefined ? [] : evalMicroBatches(data.eval.size, microBatchSize),
@@ -99,6 +114,16 @@ export function buildModel({ job, config, seed, backend }: TrainingSource, data:
     );
   }
   return model;
+}
+
+function assertTrained(job: string, model: nn.Module): void {
+  const numParameters = model.parameters().length;
+  if (trainedParameters(model).length > 0) return;
+  throw new JobError(
+    `job "${job}": all ${numParameters} parameters of its model are frozen; at least one must be trained. Set requiresGrad where it should be.`,
+    { job, numParameters },
+    "E_JOB_MODEL",
+  );
 }
 
 function assertData(data: JobData<unknown>, job: string): void {

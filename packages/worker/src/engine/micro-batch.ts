@@ -75,6 +75,18 @@ export function trainMicroBatch(training: Training, place: TrainingPlace, target
   );
 }
 
+/** Runs `fn` with the model as it is evaluated: its mode, and the average of its weights where the job keeps one. */
+export function evaluating<T>({ model, average }: Pick<Training, "model" | "average">, fn: () => T): T {
+  model.eval();
+  average?.swap();
+  try {
+    return fn();
+  } finally {
+    average?.swap();
+    model.train();
+  }
+}
+
 /** Loss and metrics of one evaluation micro-batch. @throws {TrainingError} E_METRIC_STATE for a state that is too large to send. */
 export function evalMicroBatch(training: Training, place: TrainingPlace): EvaluatedMicroBatch {
   const { backend, seed } = training.source;

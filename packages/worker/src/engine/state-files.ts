@@ -10,7 +10,13 @@ import {
 import { TrainingError } from "../errors.js";
 import type { Training } from "./build-training.js";
 import type { ExportedState } from "./compute-engine.js";
-import { modelTensors, trainingStateHash } from "./training-state.js";
+import {
+  modelTensors,
+  restoreUpdateCounters,
+  trainingStateHash,
+  updateCounters,
+  updateTensors,
+} from "./training-state.js";
 
 export const modelFile = "model.safetensors";
 export const optimizerFile = "optimizer.safetensors";
@@ -26,7 +32,7 @@ export interface TrainerState {
   readonly numericClass: string;
   readonly numericsVersion: number;
   readonly config: Readonly<Record<string, unknown>>;
-  /** What the optimizer keeps beside its tensors. */
+  /** What the optimizer, and the average of the weights if there is one, keep beside their tensors. */
   readonly optimizer: unknown;
   readonly stateHash: string;
   readonly paramsSha256: string;
@@ -54,7 +60,7 @@ export function takeSnapshot(
   state: { readonly step: number; readonly stateHash: string },
   viewOf: (tensor: Tensor) => DTypeArray,
 ): StateSnapshot {
-  const { source, optimizer } = training;
+  const { source } = training;
   const { step, stateHash } = state;
   const metadata = { format: "lockstep", step: String(step) };
   const encode = (tensors: Iterable<readonly [string, Tensor]>): Uint8Array<ArrayBuffer> => {
@@ -67,7 +73,7 @@ export function takeSnapshot(
   const model = encode(weights);
   return {
     model,
-    optimizer: encode(optimizer.namedState()),
+    optimizer: encode(updateTensors(training)),
     weightsStart: model.byteLength - weights.reduce((sum, [, { size }]) => sum + 4 * size, 0),
     trainer: {
       schema: 1,
@@ -77,7 +83,7 @@ export function takeSnapshot(
       numericClass: source.backend.numericClass,
       numericsVersion,
       config: source.config,
-      optimizer: optimizer.counters(),
+      optimizer: updateCounters(training),
       stateHash,
     },
   };
@@ -108,13 +114,12 @@ export function exportedStateOf(
 
 /** Copies what a step changes; the returned function puts it back. */
 export function keepState(training: Training): () => void {
-  const { optimizer } = training;
-  const tensors = [...modelTensors(training), ...optimizer.namedState()].map(([, tensor]) => tensor);
+  const tensors = [...modelTensors(training), ...updateTensors(training)].map(([, tensor]) => tensor);
   const kept = tensors.map((tensor) => tensor.dataSync());
-  const counters = optimizer.counters();
+  const counters = updateCounters(training);
   return () => {
     for (const [i, { backend, buffer, offset }] of tensors.entries()) backend.write(buffer, offset, kept[i]!);
-    optimizer.restoreCounters(counters);
+    restoreUpdateCounters(training, counters);
   };
 }
 
@@ -130,7 +135,7 @@ export function importCheckpoint(
   checkpoint: { readonly step: number; readonly files: ReadonlyMap<string, Uint8Array> },
 ): string {
   const trainer = readTrainer(fileOf(checkpoint.files, trainerFile));
-  const { source, optimizer } = training;
+  const { source } = training;
   const expected = {
     step: checkpoint.step,
     seed: source.seed,
@@ -148,9 +153,8 @@ export function importCheckpoint(
       });
   }
   importWeights(training, fileOf(checkpoint.files, modelFile), modelFile);
-  const moments = decodeSafetensors(fileOf(checkpoint.files, optimizerFile), { source: optimizerFile }).tensors;
-  fillTensors([...optimizer.namedState()], moments, optimizerFile);
-  optimizer.restoreCounters(trainer.optimizer);
+  importUpdateState(training, fileOf(checkpoint.files, optimizerFile));
+  restoreUpdateCounters(training, trainer.optimizer);
   const stateHash = trainingStateHash(training, checkpoint.step);
   if (stateHash !== trainer.stateHash) {
     refuse(`the state read has hash ${stateHash}, ${trainerFile} says ${trainer.stateHash}`, {
@@ -168,6 +172,12 @@ export function importCheckpoint(
  */
 export function importWeights(training: Pick<Training, "model">, bytes: Uint8Array, source = "init-from"): void {
   fillTensors(modelTensors(training), decodeSafetensors(bytes, { source }).tensors, source);
+}
+
+/** Puts the tensors of optimizer.safetensors into a training. @throws {TrainingError} E_CHECKPOINT as `importWeights`. */
+export function importUpdateState(training: Training, bytes: Uint8Array): void {
+  const { tensors } = decodeSafetensors(bytes, { source: optimizerFile });
+  fillTensors(updateTensors(training), tensors, optimizerFile);
 }
 
 export function readTrainer(bytes: Uint8Array): TrainerState {

@@ -6,6 +6,7 @@
 import { type Bucket, BucketTracker, type CpuBackend, NodeStack, type NodeSum, type VectorPool } from "@lockstep/core";
 import type { Training } from "./build-training.js";
 import type { ComputeProgress, ComputeRequest, MicroBatchSum, NodeRange, ReadyBucket } from "./compute-engine.js";
+import { emitHeldOut } from "./held-out-plateau.js";
 import { trainMicroBatch } from "./micro-batch.js";
 
 export interface ComputeHooks {
@@ -100,6 +101,7 @@ export class StepNodes {
         const microBatch = stack.nextMicroBatch;
         const onParameter = microBatch === node.hi - 1 ? this.#tellBucketsOf(node, hooks) : undefined;
         const target = { stack, ...(onParameter === undefined ? {} : { onParameter }) };
+        emitHeldOut(training, step, microBatch);
         losses.push(trainMicroBatch(training, { step, microBatch, workerId }, target));
       }
     } catch (error) {

@@ -33,7 +33,7 @@ import type {
   PreparedEngine,
 } from "./compute-engine.js";
 import { assertPlanFits, memoryFullError, memoryPlan } from "./memory-plan.js";
-import { evalMicroBatch } from "./micro-batch.js";
+import { evalMicroBatch, evaluating } from "./micro-batch.js";
 import { probeTwice } from "./probe.js";
 import {
   exportedStateOf,
@@ -135,14 +135,11 @@ export class TrainingEngine {
   evaluate({ lo, hi }: NodeRange, shouldStop: () => boolean = () => false): readonly EvaluatedMicroBatch[] {
     const { training } = this.#need();
     const losses: EvaluatedMicroBatch[] = [];
-    training.model.eval();
-    try {
+    evaluating(training, () => {
       for (let m = lo; m < hi && !shouldStop(); m++) {
         losses.push(evalMicroBatch(training, { step: this.#step, microBatch: m, workerId: this.#options.workerId }));
       }
-    } finally {
-      training.model.train();
-    }
+    });
     return losses;
   }
 
@@ -215,7 +212,10 @@ export class TrainingEngine {
 
   #restore(training: Training): void {
     const { restore, initFrom } = this.#options;
-    if (initFrom !== undefined) importWeights(training, initFrom);
+    if (initFrom !== undefined) {
+      importWeights(training, initFrom);
+      training.average?.reset();
+    }
     if (restore === undefined) return;
     importCheckpoint(training, restore);
     this.#step = restore.step;

@@ -1,6 +1,7 @@
 /** @file What a step changes: its tensors in a fixed order, their hash, the update, the bytes they take. */
-import { clipGradNorm, hashText, noGrad, scope, stateHash, type Tensor, withBackend } from "@lockstep/core";
+import { clipGradNorm, hashText, noGrad, optim, scope, stateHash, type Tensor, withBackend } from "@lockstep/core";
 import { TrainingError } from "../errors.js";
+import type { BaseConfig } from "../job/base-config.js";
 import type { Training } from "./build-training.js";
 import type { MemoryNeeds } from "./memory-plan.js";
 
@@ -9,13 +10,36 @@ export function modelTensors({ model }: Pick<Training, "model">): [string, Tenso
   return [...model.namedParameters(), ...model.namedBuffers()];
 }
 
+/** What an update keeps beside the model: the optimizer's tensors, then the averages of the weights. */
+export function updateTensors({ optimizer, average }: Pick<Training, "optimizer" | "average">): [string, Tensor][] {
+  return [...optimizer.namedState(), ...(average?.namedState() ?? [])].map(([name, tensor]) => [name, tensor]);
+}
+
+/** What an update keeps that is no tensor. Plain JSON. */
+export function updateCounters({ optimizer, average, plateau }: Training): Readonly<Record<string, unknown>> {
+  return {
+    ...optimizer.counters(),
+    ...(average === undefined ? {} : { average: average.counters() }),
+    ...(plateau === undefined ? {} : { plateau: plateau.state() }),
+  };
+}
+
+/** @throws {FormatError} E_FORMAT when the value is not what `updateCounters` gave. */
+export function restoreUpdateCounters({ optimizer, average, plateau }: Training, counters: unknown): void {
+  optimizer.restoreCounters(counters);
+  const own = counters as { readonly average?: unknown; readonly plateau?: unknown };
+  average?.restoreCounters(own.average);
+  plateau?.restore(own.plateau);
+}
+
 /** Hash of the step, of parameters, buffers and the optimizer's tensors and counters (L2). @param step applied steps. */
-export function trainingStateHash({ source, model, optimizer }: Training, step: number): string {
+export function trainingStateHash(training: Training, step: number): string {
+  const { source, model } = training;
   return stateHash(source.backend, {
     parameters: [...model.namedParameters()].map(([, tensor]) => tensor),
     buffers: [...model.namedBuffers()].map(([, tensor]) => tensor),
-    optimizer: [...optimizer.namedState()].map(([, tensor]) => tensor),
-    counters: JSON.stringify({ step, optimizer: optimizer.counters() }),
+    optimizer: updateTensors(training).map(([, tensor]) => tensor),
+    counters: JSON.stringify({ step, optimizer: updateCounters(training) }),
   });
 }
 
@@ -25,14 +49,15 @@ export function layoutHash({ layout, source }: Training): string {
 }
 
 /**
- * Clips by global norm, sets the learning rate of the step, updates. Gradients are undefined afterwards.
+ * Clips by value, then by global norm, sets the learning rate of the step, updates, takes the weights into their average. Gradients are
+ * undefined afterwards.
  *
  * @param stepIndex 0-based.
  * @throws {TrainingError} E_LEARNING_RATE when the schedule gives no finite number of at least 0.
  */
 export function applyUpdate(training: Training, stepIndex: number): { gradNorm: number; learningRate: number } {
-  const { source, model, optimizer, schedule } = training;
-  const learningRate = schedule(stepIndex);
+  const { source, model, optimizer, average, schedule, plateau } = training;
+  const learningRate = schedule(stepIndex) * (plateau?.factor ?? 1);
   if (!(Number.isFinite(learningRate) && learningRate >= 0)) {
     throw new TrainingError(
       `schedule: the learning rate of step ${stepIndex + 1} is ${learningRate}; it must be finite and at least 0. Check the job's schedule.`,
@@ -43,20 +68,30 @@ export function applyUpdate(training: Training, stepIndex: number): { gradNorm: 
   return withBackend(source.backend, () =>
     noGrad(() =>
       scope(() => {
-        const maxGradNorm = source.config.maxGradNorm > 0 ? source.config.maxGradNorm : Infinity;
-        const gradNorm = clipGradNorm(model.parameters(), maxGradNorm);
+        const gradNorm = clip(model.parameters(), source.config);
         optimizer.learningRate = learningRate;
         optimizer.step();
         optimizer.zeroGrad();
+        average?.update();
         return { gradNorm, learningRate };
       }),
     ),
   );
 }
 
+/** Returns the norm before any clipping. */
+function clip(parameters: readonly Tensor[], config: Pick<BaseConfig, "maxGradNorm" | "maxGradValue">): number {
+  const { maxGradNorm, maxGradValue } = config;
+  if (maxGradValue === 0) return clipGradNorm(parameters, maxGradNorm > 0 ? maxGradNorm : Infinity);
+  const gradNorm = clipGradNorm(parameters, Infinity);
+  optim.clipGradValue(parameters, maxGradValue);
+  if (maxGradNorm > 0) clipGradNorm(parameters, maxGradNorm);
+  return gradNorm;
+}
+
 /** What the memory plan is made of, as far as a training is built; activations are not known here. */
 export function memoryNeedsOf(
-  { model, optimizer, layout }: Partial<Pick<Training, "model" | "optimizer" | "layout">>,
+  { model, optimizer, average, layout }: Partial<Pick<Training, "model" | "optimizer" | "average" | "layout">>,
   grid: { readonly numMicroBatches: number; readonly maxBytes: number },
 ): MemoryNeeds {
   const bytesOf = (tensors: Iterable<readonly [string, Tensor]> | undefined): number | undefined =>
@@ -65,7 +100,7 @@ export function memoryNeedsOf(
   return {
     parameterBytes,
     bufferBytes: bytesOf(model?.namedBuffers()),
-    optimizerBytes: bytesOf(optimizer?.namedState()),
+    optimizerBytes: optimizer && bytesOf(updateTensors({ optimizer, average })),
     vectorBytes: layout === undefined ? parameterBytes : 4 * layout.length,
     activationBytes: undefined,
     ...grid,

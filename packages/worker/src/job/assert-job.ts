@@ -22,6 +22,12 @@ export function assertJob(value: unknown, source: string): asserts value is AnyJ
   for (const key of optionalFunctions) {
     if (job[key] !== undefined && typeof job[key] !== "function") refuse(`has a ${key} that is not a function`);
   }
+  if (job.ema !== undefined && (typeof job.ema !== "object" || job.ema === null)) {
+    refuse("has an ema that is no object { decay, warmup }");
+  }
+  if (job.plateau !== undefined && (typeof job.plateau !== "object" || job.plateau === null)) {
+    refuse("has a plateau that is no object { factor, patience, ... }");
+  }
   if (job.metrics !== undefined && job.evaluate === undefined)
     refuse("has metrics() and no evaluate(), which feeds them");
   const schema = job.config as { shape?: unknown; safeParse?: unknown } | undefined;

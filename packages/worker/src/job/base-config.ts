@@ -28,6 +28,8 @@ export const baseConfigSchema = z.object({
   bestMode: z.enum(["auto", "min", "max"]).default("auto"),
   /** Gradients are scaled down to this global norm; 0: never. */
   maxGradNorm: z.number().nonnegative().default(0),
+  /** Elements of gradients are brought into +- this, before the norm is looked at; 0: never. */
+  maxGradValue: z.number().nonnegative().default(0),
   /** Bytes of one piece of the flat gradient on the wire, a multiple of 4; 0: a quarter of it, at least 1 MiB, at most 4. Changes no bits. */
   bucketBytes: countOrZero.multipleOf(4).default(0),
 });

@@ -5,7 +5,7 @@
  * only from `+ - * /`, sqrt and core's scalar-math, no clock, no environment. The probe micro-batch finds most violations.
  * Not here: how the configuration is read (parse-config.ts), how a bundle becomes a module (node/job-loader.ts).
  */
-import type { metrics, nn, optim, Tensor } from "@lockstep/core";
+import type { metrics, nn, optim, schedules, Tensor } from "@lockstep/core";
 import type { SampleRef, Tokenizer } from "@lockstep/data";
 import type * as z from "zod";
 import type { BaseConfig } from "./base-config.js";
@@ -111,6 +111,16 @@ export interface JobDefinition<
   optimizer(config: JobConfig<S>, model: M): optim.Optimizer;
   /** Learning rate of a step, 0-based, as an f64. */
   schedule(config: JobConfig<S>): (step: number) => number;
+  /**
+   * Keeps an exponential average of the weights: evaluation, `generate` and `evaluate` use it, checkpoints hold it beside the optimizer's
+   * state. Buffers (BatchNorm) are those of the weights.
+   */
+  readonly ema?: optim.WeightEmaOptions;
+  /**
+   * Multiplies the schedule's rate by a factor when the held-out loss stops falling. Evaluates every `evalIntervalSteps`, which must not be
+   * 0, once more than the run does for its metrics.
+   */
+  readonly plateau?: schedules.PlateauOptions;
   readonly callbacks?: JobCallbacks<M>;
 }
 

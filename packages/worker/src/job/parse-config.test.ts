@@ -44,6 +44,7 @@ describe("parseJobConfig", () => {
       bestMetric: "",
       bestMode: "auto",
       maxGradNorm: 0,
+      maxGradValue: 0,
       bucketBytes: 0,
       learningRate: 0.5,
       corpus: "a.txt",

@@ -4,7 +4,7 @@ import { createNodeCpuBackend } from "@lockstep/core/node";
 import type { Tokenizer } from "@lockstep/data";
 import { buildTraining } from "../engine/build-training.js";
 import { evalMicroBatch } from "../engine/micro-batch.js";
-import { importWeights, modelFile } from "../engine/state-files.js";
+import { importUpdateState, importWeights, modelFile, optimizerFile } from "../engine/state-files.js";
 import { TrainingError } from "../errors.js";
 import type { AnyJob, JobData } from "../job/define-job.js";
 import { type ParsedConfig, parseJobConfig } from "../job/parse-config.js";
@@ -65,6 +65,11 @@ export async function loadRunForInference(runDir: string, options: LoadRunOption
     );
   }
   importWeights(training, weights, modelFile);
+  const updateState = checkpoint.files.get(optimizerFile);
+  if (training.average !== undefined && updateState !== undefined) {
+    importUpdateState(training, updateState);
+    training.average.swap();
+  }
   training.model.eval();
   return {
     job,

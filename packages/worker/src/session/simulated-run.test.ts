@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { SimNetwork } from "@lockstep/collectives/testing";
 import {
   clipGradNorm,
@@ -15,53 +14,8 @@ import { tinyGptJob, tinyMlpJob } from "../engine/tiny-jobs.testkit.js";
 import type { AnyJob } from "../job/define-job.js";
 import { createJobFiles } from "../job/job-files.js";
 import { numMicroBatchesOf, parseJobConfig } from "../job/parse-config.js";
-import { contiguousShares, type SimulatedRun, type SimulatedRunOptions, simulateRun } from "./simulated-run.testkit.js";
-
-const sha256 = (parts: readonly Uint8Array[]): string => {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return hash.digest("hex");
-};
-
-const seed = 7;
-
-interface RunOptions {
-  readonly steps?: number;
-  readonly restore?: { step: number; files: ReadonlyMap<string, Uint8Array> };
-  readonly assign?: NonNullable<SimulatedRunOptions["assign"]>;
-  readonly engines?: InlineEngine[];
-  readonly Engine?: typeof InlineEngine;
-  readonly plan?: NonNullable<SimulatedRunOptions["plan"]>;
-}
-
-function run(job: AnyJob, numWorkers: number, options: RunOptions = {}): Promise<SimulatedRun> {
-  const config = parseJobConfig(job);
-  return simulateRun({
-    numWorkers,
-    steps: options.steps ?? config.totalSteps,
-    bucketBytes: config.bucketBytes,
-    sha256,
-    firstStep: options.restore?.step ?? 0,
-    ...(options.assign === undefined ? {} : { assign: options.assign }),
-    ...(options.plan === undefined ? {} : { plan: options.plan }),
-    createEngine: (workerId) => {
-      const engine = new (options.Engine ?? InlineEngine)({
-        job,
-        config,
-        seed,
-        workerId,
-        files: createJobFiles([]),
-        backend: createCpuBackend(),
-        nowMs: () => 0,
-        sha256,
-        maxBytes: 2 ** 32,
-        ...(options.restore === undefined ? {} : { restore: options.restore }),
-      });
-      options.engines?.push(engine);
-      return engine;
-    },
-  });
-}
+import { runJob as run, seed, sha256 } from "./simulated-job.testkit.js";
+import { contiguousShares } from "./simulated-run.testkit.js";
 
 /** The same training without worker, session or network (L5). */
 function plainLoop(job: AnyJob): string {
