@@ -11,6 +11,7 @@ import { formatTable } from "./table.js";
 import { findTorchPython } from "./torch-peer.js";
 
 const suites: Readonly<Record<string, () => Promise<BenchSuite>>> = {
+  arrays: async () => (await import("./arrays.js")).arrays,
   gemm: async () => (await import("./gemm.js")).gemm,
   "train-step": async () => (await import("./train-step.js")).trainStep,
   "all-reduce": async () => (await import("./all-reduce.js")).allReduce,
@@ -77,15 +78,16 @@ async function main(): Promise<number> {
   console.log(formatTable(results));
   printChange(results);
   if (values.json) writeFileSync(values.json, `${JSON.stringify(file, null, 2)}\n`);
-  if (values.accept) writeFileSync(baselineFile, `${JSON.stringify(withOthers(file), null, 2)}\n`);
+  if (values.accept)
+    writeFileSync(baselineFile, `${JSON.stringify(withOthers(file, values.only !== undefined), null, 2)}\n`);
   return 0;
 }
 
-/** The results, and of the present baseline the models or sizes that were not measured now. */
-function withOthers(file: BenchFile): BenchFile {
+/** The results, and of the present baseline what was not measured now: other suites, and with --only other models of these. */
+function withOthers(file: BenchFile, isPart: boolean): BenchFile {
   if (!existsSync(baselineFile)) return file;
   const baseline = JSON.parse(readFileSync(baselineFile, "utf8")) as BenchFile;
-  const keyOf = ({ suite, name }: BenchResult): string => `${suite} ${name}`;
+  const keyOf = ({ suite, name }: BenchResult): string => (isPart ? `${suite} ${name}` : suite);
   const measured = new Set(file.rows.map(keyOf));
   return { ...file, rows: [...baseline.rows.filter((row) => !measured.has(keyOf(row))), ...file.rows] };
 }

@@ -1,5 +1,5 @@
 /**
- * @file PyTorch as a peer: one long-lived python3 that measures on request, so that its runs alternate with ours.
+ * @file PyTorch and NumPy as peers: one long-lived python3 that measures on request, so that its runs alternate with ours.
  *
  * Protocol over pipes, a JSON object a line: {"work": "gpt-small", "seconds": 5} -> {"rate": 10321.5}.
  */
@@ -7,7 +7,6 @@ import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:chil
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const script = fileURLToPath(new URL("../peers/torch_train_step.py", import.meta.url));
 /** The system's interpreter first: distributions install python3-torch for that one only. */
 const interpreters = ["/usr/bin/python3", "python3"];
 const requestTimeoutMs = 180_000;
@@ -17,14 +16,27 @@ export function findTorchPython(): string | undefined {
   return interpreters.find((python) => spawnSync(python, ["-c", "import torch"], { stdio: "ignore" }).status === 0);
 }
 
+export interface PeerOptions {
+  /** In `benchmarks/peers`. Default "torch_train_step.py". */
+  readonly script?: string;
+  /** Default 1. */
+  readonly threads?: number;
+}
+
 export class TorchPeer {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
   readonly #reader: Interface;
 
-  constructor(python: string, threads = 1) {
-    const env = { ...process.env, OMP_WAIT_POLICY: "passive", OMP_NUM_THREADS: String(threads) };
-    this.#child = spawn(python, [script], { env, stdio: ["pipe", "pipe", "pipe"] });
+  constructor(python: string, { script = "torch_train_step.py", threads = 1 }: PeerOptions = {}) {
+    const path = fileURLToPath(new URL(`../peers/${script}`, import.meta.url));
+    const env = {
+      ...process.env,
+      OMP_WAIT_POLICY: "passive",
+      OMP_NUM_THREADS: String(threads),
+      OPENBLAS_NUM_THREADS: String(threads),
+    };
+    this.#child = spawn(python, [path], { env, stdio: ["pipe", "pipe", "pipe"] });
     this.#child.stderr.resume();
     this.#reader = createInterface({ input: this.#child.stdout });
     this.#lines = this.#reader[Symbol.asyncIterator]();

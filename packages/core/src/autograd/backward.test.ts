@@ -122,7 +122,12 @@ describe("onGradReady", () => {
     const x = matmul(matmul(matmul(tensor([[1, 1]]), tied), first), tied);
     const seen: [Tensor, unknown][] = [];
     x.sum().backward({ leaves: [tied, first, unused], onGradReady: (p) => seen.push([p, p.grad?.toArraySync()]) });
-    expect(seen.map(([p]) => p)).toEqual([first, tied, unused]);
+    const names = new Map([
+      [tied, "tied"],
+      [first, "first"],
+      [unused, "unused"],
+    ]);
+    expect(seen.map(([p]) => names.get(p))).toEqual(["first", "tied", "unused"]);
     expect(seen[1]![1]).toEqual(gradOf(tied));
     expect(seen[2]![1]).toBeUndefined();
   });

@@ -114,6 +114,22 @@ export interface KernelTable {
     isReversed: boolean,
     outputs: RecurrentGradients,
   ): void;
+  /** loss [B] = -log of the probability of all alignments of a row's target with its first frames; Infinity where there is none. f64 inside. */
+  ctc(inputs: CtcInputs, blank: number, loss: TensorView): void;
+  /** dLogProbs [T, B, C] = -dLoss[b] * the probability that a frame is in a state of the class; 0 past the length, and where the loss is Infinity. */
+  ctcBackward(inputs: CtcInputs, blank: number, dLoss: TensorView, dLogProbs: TensorView): void;
+}
+
+/** Rows of a batch for ctc. What lies in targets past a length is not read. */
+export interface CtcInputs {
+  /** [T, B, C] contiguous. */
+  readonly logProbs: TensorView;
+  /** [B, L], i32 in 0..C-1. */
+  readonly targets: TensorView;
+  /** [B], i32 in 0..T. */
+  readonly inputLengths: TensorView;
+  /** [B], i32 in 0..L. */
+  readonly targetLengths: TensorView;
 }
 
 /** Sizes along d, h and w; dims that are not there have size, stride and dilation 1. */

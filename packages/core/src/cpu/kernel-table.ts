@@ -6,6 +6,7 @@ import { attentionRoom } from "./kernels/attention.js";
 import { columnsRoom } from "./kernels/columns.js";
 import { copyRoom } from "./kernels/copy.js";
 import { crossEntropyRoom } from "./kernels/cross-entropy.js";
+import { ctcRoom } from "./kernels/ctc.js";
 import { embeddingRoom } from "./kernels/embedding.js";
 import { flatRoom } from "./kernels/flat.js";
 import { gatherRoom } from "./kernels/gather.js";
@@ -42,6 +43,7 @@ const rooms = [
   scanRoom,
   sortRoom,
   recurrentRoom,
+  ctcRoom,
   reduceIntegersRoom,
 ] as const;
 
@@ -71,6 +73,7 @@ export function createKernelTable(host: KernelHost) {
     ...scanRoom.rows(host),
     ...sortRoom.rows(host),
     ...recurrentRoom.rows(host),
+    ...ctcRoom.rows(host),
     ...reduceIntegersRoom.rows(host),
   } satisfies KernelTable;
 }

@@ -62,3 +62,9 @@ export function ulpError(actual: number, exact: number): number {
   const unit = magnitude < 2 ** -126 ? 2 ** -149 : 2 ** (Math.floor(Math.log2(magnitude)) - 23);
   return Math.abs(actual - exact) / unit;
 }
+
+/** Every `step`-th bit pattern of f32, NaNs left out. */
+export function everyFloat(step: number): Float32Array {
+  const bits = Uint32Array.from({ length: Math.floor(2 ** 32 / step) }, (_, i) => i * step);
+  return new Float32Array(bits.buffer).filter((value) => !Number.isNaN(value));
+}

@@ -5,7 +5,7 @@
 import { ValueError } from "../errors.js";
 import type { DType } from "../tensor/dtype.js";
 import type { BinaryOp, CompareOp, Expr, UnaryOp } from "./expr.js";
-import { hostCos, hostErf, hostExp, hostLog, hostSin, hostTanh } from "./host-math.js";
+import * as host from "./host-math.js";
 import { type ElementwiseProgram, linearize } from "./program.js";
 
 export interface EvaluateOptions {
@@ -96,17 +96,46 @@ function saturate(x: number, low: number, high: number): number {
   return Number.isNaN(x) ? 0 : Math.max(low, Math.min(high, Math.trunc(x)));
 }
 
+function roundHalfEven(x: number): number {
+  const below = Math.floor(x);
+  const isTie = x - below === 0.5;
+  return isTie && below % 2 !== 0 ? below + 1 : isTie ? below : Math.round(x);
+}
+
+function floatOnly(op: BinaryOp): () => never {
+  return () => {
+    throw new ValueError(`${op}: the operands are i32; they must be f32. Cast them first.`, { op });
+  };
+}
+
 const unaryFunctions: Readonly<Record<UnaryOp, (x: number) => number>> = {
   neg: (x) => -x,
   abs: Math.abs,
   sqrt: Math.sqrt,
   floor: Math.floor,
-  exp: hostExp,
-  log: hostLog,
-  tanh: hostTanh,
-  erf: hostErf,
-  sin: hostSin,
-  cos: hostCos,
+  ceil: Math.ceil,
+  trunc: Math.trunc,
+  round: roundHalfEven,
+  exp: host.hostExp,
+  exp2: host.hostExp2,
+  expm1: host.hostExpm1,
+  log: host.hostLog,
+  log2: host.hostLog2,
+  log10: host.hostLog10,
+  log1p: host.hostLog1p,
+  erf: host.hostErf,
+  sin: host.hostSin,
+  cos: host.hostCos,
+  tan: host.hostTan,
+  asin: host.hostAsin,
+  acos: host.hostAcos,
+  atan: host.hostAtan,
+  sinh: host.hostSinh,
+  cosh: host.hostCosh,
+  tanh: host.hostTanh,
+  asinh: host.hostAsinh,
+  acosh: host.hostAcosh,
+  atanh: host.hostAtanh,
 };
 
 const binaryFunctions: Readonly<Record<BinaryOp, (x: number, y: number) => number>> = {
@@ -116,17 +145,23 @@ const binaryFunctions: Readonly<Record<BinaryOp, (x: number, y: number) => numbe
   div: (x, y) => x / y,
   min: Math.min,
   max: Math.max,
+  fmod: (x, y) => x % y,
+  floorDivide: (x, y) => (y === 0 ? 0 : Math.floor(x / y)),
+  atan2: host.hostAtan2,
+  hypot: host.hostHypot,
 };
 
 const intFunctions: Readonly<Record<BinaryOp, (x: number, y: number) => number>> = {
   add: (x, y) => (x + y) | 0,
   sub: (x, y) => (x - y) | 0,
   mul: Math.imul,
-  div: () => {
-    throw new ValueError("div: i32 operands have no element-wise division; cast to f32 first.", {});
-  },
+  div: floatOnly("div"),
   min: Math.min,
   max: Math.max,
+  fmod: floatOnly("fmod"),
+  floorDivide: (x, y) => (y === 0 ? 0 : saturate(Math.floor(x / y), -0x80000000, 0x7fffffff)),
+  atan2: floatOnly("atan2"),
+  hypot: floatOnly("hypot"),
 };
 
 const compareFunctions: Readonly<Record<CompareOp, (x: number, y: number) => boolean>> = {

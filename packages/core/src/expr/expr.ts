@@ -8,8 +8,13 @@
  */
 import type { DType } from "../tensor/dtype.js";
 
-export type UnaryOp = "neg" | "abs" | "sqrt" | "floor" | "exp" | "log" | "tanh" | "erf" | "sin" | "cos";
-export type BinaryOp = "add" | "sub" | "mul" | "div" | "min" | "max";
+type RoundingOp = "floor" | "ceil" | "trunc" | "round";
+type ExponentialOp = "exp" | "exp2" | "expm1" | "log" | "log2" | "log10" | "log1p" | "erf";
+type CircularOp = "sin" | "cos" | "tan" | "asin" | "acos" | "atan";
+export type HyperbolicOp = "sinh" | "cosh" | "tanh" | "asinh" | "acosh" | "atanh";
+export type UnaryOp = "neg" | "abs" | "sqrt" | RoundingOp | ExponentialOp | CircularOp | HyperbolicOp;
+/** fmod, atan2 and hypot are f32 only, floorDivide i32 only. */
+export type BinaryOp = "add" | "sub" | "mul" | "div" | "min" | "max" | "fmod" | "floorDivide" | "atan2" | "hypot";
 export type CompareOp = "lt" | "le" | "eq";
 
 export type Expr =
@@ -46,7 +51,7 @@ function valueDType(x: ExprLike, y: ExprLike): DType {
 function lift(e: ExprLike, dtype: DType): Expr {
   return typeof e === "number" ? constant(e, dtype) : e;
 }
-function isConst(e: Expr, value: number): boolean {
+export function isConst(e: Expr, value: number): boolean {
   return e.kind === "const" && Object.is(e.value, value);
 }
 function unary(op: UnaryOp, x: ExprLike): Expr {
@@ -70,6 +75,24 @@ export const exp = (x: ExprLike): Expr => unary("exp", x);
 export const log = (x: ExprLike): Expr => unary("log", x);
 export const tanh = (x: ExprLike): Expr => unary("tanh", x);
 export const erf = (x: ExprLike): Expr => unary("erf", x);
+/** To the nearest whole number, ties to the even one. */
+export const round = (x: ExprLike): Expr => unary("round", x);
+export const ceil = (x: ExprLike): Expr => unary("ceil", x);
+export const trunc = (x: ExprLike): Expr => unary("trunc", x);
+export const exp2 = (x: ExprLike): Expr => unary("exp2", x);
+export const expm1 = (x: ExprLike): Expr => unary("expm1", x);
+export const log2 = (x: ExprLike): Expr => unary("log2", x);
+export const log10 = (x: ExprLike): Expr => unary("log10", x);
+export const log1p = (x: ExprLike): Expr => unary("log1p", x);
+export const tan = (x: ExprLike): Expr => unary("tan", x);
+export const asin = (x: ExprLike): Expr => unary("asin", x);
+export const acos = (x: ExprLike): Expr => unary("acos", x);
+export const atan = (x: ExprLike): Expr => unary("atan", x);
+export const sinh = (x: ExprLike): Expr => unary("sinh", x);
+export const cosh = (x: ExprLike): Expr => unary("cosh", x);
+export const asinh = (x: ExprLike): Expr => unary("asinh", x);
+export const acosh = (x: ExprLike): Expr => unary("acosh", x);
+export const atanh = (x: ExprLike): Expr => unary("atanh", x);
 export const sin = (x: ExprLike): Expr => unary("sin", x);
 export const cos = (x: ExprLike): Expr => unary("cos", x);
 export const add = (x: ExprLike, y: ExprLike): Expr => binary("add", x, y);
@@ -80,6 +103,13 @@ export const div = (x: ExprLike, y: ExprLike): Expr => binary("div", x, y);
 export const min = (x: ExprLike, y: ExprLike): Expr => binary("min", x, y);
 /** NaN if either is NaN. */
 export const max = (x: ExprLike, y: ExprLike): Expr => binary("max", x, y);
+/** x - trunc(x / y) * y, exactly; f32. */
+export const fmod = (x: ExprLike, y: ExprLike): Expr => binary("fmod", x, y);
+/** i32; 0 for a divisor of 0. */
+export const floorDivide = (x: ExprLike, y: ExprLike): Expr => binary("floorDivide", x, y);
+/** The angle of the point (x, y). */
+export const atan2 = (y: ExprLike, x: ExprLike): Expr => binary("atan2", y, x);
+export const hypot = (x: ExprLike, y: ExprLike): Expr => binary("hypot", x, y);
 export const lt = (x: ExprLike, y: ExprLike): Expr => compare("lt", x, y);
 export const le = (x: ExprLike, y: ExprLike): Expr => compare("le", x, y);
 export const eq = (x: ExprLike, y: ExprLike): Expr => compare("eq", x, y);
@@ -91,92 +121,4 @@ export function select(cond: Expr, x: ExprLike, y: ExprLike): Expr {
 /** f32 -> i32, u8: towards zero, saturating, NaN becomes 0; i32 -> u8: the low 8 bits; to bool: whether it is not 0 (NaN is not); a mask becomes 1 or 0. */
 export function cast(x: Expr, dtype: DType): Expr {
   return x.dtype === dtype ? x : { kind: "cast", x, dtype };
-}
-
-/** Sums and products that drop zeros and ones: only derivatives are simplified, what an author wrote runs as written. */
-export const addSimple = (x: Expr, y: Expr): Expr => (isConst(x, 0) ? y : isConst(y, 0) ? x : add(x, y));
-const subSimple = (x: Expr, y: Expr): Expr => (isConst(y, 0) ? x : isConst(x, 0) ? neg(y) : sub(x, y));
-export const mulSimple = (x: Expr, y: Expr): Expr =>
-  isConst(x, 0) || isConst(y, 0) ? constant(0) : isConst(x, 1) ? y : isConst(y, 1) ? x : mul(x, y);
-
-const TWO_OVER_SQRT_PI = 1.1283791670955126;
-
-/** d expr / d input(index), by the chain rule. Shared subexpressions stay shared. Comparisons, casts and floor have derivative 0. */
-export function derivative(expr: Expr, index: number): Expr {
-  const seen = new Map<Expr, Expr>();
-  const d = (e: Expr): Expr => {
-    const known = seen.get(e);
-    if (known) return known;
-    const result = derive(e);
-    seen.set(e, result);
-    return result;
-  };
-  const derive = (e: Expr): Expr => {
-    switch (e.kind) {
-      case "input":
-        return constant(e.index === index && e.dtype === "f32" ? 1 : 0);
-      case "unary":
-        return mulSimple(d(e.x), unaryDerivative(e.op, e));
-      case "binary":
-        return binaryDerivative(e, d(e.x), d(e.y));
-      case "select": {
-        const dx = d(e.x);
-        const dy = d(e.y);
-        return isConst(dx, 0) && isConst(dy, 0) ? dx : select(e.cond, dx, dy);
-      }
-      default:
-        return constant(0);
-    }
-  };
-  return d(expr);
-}
-
-function unaryDerivative(op: UnaryOp, e: Extract<Expr, { kind: "unary" }>): Expr {
-  const x = e.x;
-  switch (op) {
-    case "neg":
-      return constant(-1);
-    case "abs":
-      return select(lt(x, 0), -1, select(lt(0, x), 1, 0));
-    case "sqrt":
-      return div(0.5, e);
-    case "floor":
-      return constant(0);
-    case "exp":
-      return e;
-    case "log":
-      return div(1, x);
-    case "tanh":
-      return sub(1, mul(e, e));
-    case "erf":
-      return mul(TWO_OVER_SQRT_PI, exp(neg(mul(x, x))));
-    case "sin":
-      return cos(x);
-    case "cos":
-      return neg(sin(x));
-    default:
-      return op satisfies never;
-  }
-}
-
-function binaryDerivative(e: Extract<Expr, { kind: "binary" }>, dx: Expr, dy: Expr): Expr {
-  switch (e.op) {
-    case "add":
-      return addSimple(dx, dy);
-    case "sub":
-      return subSimple(dx, dy);
-    case "mul":
-      return addSimple(mulSimple(dx, e.y), mulSimple(e.x, dy));
-    case "div":
-      return subSimple(isConst(dx, 0) ? dx : div(dx, e.y), isConst(dy, 0) ? dy : mulSimple(div(e, e.y), dy));
-    case "min":
-    case "max": {
-      // A tie gives half to each side, as torch.maximum does.
-      const first = e.op === "max" ? lt(e.y, e.x) : lt(e.x, e.y);
-      const share = select(first, 1, select(eq(e.x, e.y), 0.5, 0));
-      return addSimple(mulSimple(dx, share), mulSimple(dy, sub(1, share)));
-    }
-    default:
-      return e.op satisfies never;
-  }
 }

@@ -7,6 +7,24 @@ export const hostLog = Math.log;
 export const hostTanh = Math.tanh;
 export const hostSin = Math.sin;
 export const hostCos = Math.cos;
+export const hostExp2 = (x: number): number => 2 ** x;
+export const {
+  expm1: hostExpm1,
+  log2: hostLog2,
+  log10: hostLog10,
+  log1p: hostLog1p,
+  tan: hostTan,
+  asin: hostAsin,
+  acos: hostAcos,
+  atan: hostAtan,
+  atan2: hostAtan2,
+  sinh: hostSinh,
+  cosh: hostCosh,
+  asinh: hostAsinh,
+  acosh: hostAcosh,
+  atanh: hostAtanh,
+  hypot: hostHypot,
+} = Math;
 
 const TWO_OVER_SQRT_PI = 1.1283791670955126;
 

@@ -40,7 +40,7 @@ export const addOp = defineElementwise({
 });
 export const subOp = defineElementwise({
   name: "sub",
-  insteadOfBool: "ne",
+  insteadOfBool: "logicalXor",
   operands: ["T", "T"],
   expr: ([x, y]) => subExpr(x!, y!),
   samples: [...binarySamples, integerSample],
@@ -78,7 +78,7 @@ const unarySamples = [
 ];
 export const negOp = defineElementwise({
   name: "neg",
-  insteadOfBool: "eq(0)",
+  insteadOfBool: "logicalNot",
   operands: ["T"],
   expr: ([x]) => negExpr(x!),
   samples: unarySamples,

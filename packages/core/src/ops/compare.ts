@@ -46,9 +46,12 @@ export const whereOp = defineElementwise({
 
 export const clipOp = defineElementwise({
   name: "clip",
-  operands: ["f32", "f32", "f32"],
+  operands: ["T", "T", "T"],
   expr: ([x, low, high]) => ex.select(ex.lt(x!, low!), low!, ex.select(ex.lt(high!, x!), high!, x!)),
-  samples: [{ name: "both sides", inputs: [normal([5, 9], 0, 2), -1, 1.5], attrs }],
+  samples: [
+    { name: "both sides", inputs: [normal([5, 9], 0, 2), -1, 1.5], attrs },
+    { name: "integers", inputs: [integers([11], -9, 9), -3, 4], attrs },
+  ],
 });
 
 export const castOp = defineElementwise<{ readonly dtype: DType }>({
@@ -95,10 +98,25 @@ export function ne(x: Operand, y: Operand): Tensor {
 export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
   return whereOp.apply([condition, x, y], undefined);
 }
-/** x limited to [low, high]; the gradient passes inside and at the limits. @shape any -> same @source torch.clamp */
-export function clip(x: Tensor, low: number, high: number): Tensor {
-  return clipOp.apply([x, low, high], undefined);
+/**
+ * x limited to [low, high]; null stands for no limit. The gradient passes inside and at the limits.
+ * @shape any -> same
+ * @throws {DTypeError} E_DTYPE for limits that an integer x cannot have.
+ * @source torch.clamp, numpy.clip
+ * @example
+ * clip(tensor([-1, 2, 9]), 0, null).toArraySync(); // => [0, 2, 9]
+ */
+export function clip(x: Tensor, low: number | null, high: number | null): Tensor {
+  const [least, most] = limits[x.dtype];
+  return clipOp.apply([x, low ?? least, high ?? most], undefined);
 }
+
+const limits: Readonly<Record<DType, readonly [number, number]>> = {
+  f32: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
+  i32: [-2147483648, 2147483647],
+  u8: [0, 255],
+  bool: [0, 1],
+};
 /**
  * x as another dtype; x itself when it has the dtype. f32 to i32 and u8 cuts towards zero and saturates, NaN becomes 0; i32 to u8 keeps
  * the low 8 bits; to bool asks whether an element is not 0 (NaN is not).

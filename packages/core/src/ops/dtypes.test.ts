@@ -120,7 +120,7 @@ describe("promotion", () => {
       `"add: operand 1 is the number 1.5, but the other operand is i32; a number beside i32 must be whole. Use cast("f32")."`,
     );
     expect(errorOf(() => of("bool", 1).neg()).message).toMatchInlineSnapshot(
-      `"neg: the operands are bool; they must be numbers. Use eq(0), or cast("i32")."`,
+      `"neg: the operands are bool; they must be numbers. Use logicalNot, or cast("i32")."`,
     );
   });
 });
@@ -243,6 +243,7 @@ describe("masks as indices", () => {
     expect(x.at(null, x.lt(3)).toArraySync()).toEqual([[1, 2]]);
     expect(x.at("...", [true, false, false]).toArraySync()).toEqual([[1], [4]]);
     expect(x.at(x.gt(9)).shape).toEqual([0]);
+    expect(x.reshape([2, 3, 1]).at(x.gt(4), [true]).toArraySync()).toEqual([5, 6]);
     expect(x.reshape([1, 2, 3]).at(":", x.gt(4)).toArraySync()).toEqual([[5, 6]]);
   });
 

@@ -7,7 +7,8 @@
 import { isGradEnabled } from "../autograd/grad-mode.js";
 import { record, type SavedTensor } from "../autograd/tape-entry.js";
 import type { TensorView } from "../backend/backend.js";
-import { addSimple, constant, derivative, type Expr, input, mulSimple } from "../expr/expr.js";
+import { addSimple, derivative, mulSimple } from "../expr/derivative.js";
+import { constant, type Expr, input } from "../expr/expr.js";
 import { type ElementwiseProgram, elementwiseProgram } from "../expr/program.js";
 import { inputsRead, rewrite } from "../expr/rewrite.js";
 import { zerosLike } from "../tensor/create.js";

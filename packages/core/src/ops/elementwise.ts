@@ -15,8 +15,8 @@ import { broadcastReference } from "./reference-arrays.js";
 
 export type Operand = Tensor | number;
 
-/** "T": any dtype, the same for all operands marked so after promotion. "mask": any but f32; 0 is no. */
-type OperandDType = DType | "T" | "mask";
+/** "T": any dtype, the same for all operands marked so after promotion. "mask": any but f32; 0 is no. "any": whatever it is, beside others. */
+type OperandDType = DType | "T" | "mask" | "any";
 
 export interface ElementwiseContract<A> {
   readonly name: string;
@@ -119,6 +119,7 @@ interface OperandCheck {
 
 function checkDType(where: string, check: OperandCheck): void {
   const { operand, dtype, wanted } = check;
+  if (wanted === "any") return;
   if (wanted === "mask") {
     if (dtype !== "f32") return;
     throw new DTypeError(`${where}: operand ${operand} is f32; it must be what a comparison gives. Use ne(0).`, {
@@ -167,7 +168,8 @@ function compileKernel<A>(
     const isFloat = contract.operands[i] === "f32" || (contract.operands[i] === "T" && !isInteger);
     if (typeof operand !== "number") {
       const own = input(dtypes.push(operand.dtype) - 1, operand.dtype);
-      return cast(own, isFloat ? "f32" : "i32");
+      const isOwnFloat = contract.operands[i] === "any" && operand.dtype === "f32";
+      return cast(own, isFloat || isOwnFloat ? "f32" : "i32");
     }
     // A constant still takes a place among the scalars, so that apply() can pass every number.
     const value = scalar(numScalars++);

@@ -1,10 +1,11 @@
 /** @file Extremes and moments along axes. `sum` stands in expand-sum.ts. */
-import { ShapeError } from "../errors.js";
+import { DTypeError, ShapeError } from "../errors.js";
 import { formatShape, normalizeAxis, numElements } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { defineStructural, type StructuralOp } from "./apply.js";
 import { div, square, sub } from "./arithmetic.js";
 import { type AxisAttrs, axisViewOf, reducedShape, reduceReference } from "./axis.js";
+import { cast } from "./compare.js";
 import type { Sample, TensorSpec } from "./contract.js";
 import { keptShape, mergeAxes, normalizeAxes, type ReduceOptions, sum } from "./expand-sum.js";
 import { scatterAddOp } from "./gather.js";
@@ -119,13 +120,15 @@ function argOver(op: StructuralOp<AxisAttrs>, x: Tensor, axis: number | undefine
   return op.apply([x], { axis: normalizeAxis(op.name, axis, x.numDims) })[0]!;
 }
 
-/** sum / count. @shape as sum @throws {ShapeError} E_SHAPE when there is nothing to average. @source torch.mean */
+/** sum / count; of a mask the share that is true. @shape as sum @throws {ShapeError} E_SHAPE when there is nothing to average; {DTypeError} E_DTYPE for i32. @source torch.mean */
 export function mean(x: Tensor, axis?: number | readonly number[], options: ReduceOptions = {}): Tensor {
   const axes = normalizeAxes("mean", axis, x.numDims);
   const count = numElements(axes.map((a) => x.shape[a]!));
   if (count === 0)
     throw new ShapeError(`mean: x is ${formatShape(x.shape)}; the axes must not be empty.`, { x: x.shape, axes });
-  return div(sum(x, axes, options), count);
+  if (x.dtype === "i32")
+    throw new DTypeError(`mean: x is i32; it must be f32, u8 or bool. Use cast("f32").`, { x: x.dtype });
+  return div(cast(sum(x, axes, options), "f32"), count);
 }
 
 export interface VarianceOptions extends ReduceOptions {

@@ -3,20 +3,27 @@
  * Importing this file adds them; core's index does.
  */
 import { type BackwardOptions, backward } from "../autograd/backward.js";
+import { ShapeError } from "../errors.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import type {
+  AddcOptions,
+  AverageOptions,
   BincountOptions,
+  ClosenessOptions,
   DiagOptions,
   DiagonalOptions,
+  DiffOptions,
   Histogram,
   HistogramOptions,
   Index,
   IndexPutOptions,
+  NanToNum,
   Operand,
   PadOptions,
   PadWidth,
+  QuantileOptions,
   ReduceOptions,
   SliceRange,
   Sorted,
@@ -24,6 +31,7 @@ import type {
   TopKOptions,
   Unique,
   VarianceOptions,
+  VectorNormOptions,
 } from "./index.js";
 import * as ops from "./index.js";
 
@@ -54,11 +62,49 @@ export interface TensorMethods {
   cos(): Tensor;
   floor(): Tensor;
   pow(exponent: number): Tensor;
+  ceil(): Tensor;
+  sign(): Tensor;
+  trunc(): Tensor;
+  acosh(): Tensor;
+  asinh(): Tensor;
+  atanh(): Tensor;
+  cosh(): Tensor;
+  exp2(): Tensor;
+  expm1(): Tensor;
+  log1p(): Tensor;
+  log2(): Tensor;
+  log10(): Tensor;
+  sinh(): Tensor;
+  softplus(options?: { readonly beta?: number }): Tensor;
+  acos(): Tensor;
+  asin(): Tensor;
+  atan(): Tensor;
+  tan(): Tensor;
+  isFinite(): Tensor;
+  isInf(): Tensor;
+  isNaN(): Tensor;
+  logicalNot(): Tensor;
+  reciprocal(): Tensor;
+  rsqrt(): Tensor;
+  fmod(y: Operand): Tensor;
+  floorDivide(y: Operand): Tensor;
+  remainder(y: Operand): Tensor;
+  logicalAnd(y: Operand): Tensor;
+  logicalOr(y: Operand): Tensor;
+  logicalXor(y: Operand): Tensor;
+  atan2(y: Operand): Tensor;
+  hypot(y: Operand): Tensor;
+  round(decimals?: number): Tensor;
+  nanToNum(options?: NanToNum): Tensor;
+  lerp(y: Operand, weight: Operand): Tensor;
+  addcmul(a: Tensor, b: Tensor, options?: AddcOptions): Tensor;
+  addcdiv(a: Tensor, b: Tensor, options?: AddcOptions): Tensor;
   sigmoid(): Tensor;
   silu(): Tensor;
   relu(): Tensor;
   gelu(options?: { readonly approximate?: "none" | "tanh" }): Tensor;
-  clip(low: number, high: number): Tensor;
+  clip(low: number | null, high: number | null): Tensor;
+  diff(options?: DiffOptions): Tensor;
   cast(dtype: DType): Tensor;
   matmul(b: Tensor): Tensor;
   softmax(axis?: number): Tensor;
@@ -68,6 +114,19 @@ export interface TensorMethods {
   max(axis?: Axes, options?: ReduceOptions): Tensor;
   min(axis?: Axes, options?: ReduceOptions): Tensor;
   variance(axis?: Axes, options?: VarianceOptions): Tensor;
+  prod(axis?: Axes, options?: ReduceOptions): Tensor;
+  any(axis?: Axes, options?: ReduceOptions): Tensor;
+  all(axis?: Axes, options?: ReduceOptions): Tensor;
+  countNonzero(axis?: Axes, options?: ReduceOptions): Tensor;
+  logSumExp(axis?: Axes, options?: ReduceOptions): Tensor;
+  std(axis?: Axes, options?: VarianceOptions): Tensor;
+  norm(axis?: Axes, options?: VectorNormOptions): Tensor;
+  average(axis?: Axes, options?: AverageOptions): Tensor;
+  nanSum(axis?: Axes, options?: ReduceOptions): Tensor;
+  nanMean(axis?: Axes, options?: ReduceOptions): Tensor;
+  median(axis?: Axes, options?: ReduceOptions): Tensor;
+  quantile(q: Axes, axis?: Axes, options?: QuantileOptions): Tensor;
+  isClose(y: Operand, options?: ClosenessOptions): Tensor;
   argMax(axis?: number): Tensor;
   argMin(axis?: number): Tensor;
   reshape(shape: Shape): Tensor;
@@ -120,12 +179,23 @@ export interface TensorMethods {
   maskedFill(mask: Tensor, value: Operand): Tensor;
   bincount(options?: BincountOptions): Tensor;
   histogram(options?: HistogramOptions): Histogram;
+  /** The parts along the first axis, as views. @throws {ShapeError} E_SHAPE when there is no axis. */
+  [Symbol.iterator](): IterableIterator<Tensor>;
   /** Adds d this / d leaf to `.grad` of every leaf that requires grad. See autograd/backward.ts. */
   backward(options?: BackwardOptions): void;
 }
 
 declare module "../tensor/tensor.js" {
   interface Tensor extends TensorMethods {}
+}
+
+function rowsOf(x: Tensor): IterableIterator<Tensor> {
+  if (x.numDims === 0) {
+    throw new ShapeError("iterate: the tensor is [], a single number; it must have an axis to go along. Use item().", {
+      shape: x.shape,
+    });
+  }
+  return Array.from({ length: x.shape[0]! }, (_, i) => ops.select(x, 0, i)).values();
 }
 
 type Function_ = (x: Tensor, ...rest: never[]) => unknown;
@@ -142,6 +212,14 @@ const methods = {
   ...pick("tril", "triu", "diag", "diagonal", "trace", "outer", "sort", "argSort", "topK"),
   ...pick("cumSum", "cumProd", "unique", "bincount", "histogram"),
   ...pick("nonzero", "maskedSelect", "maskedFill"),
+  ...pick("ceil", "sign", "trunc", "acosh", "asinh", "atanh", "cosh", "exp2"),
+  ...pick("expm1", "log1p", "log2", "log10", "sinh", "softplus", "acos", "asin"),
+  ...pick("atan", "tan", "isFinite", "isInf", "isNaN", "logicalNot", "reciprocal", "rsqrt"),
+  ...pick("fmod", "floorDivide", "remainder", "logicalAnd", "logicalOr", "logicalXor", "atan2", "hypot"),
+  ...pick("round", "nanToNum", "lerp", "addcmul", "addcdiv"),
+  ...pick("prod", "any", "all", "countNonzero", "logSumExp", "std", "norm", "average", "nanSum", "nanMean"),
+  ...pick("median", "quantile", "isClose", "diff"),
+  [Symbol.iterator]: rowsOf,
   broadcastTo: ops.expand,
   backward,
 } satisfies {
@@ -156,7 +234,8 @@ function pick<Name extends keyof typeof ops>(...names: Name[]): Pick<typeof ops,
   return Object.fromEntries(names.map((name) => [name, ops[name]])) as Pick<typeof ops, Name>;
 }
 
-for (const [name, op] of Object.entries(methods) as [string, Function_][]) {
+for (const name of Reflect.ownKeys(methods) as (keyof typeof methods)[]) {
+  const op = methods[name] as unknown as Function_;
   Object.defineProperty(Tensor.prototype, name, {
     configurable: true,
     writable: true,

@@ -5,6 +5,7 @@
  * fourth word is the step, here it is 2^32 - 1), so the two never meet.
  */
 import { ValueError } from "../errors.js";
+import { exp } from "../scalar-math/exp.js";
 import { log } from "../scalar-math/log.js";
 import { cos, sin } from "../scalar-math/trig.js";
 import { philox4x32 } from "./philox.js";
@@ -99,6 +100,25 @@ export class Generator {
   }
 
   /**
+   * Gamma-distributed f64 of mean `shape`. Draws a number of words that is not fixed.
+   * @throws {ValueError} E_VALUE unless shape is finite and > 0.
+   * @source Marsaglia and Tsang 2000, with their power of a uniform number for shapes below 1.
+   */
+  gamma(shape: number): number {
+    return exp(this.#logGamma("gamma", ["shape", shape]));
+  }
+
+  /**
+   * Beta-distributed f64 in [0, 1]: the share of one gamma number in the sum of two, by logarithms, so that small shapes give no 0 / 0.
+   * @throws {ValueError} E_VALUE unless both shapes are finite and > 0.
+   */
+  beta(a: number, b: number): number {
+    const logX = this.#logGamma("beta", ["a", a]);
+    const logY = this.#logGamma("beta", ["b", b]);
+    return 1 / (1 + exp(logY - logX));
+  }
+
+  /**
    * Uniform whole number in 0..bound-1, without bias: words from the incomplete last cycle are drawn again.
    * @throws {ValueError} E_VALUE when bound is not a whole number in 1..2^32.
    */
@@ -143,6 +163,25 @@ export class Generator {
       const [radius, angle] = this.#polar();
       out[i] = mean + std * (radius * cos(angle));
       if (i + 1 < out.length) out[i + 1] = mean + std * (radius * sin(angle));
+    }
+  }
+
+  /** Log of a gamma number. */
+  #logGamma(where: string, [name, shape]: readonly [string, number]): number {
+    if (!(Number.isFinite(shape) && shape > 0)) {
+      throw new ValueError(`Generator.${where}: ${name} is ${shape}; it must be a finite number > 0.`, {
+        [name]: shape,
+      });
+    }
+    if (shape < 1) return this.#logGamma(where, [name, shape + 1]) + log(1 - this.uniform()) / shape;
+    const d = shape - 1 / 3;
+    const c = 1 / Math.sqrt(9 * d);
+    for (;;) {
+      const x = this.normal();
+      const root = 1 + c * x;
+      if (root <= 0) continue;
+      const v = root * root * root;
+      if (log(1 - this.uniform()) < 0.5 * x * x + d * (1 - v + log(v))) return log(d * v);
     }
   }
 

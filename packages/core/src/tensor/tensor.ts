@@ -9,7 +9,7 @@ import type { Backend, DeviceBuffer, TensorView } from "../backend/backend.js";
 import { BackendError, ShapeError, StateError } from "../errors.js";
 import type { DType, DTypeArray } from "./dtype.js";
 import { bytesPerElement } from "./dtype.js";
-import { formatTensor } from "./format.js";
+import { type FormatOptions, formatTensor } from "./format.js";
 import { type NestedArray, nestValues } from "./nested-array.js";
 import { type Scoped, setScopedClass, track } from "./scope.js";
 import { contiguousStrides, formatShape, isContiguousLayout, numElements, type Shape } from "./shape.js";
@@ -191,11 +191,11 @@ export class Tensor implements TensorView, Scoped {
   }
 
   /** Shape, dtype and (on a backend that can read at once) the numbers, summarised as NumPy does. */
-  toString(): string {
+  toString(options: FormatOptions = {}): string {
     if (this.#isDisposed) return `Tensor(${formatShape(this.shape)}, ${this.dtype}, disposed)`;
     if (this.backend.readSync === undefined)
       return `Tensor(${formatShape(this.shape)}, ${this.dtype}, ${this.backend.name})`;
-    return formatTensor(this.dataSync(), this.shape, this.dtype);
+    return formatTensor(this.dataSync(), this, options);
   }
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();

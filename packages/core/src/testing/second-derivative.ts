@@ -19,6 +19,7 @@ const firstOrderOnly: ReadonlySet<string> = new Set([
   "causalAttention",
   "channelNorm",
   "crossEntropy",
+  "ctc",
   "embedding",
   "layerNorm",
   "logSoftmax",

@@ -20,6 +20,13 @@ describe("arrayDataset", () => {
     expect(y.toArraySync()).toEqual([9, 7]);
   });
 
+  test("gives u8 for bytes, as images come", () => {
+    const { image } = arrayDataset({ image: { data: Uint8Array.of(1, 2, 255, 4), shape: [2] } }).batch([
+      { epoch: 0, index: 1 },
+    ]);
+    expect([image.dtype, image.toArraySync()]).toEqual(["u8", [[255, 4]]]);
+  });
+
   test.each([
     {
       make: () => arrayDataset({}),

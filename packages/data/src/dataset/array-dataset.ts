@@ -1,12 +1,12 @@
-import { type Tensor, ValueError } from "@lockstep/core";
+import { type DTypeArray, type Tensor, ValueError } from "@lockstep/core";
 import type { SampleRef } from "../sampler/sample-ref.js";
 import { assertSamples, type Dataset } from "./dataset.js";
-import { tensorOf } from "./tensor-of.js";
+import { arrayLike, tensorOf } from "./tensor-of.js";
 
 /** One number array that holds a sample after the other. */
 export interface Column {
-  /** f32 for a Float32Array, i32 for an Int32Array. Not copied: it must not change. */
-  readonly data: Float32Array | Int32Array;
+  /** f32 for a Float32Array, i32 for an Int32Array, u8 for a Uint8Array. Not copied: it must not change. */
+  readonly data: DTypeArray;
   /** Shape of one sample; [] for a number. */
   readonly shape: readonly number[];
 }
@@ -31,10 +31,7 @@ export function arrayDataset<Name extends string>(
       const batch = {} as Record<Name, Tensor>;
       for (const [name, { data, shape }] of entries) {
         const length = lengthOf(shape);
-        const out =
-          data instanceof Float32Array
-            ? new Float32Array(samples.length * length)
-            : new Int32Array(samples.length * length);
+        const out = arrayLike(data, samples.length * length);
         for (const [row, { index }] of samples.entries()) {
           out.set(data.subarray(index * length, (index + 1) * length), row * length);
         }

@@ -80,7 +80,10 @@ export function decodeParquet(bytes: Uint8Array, options: ParquetOptions = {}): 
     return [name, parquetValues(column, values)] as const;
   });
   const table = createTable(Object.fromEntries(entries));
-  return { ...table, numRows: Number(metadata.num_rows) };
+  const numRows = Number(metadata.num_rows);
+  if (entries.length > 0 && table.numRows !== numRows)
+    throw cutOff(file, `says ${numRows} rows, but its groups have ${table.numRows}`);
+  return { ...table, numRows };
 }
 
 function readMetadata(buffer: ArrayBuffer, file: string): Metadata {

@@ -46,14 +46,12 @@ export function decodeWav(bytes: Uint8Array, options: DecodeOptions = {}): Audio
   }
   let format: WavFormat | undefined;
   while (reader.numBytesLeft >= 8) {
-    const chunkAt = reader.at;
     const name = reader.text(4, "a chunk");
     const length = view.getUint32(reader.take(4, "a chunk"), true);
     if (name === "data") return readFrames(reader, format, length);
     const begin = reader.take(length, `chunk ${JSON.stringify(name)}`);
     if (name === "fmt ") format = readFormat(reader, begin, length);
     if (length % 2 === 1 && reader.numBytesLeft > 0) reader.at += 1; // chunks begin at even places
-    if (reader.at <= chunkAt) break;
   }
   throw reader.error('ends without a "data" chunk', 'there must be one after "fmt ". Is the file cut off?');
 }

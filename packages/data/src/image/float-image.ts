@@ -36,7 +36,7 @@ export function floatImage({ width, height, channels, data }: Image): FloatImage
  * @throws {ShapeError} E_SHAPE with the place when an image has another size than the first.
  */
 export function stackImages(images: readonly FloatImage[]): Tensor {
-  const { channels, height, width } = images[0]!;
+  const { channels, height, width } = images[0] ?? { channels: 0, height: 0, width: 0 }; // stackSamples refuses none
   for (const [i, image] of images.entries()) {
     if (image.channels === channels && image.height === height && image.width === width) continue;
     throw new ShapeError(

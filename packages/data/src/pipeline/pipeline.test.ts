@@ -154,6 +154,18 @@ describe("a pipeline", () => {
     expect(make).toThrow(expect.objectContaining({ name: "ValueError", code: "E_PIPELINE", message }));
   });
 
+  test("stacks samples of one length and type only", () => {
+    expect(stackSamples([Uint8Array.of(1), Uint8Array.of(2)], []).dtype).toBe("u8");
+    expect(() => stackSamples([Float32Array.of(1), Int32Array.of(2)], [])).toThrow(
+      expect.objectContaining({
+        code: "E_SHAPE",
+        message:
+          "stackSamples: sample 1 has 1 numbers (Int32Array); it must have 1, shape [], in the type of sample 0.",
+      }),
+    );
+    expect(() => stackSamples([], [2])).toThrow("stackSamples: samples is empty; there must be at least one.");
+  });
+
   test("refuses a sample that is out of range", () => {
     expect(() => shuffled.at(4)).toThrow(expect.objectContaining({ code: "E_SAMPLE" }));
     expect(

@@ -61,7 +61,8 @@ export function stratifiedKFold(labels: Labels, options: KFoldOptions = {}): Tra
   assertSize(where, labels.length);
   assertNumSplits(where, numSplits);
   const { classes, codes } = encodeLabels(where, labels);
-  const members = classes.map((_, code) => Array.from(codes.keys()).filter((place) => codes[place] === code));
+  const members = classes.map(() => [] as number[]);
+  for (const [place, code] of codes.entries()) members[code]!.push(place);
   for (const [code, { length }] of members.entries()) {
     if (length >= numSplits) continue;
     throw splitError(
@@ -73,12 +74,12 @@ export function stratifiedKFold(labels: Labels, options: KFoldOptions = {}): Tra
   }
   // Classes in the order in which they appear take turns, so that the folds' sizes differ by at most one.
   const appearance = members.map((places, code) => ({ code, first: places[0]! })).sort((a, b) => a.first - b.first);
-  const sorted = appearance.flatMap(({ code }) => members[code]!.map(() => code));
   const foldOf = new Int32Array(labels.length);
+  let turn = 0;
   for (const { code } of appearance) {
-    const folds = Array.from({ length: numSplits }, (_, fold) =>
-      sorted.filter((other, i) => i % numSplits === fold && other === code).map(() => fold),
-    ).flat();
+    const counts = new Array<number>(numSplits).fill(0);
+    for (let i = 0; i < members[code]!.length; i++) counts[turn++ % numSplits]! += 1;
+    const folds = counts.flatMap((count, fold) => new Array<number>(count).fill(fold));
     const order = shuffle ? shuffledPlaces(folds.length, seed, code) : folds.map((_, i) => i);
     for (const [i, place] of members[code]!.entries()) foldOf[place] = folds[order[i]!]!;
   }

@@ -50,7 +50,7 @@ export function matrixRows({ numRows, numColumns, values }: Matrix): number[][] 
 /**
  * The matrix as a column of an arrayDataset: f32, samples of shape [numColumns].
  *
- * @throws {ValueError} E_MISSING with row and column when a value is missing: a model cannot train on NaN.
+ * @throws {ValueError} with row and column: E_MISSING when a value is missing, E_VALUE when f32 cannot hold it.
  */
 export function datasetColumn(input: MatrixInput): Column {
   const matrix = createMatrix(input);
@@ -63,7 +63,16 @@ export function datasetColumn(input: MatrixInput): Column {
       "E_MISSING",
     );
   }
-  return { data: Float32Array.from(matrix.values), shape: [matrix.numColumns] };
+  const data = Float32Array.from(matrix.values);
+  const large = data.findIndex((value) => !Number.isFinite(value));
+  if (large >= 0) {
+    const [row, column] = [Math.floor(large / matrix.numColumns), large % matrix.numColumns];
+    throw new ValueError(
+      `datasetColumn: row ${row}, column ${column} is ${matrix.values[large]}; f32 must hold it. Scale it first (StandardScaler, RobustScaler).`,
+      { row, column, value: matrix.values[large] },
+    );
+  }
+  return { data, shape: [matrix.numColumns] };
 }
 
 function matrixOfTable(table: Table, names: readonly string[] = Object.keys(table.columns)): Matrix {

@@ -12,7 +12,7 @@ export type TableColumn = NumberColumn | TextColumn;
 
 export interface Table {
   readonly numRows: number;
-  /** In the order of the file. */
+  /** In the order of the file; names that are whole numbers come first, as in every JavaScript object. */
   readonly columns: Readonly<Record<string, TableColumn>>;
 }
 

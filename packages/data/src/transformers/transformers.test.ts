@@ -137,6 +137,12 @@ describe("scalers are scikit-learn's", () => {
         "createMatrix: column a holds text; it must hold numbers. Encode it first (OrdinalEncoder, OneHotEncoder).",
     },
     {
+      make: () => datasetColumn([[1], [1e39]]),
+      code: "E_VALUE",
+      message:
+        "datasetColumn: row 1, column 0 is 1e+39; f32 must hold it. Scale it first (StandardScaler, RobustScaler).",
+    },
+    {
       make: () =>
         datasetColumn([
           [1, 2],
@@ -198,6 +204,7 @@ describe("encoders are scikit-learn's", () => {
   });
 
   test("LabelEncoder sorts by code point, as Python does", () => {
+    expect(new LabelEncoder().fit(["ab", "b", "a", "abc"]).classes).toEqual(["a", "ab", "abc", "b"]);
     const labels = rows.map(([label]) => label!);
     const encoder = new LabelEncoder().fit(labels);
     expect(encoder.classes).toEqual(golden.LabelEncoder.classes);

@@ -1,5 +1,5 @@
 /** @file A text classifier on a transformer encoder. Legend: B batch, T sequence, C embed, V vocab. */
-import { nn, ShapeError, type Tensor, where } from "@lockstep/core";
+import { nn, type Tensor, where } from "@lockstep/core";
 import { assertChoice, assertDivides, assertDropout, assertWholeSizes } from "../model-config.js";
 import { paddingMask } from "../padding-mask.js";
 import { assertIds, type TextInputs } from "./recurrent-classifier.js";
@@ -36,8 +36,8 @@ export function assertTransformerClassifierConfig(config: TransformerClassifierC
  * Classes of texts: embeddings with positions, encoder layers that normalise first, the mean over the text's tokens, and a linear map.
  *
  * @shape ids [B, T] i32, T at most seqLen -> logits [B, numClasses]
- * @throws {ValueError} E_MODEL_CONFIG for sizes that make no model; E_INDEX_RANGE for an id outside the vocabulary. {ShapeError} E_SHAPE
- *   when ids are not [B, T].
+ * @throws {ValueError} E_MODEL_CONFIG for sizes that make no model; E_INDEX_RANGE for an id outside the vocabulary; E_SEQUENCE_LENGTH.
+ *   {ShapeError} E_SHAPE when ids are not [B, T].
  * @source none: ours; the layers are torch.nn.TransformerEncoderLayer(norm_first=True, activation="gelu")
  */
 export class TransformerClassifier extends nn.Module {
@@ -76,16 +76,10 @@ export class TransformerClassifier extends nn.Module {
     const [B, T] = ids.shape as [number, number];
     const embedded = this.dropout.forward(this.positions.forward(this.embedding.forward(ids))); // [B, T, C]
     if (lengths === undefined) return this.head.forward(this.encoder.forward(embedded).mean(1));
-    const padding = paddingMask(lengths, T); // [B, T]
-    if (padding.shape[0] !== B) {
-      throw new ShapeError(
-        `TransformerClassifier: there are ${padding.shape[0]} lengths and ${B} texts; there must be one for each.`,
-        { lengths: padding.shape[0], batch: B },
-      );
-    }
+    const padding = paddingMask(lengths, T, { where: "TransformerClassifier", batch: B }); // [B, T]
     const encoded = this.encoder.forward(embedded, { keyPaddingMask: padding });
     const counts = padding.eq(0).cast("f32").sum(1, { keepDims: true }); // [B, 1]
     const kept = where(padding.unsqueeze(2), 0, encoded).sum(1); // [B, C]
-    return this.head.forward(kept.div(counts.maximum(1)));
+    return this.head.forward(kept.div(counts));
   }
 }

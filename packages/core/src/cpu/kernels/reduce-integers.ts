@@ -1,7 +1,55 @@
-/** @file Reductions of integers (i32, u8 and bool words) over the middle of [outer, K, inner]. Loops on the calling thread; exact modulo 2^32, so that the order does not matter. */
+/**
+ * @file Reductions of integers (i32, u8 and bool words) over the middle of [outer, K, inner]. Exact modulo 2^32, so that the order does not
+ * matter. Sums of rows, which count masks, are a kernel; the others are loops on the calling thread.
+ */
 import type { TensorView } from "../../backend/backend.js";
 import type { AxisView, IntegerReduceKind, KernelTable } from "../../backend/kernel-table.js";
-import type { KernelHost, KernelRoom } from "../kernel.js";
+import { defineKernel, type KernelHost, type KernelRoom } from "../kernel.js";
+import type { Local } from "../wasm/assembler.js";
+
+const grainElements = 131_072;
+
+/** One item is one row. */
+const sumIntegerRows = defineKernel(
+  "sumIntegerRows",
+  { x: "i32", out: "i32", rowLength: "i32" },
+  ({ f, begin, end, arg }) => {
+    const [x, out, rowLength] = [arg("x"), arg("out"), arg("rowLength")];
+    const [k, address, vectorEnd, total] = f.locals("i32", 4) as [Local, Local, Local, Local];
+    const sums = f.local("v128");
+    f.get(rowLength).i32(-4).op("i32.and").set(vectorEnd);
+    f.forUp(
+      begin,
+      () => f.get(end),
+      1,
+      () => {
+        f.get(x).get(begin).get(rowLength).op("i32.mul").i32(2).op("i32.shl", "i32.add").set(address);
+        f.i32x4(0).set(sums).i32(0).set(k);
+        f.forUp(
+          k,
+          () => f.get(vectorEnd),
+          4,
+          () => {
+            f.get(address).mem("v128.load").get(sums).op("i32x4.add").set(sums);
+            f.get(address).i32(16).op("i32.add").set(address);
+          },
+        );
+        for (let lane = 0; lane < 4; lane++) f.get(sums).extractI32(lane);
+        f.op("i32.add", "i32.add", "i32.add").set(total);
+        f.forUp(
+          k,
+          () => f.get(rowLength),
+          1,
+          () => {
+            f.get(address).mem("i32.load").get(total).op("i32.add").set(total);
+            f.get(address).i32(4).op("i32.add").set(address);
+          },
+        );
+        f.get(out).get(begin).i32(2).op("i32.shl", "i32.add").get(total).mem("i32.store");
+      },
+    );
+  },
+);
 
 type Combine = (total: number, value: number) => number;
 
@@ -19,6 +67,11 @@ function reduceIntegers(
   { x, axisView, out }: { readonly x: TensorView; readonly axisView: AxisView; readonly out: TensorView },
 ): void {
   const { outer, axisLength, inner } = axisView;
+  if (kind === "sum" && inner === 1) {
+    const args = { x: host.addressOf(x), out: host.addressOf(out), rowLength: axisLength };
+    host.launch(sumIntegerRows, args, { numItems: outer, grain: Math.ceil(grainElements / Math.max(1, axisLength)) });
+    return;
+  }
   const { i32 } = host.words();
   const [from, to] = [host.addressOf(x) / 4, host.addressOf(out) / 4];
   for (let o = 0; o < outer; o++) {
@@ -62,6 +115,6 @@ function findExtremes(rows: Int32Array, out: Int32Array, isMax: boolean): void {
 }
 
 export const reduceIntegersRoom: KernelRoom<Pick<KernelTable, "reduceIntegers">> = {
-  kernels: [],
+  kernels: [sumIntegerRows],
   rows: (host) => ({ reduceIntegers: (kind, x, axisView, out) => reduceIntegers(host, kind, { x, axisView, out }) }),
 };

@@ -17,6 +17,8 @@ const roundingShiftBits = 0x4b400000;
 /** Beyond these the result is infinite, or zero. */
 const highest = 89;
 const lowest = -104;
+/** Up to here on both sides e^x is a normal f32. */
+const plain = 87;
 const coefficients = [
   1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
 ];
@@ -30,17 +32,29 @@ export interface ExpParts {
 
 /** Takes x from the stack; leaves nothing. e^x = 2^exponent * (1 + fraction). A NaN stays in `fraction`. */
 export function emitExpParts(f: FunctionBuilder): ExpParts {
-  const [n, r, fraction, exponent] = f.locals("v128", 4) as [Local, Local, Local, Local];
   // pmin(a, b) is b < a ? b : a, so a NaN in a stays.
-  f.f32x4(highest).op("f32x4.pmin").f32x4(lowest).op("f32x4.pmax").tee(r);
+  f.f32x4(highest).op("f32x4.pmin").f32x4(lowest).op("f32x4.pmax");
+  return emitReducedParts(f);
+}
+
+/** As emitExpParts, for x in lowest..highest. */
+function emitReducedParts(f: FunctionBuilder): ExpParts {
+  const [n, r, exponent] = f.locals("v128", 3) as [Local, Local, Local];
+  f.tee(r);
   f.f32x4(log2e).op("f32x4.mul").f32x4(roundingShift).op("f32x4.add").tee(n);
   f.i32x4(roundingShiftBits).op("i32x4.sub").set(exponent);
   f.get(n).f32x4(roundingShift).op("f32x4.sub").set(n);
   f.get(r).get(n).f32x4(ln2High).op("f32x4.mul", "f32x4.sub");
   f.get(n).f32x4(ln2Low).op("f32x4.mul", "f32x4.sub").set(r);
+  return { fraction: emitExpPolynomial(f, r), exponent };
+}
+
+/** e^r - 1 for |r| <= ln 2 / 2. */
+export function emitExpPolynomial(f: FunctionBuilder, r: Local): Local {
+  const fraction = f.local("v128");
   emitPolynomial(f, r, coefficients);
   f.get(r).get(r).op("f32x4.mul", "f32x4.mul").get(r).op("f32x4.add").set(fraction);
-  return { fraction, exponent };
+  return fraction;
 }
 
 /** Pushes 2^e for i32 lanes e in [-126, 127] that `pushExponent` pushes. */
@@ -54,7 +68,25 @@ export function emitPowerOfTwo(f: FunctionBuilder, pushExponent: () => void): vo
  * the normal range are right too.
  */
 export function emitExp(f: FunctionBuilder): void {
-  const { fraction, exponent } = emitExpParts(f);
+  const x = f.local("v128");
+  f.tee(x).op("f32x4.abs").f32x4(plain).op("f32x4.le", "i32x4.all_true");
+  f.ifValue(
+    "v128",
+    () => {
+      f.get(x);
+      const { fraction, exponent } = emitReducedParts(f);
+      // Nothing overflows or leaves the normal range: 2^n is added to the exponent's bits.
+      f.get(fraction).f32x4(1).op("f32x4.add").get(exponent).i32(23).op("i32x4.shl", "i32x4.add");
+    },
+    () => {
+      f.get(x);
+      emitScaled(f, emitExpParts(f));
+    },
+  );
+}
+
+/** Pushes (1 + fraction) * 2^exponent, in two exact factors: results below the normal range are rounded once. */
+export function emitScaled(f: FunctionBuilder, { fraction, exponent }: ExpParts): void {
   const half = f.local("v128");
   f.get(exponent).i32(1).op("i32x4.shr_s").set(half);
   f.get(fraction).f32x4(1).op("f32x4.add");

@@ -4,7 +4,7 @@ import { hostErf } from "../../expr/host-math.js";
 import { elementwiseProgram } from "../../expr/program.js";
 import { hash128 } from "../../hash/hash128.js";
 import { createCpuBackend } from "../cpu-backend.js";
-import { ulpError, valuesOf, viewOf } from "../views.testkit.js";
+import { everyFloat, ulpError, valuesOf, viewOf } from "../views.testkit.js";
 
 const x = E.input(0);
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
@@ -107,12 +107,6 @@ const cases: Record<string, Case> = {
     ],
   },
 };
-
-/** Every `step`-th bit pattern of f32, NaNs left out. */
-function everyFloat(step: number): Float32Array {
-  const bits = Uint32Array.from({ length: Math.floor(2 ** 32 / step) }, (_, i) => i * step);
-  return new Float32Array(bits.buffer).filter((value) => !Number.isNaN(value));
-}
 
 describe("vector math", () => {
   const backend = createCpuBackend();
