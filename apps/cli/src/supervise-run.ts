@@ -32,6 +32,8 @@ export interface SuperviseOptions extends LogFlags {
   readonly joinTimeoutMs: number;
   /** Share of micro-batches that a second worker computes again. */
   readonly audit?: number;
+  /** Bytes a second of blobs while steps go on. */
+  readonly stateTransferRate?: number;
   /** A worker that cannot join ends the run, or is sent away. */
   readonly joinFailure: "fail" | "refuse";
   /** Called when the coordinator listens; what it returns is stopped at the end. */
@@ -91,6 +93,7 @@ export async function superviseToEnd(plan: PlannedRun, options: SuperviseOptions
     ...(options.minWorkersToGoOn === undefined ? {} : { minWorkersToGoOn: options.minWorkersToGoOn }),
     maxWorkers: options.maxWorkers,
     trust: { auditRate: options.audit ?? 0 },
+    limits: { stateTransferRate: options.stateTransferRate },
     joinTimeoutMs: options.joinTimeoutMs,
     joinFailure: options.joinFailure,
     ...(options.judge === undefined ? {} : { judge: options.judge }),
