@@ -7,7 +7,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BenchContext, BenchRow } from "./bench-row.js";
 import { measureCoordinatorRestarts, measureFreezes, measureJoins, measureKills } from "./recovery/measure-faults.js";
@@ -19,25 +19,32 @@ const report = new URL("../reports/recovery.md", import.meta.url);
 export async function recovery(context: BenchContext): Promise<readonly BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), "lockstep-recovery-"));
   const kills = context.faults ?? (context.isFull ? 100 : 20);
-  const others = Math.max(1, Math.round(kills / 4));
+  const others = Math.max(1, Math.min(10, Math.round(kills / 4)));
+  const loadBefore = loadavg()[0]!;
   const { log } = context;
   try {
-    const figures: RecoveryFigure[] = [
-      ...(await measureKills({ folder, log, count: kills, seed: 1 })),
-      ...(await measureFreezes({ folder, log, count: others, seed: 2 })),
-      ...(await measureJoins({ folder, log, count: others, seed: 3 })),
-      ...(await measureCoordinatorRestarts({ folder, log, count: others, seed: 4 })),
-      ...(await measureSlowWorker({ folder, log })),
+    const figures: RecoveryFigure[] = [];
+    const parts = [
+      () => measureKills({ folder, log, count: kills, seed: 1 }),
+      () => measureFreezes({ folder, log, count: others, seed: 2 }),
+      () => measureJoins({ folder, log, count: others, seed: 3 }),
+      () => measureCoordinatorRestarts({ folder, log, count: others, seed: 4 }),
+      () => measureSlowWorker({ folder, log }),
     ];
-    writeFileSync(
-      report,
-      describeReport(figures, {
-        machine: `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`,
-        node: process.version,
-        commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
-        command: `npm run bench -- recovery${context.isFull ? " --full" : ""}${context.faults ? ` --faults ${context.faults}` : ""}`,
-      }),
-    );
+    // After each part, so that one that is interrupted leaves what it has.
+    for (const measure of parts) {
+      figures.push(...(await measure()));
+      const loads = [loadBefore, loadavg()[0]!].map((load) => load.toFixed(1)).join(" to ");
+      writeFileSync(
+        report,
+        describeReport(figures, {
+          machine: `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores, load average ${loads}`,
+          node: process.version,
+          commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
+          command: `npm run bench -- recovery${context.isFull ? " --full" : ""}${context.faults ? ` --faults ${context.faults}` : ""}`,
+        }),
+      );
+    }
     return figures.map(
       ({ name, metric, unit, values }): BenchRow => ({ suite: "recovery", name, metric, unit, values }),
     );

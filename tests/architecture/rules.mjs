@@ -18,6 +18,7 @@ export const arrows = {
   collectives: ["protocol"],
   coordinator: ["protocol"],
   worker: ["core", "data", "collectives", "protocol"],
+  fit: ["core", "data", "worker"],
 };
 
 const maxLines = 400;

@@ -25,6 +25,7 @@ export interface ProcessOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly bin?: string;
+  readonly nodeArgs?: readonly string[];
   readonly limitMs?: number;
 }
 
@@ -45,7 +46,7 @@ export function temporaryFolder(): string {
 }
 
 export function startLockstep(args: readonly string[], options: ProcessOptions = {}): LockstepProcess {
-  const child = spawn(process.execPath, [options.bin ?? bin, ...args], {
+  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), options.bin ?? bin, ...args], {
     cwd: options.cwd ?? root,
     env: options.env ?? process.env,
     stdio: ["ignore", "pipe", "pipe"],
@@ -86,6 +87,11 @@ export function startLockstep(args: readonly string[], options: ProcessOptions =
 
 export function runLockstep(args: readonly string[], options: ProcessOptions = {}): Promise<Ended> {
   return startLockstep(args, options).ended;
+}
+
+/** Runs a TypeScript file as a script. */
+export function runScript(path: string, args: readonly string[]): Promise<Ended> {
+  return startLockstep(args, { bin: path, nodeArgs: ["--import", "tsx"] }).ended;
 }
 
 export interface Summary {

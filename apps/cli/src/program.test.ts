@@ -73,7 +73,7 @@ test("has the commands and flags that other programs rely on", () => {
   expect(flagsOf).toMatchInlineSnapshot(`
     {
       "check": "backend numeric seed set threads",
-      "coordinator": "audit fork host init-from join-timeout log-format max-workers min-workers numeric out port quiet resume seed set steps token token-file",
+      "coordinator": "audit fork host init-from join-timeout log-format max-workers min-workers numeric out port quiet resume seed set state-transfer-rate steps token token-file",
       "doctor": "json",
       "evaluate": "init-from json set threads",
       "generate": "max-tokens prompt seed temperature threads top-k top-p",

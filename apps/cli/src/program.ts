@@ -81,6 +81,11 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
         .option("--max-workers <n>", "take no more than this many workers", count)
         .option("--join-timeout <s>", "seconds to wait for --min-workers", amount, 600)
         .option("--audit <rate>", "share of micro-batches that a second worker computes again", share, 0)
+        .option(
+          "--state-transfer-rate <bytes/s>",
+          "most bytes a second for checkpoints and for workers that join while the others train (default: no limit)",
+          count,
+        )
         .option("--token-file <file>", "file with the token that workers must show")
         .option("--token <token>", "the token itself; process lists show it, prefer --token-file")
         .addOption(numericFlag()),

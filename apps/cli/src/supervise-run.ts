@@ -3,7 +3,12 @@
  * Ctrl-C into a stop, prints the end.
  */
 import { relative } from "node:path";
-import { createCoordinator, type RunSummary } from "@lockstep/coordinator/node";
+import {
+  type CoordinatorOptions,
+  createCoordinator,
+  type MetricsLine,
+  type RunSummary,
+} from "@lockstep/coordinator/node";
 import { numericsVersion } from "@lockstep/core";
 import { WebSocketServer } from "ws";
 import { type ExitStatus, exitStatus } from "./exit-status.js";
@@ -27,17 +32,21 @@ export interface SuperviseOptions extends LogFlags {
   readonly joinTimeoutMs: number;
   /** Share of micro-batches that a second worker computes again. */
   readonly audit?: number;
+  /** Bytes a second of blobs while steps go on. */
+  readonly stateTransferRate?: number;
   /** A worker that cannot join ends the run, or is sent away. */
   readonly joinFailure: "fail" | "refuse";
   /** Called when the coordinator listens; what it returns is stopped at the end. */
   readonly onListening: (run: ListeningRun) => Promise<{ stop(graceMs: number): Promise<void> } | undefined>;
   /** Sees every committed step and every event, after the progress view. */
   readonly observe?: {
-    onMetrics(metrics: { readonly step: number }): void;
+    onMetrics(metrics: MetricsLine): void;
     onEvent(event: { readonly type: string; readonly [field: string]: unknown }): void;
     /** The run is over; the workers are about to be stopped. */
     stop(): void;
   };
+  /** Says after each evaluation whether the run goes on. */
+  readonly judge?: CoordinatorOptions["judge"];
   /** Printed under the summary. */
   readonly farewell: (url: string) => string;
 }
@@ -56,6 +65,13 @@ export interface ListeningRun {
 const workersGraceMs = 2_000;
 
 export async function superviseRun(plan: PlannedRun, options: SuperviseOptions): Promise<ExitStatus> {
+  const summary = await superviseToEnd(plan, options);
+  if (summary.error) process.stderr.write(`error: ${summary.error.message} (${summary.error.code})\n`);
+  return statusOfSummary(summary);
+}
+
+/** As `superviseRun`, for callers that say themselves how it ended. */
+export async function superviseToEnd(plan: PlannedRun, options: SuperviseOptions): Promise<RunSummary> {
   const view = createProgressView({
     format: options.logFormat,
     quiet: options.quiet,
@@ -77,8 +93,10 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
     ...(options.minWorkersToGoOn === undefined ? {} : { minWorkersToGoOn: options.minWorkersToGoOn }),
     maxWorkers: options.maxWorkers,
     trust: { auditRate: options.audit ?? 0 },
+    limits: { stateTransferRate: options.stateTransferRate },
     joinTimeoutMs: options.joinTimeoutMs,
     joinFailure: options.joinFailure,
+    ...(options.judge === undefined ? {} : { judge: options.judge }),
     versions: { lockstep: version, numerics: numericsVersion },
     sockets: { WebSocketServer },
     clock: systemClock,
@@ -129,8 +147,7 @@ export async function superviseRun(plan: PlannedRun, options: SuperviseOptions):
       process.stdout.write(describeEnd(summary, plan.runDir, drawLossCurve(curve.train, curve.evaluations)));
       process.stdout.write(options.farewell(coordinator.url));
     }
-    if (summary.error) process.stderr.write(`error: ${summary.error.message} (${summary.error.code})\n`);
-    return statusOfSummary(summary);
+    return summary;
   } finally {
     stopListening();
     await coordinator.dispose();

@@ -3,15 +3,18 @@ export type {
   ComputeEngine,
   ComputeProgress,
   EngineInfo,
+  EvaluatedMicroBatch,
   ExportedState,
   ImportedState,
+  MicroBatchSum,
   PreparedEngine,
   StateFile,
 } from "./engine/compute-engine.js";
 export { InlineEngine } from "./engine/inline-engine.js";
 export { formatMemoryPlan, type MemoryPlan, type MemoryPlanRow } from "./engine/memory-plan.js";
-export { modelFile, optimizerFile, type TrainerState, trainerFile } from "./engine/state-files.js";
+export { importWeights, modelFile, optimizerFile, type TrainerState, trainerFile } from "./engine/state-files.js";
 export { TrainingEngine, type TrainingEngineOptions } from "./engine/training-engine.js";
+export { modelTensors } from "./engine/training-state.js";
 export { ConfigError, type ErrorReport, errorFromReport, errorReport, JobError, TrainingError } from "./errors.js";
 export { assertJob } from "./job/assert-job.js";
 export { type BaseConfig, baseConfigKeys, baseConfigSchema } from "./job/base-config.js";

@@ -22,7 +22,8 @@ export interface DisturbedRun {
   readonly events: readonly Line[];
   /** Empty, or laws that the run broke. */
   readonly violations: readonly string[];
-  readonly stderr: string;
+  /** What the coordinator wrote for people: stdout, then stderr. */
+  readonly output: string;
 }
 
 /** Time of a step of the job `steady` with three workers on two cores, about. */
@@ -43,9 +44,9 @@ export async function disturbedRun(
     await group.waitForMembers(Object.keys(workers));
     await disturb(group, new Generator(seed));
     if (group.step >= totalSteps) throw new Error(`the run was over before the disturbance; raise totalSteps`);
-    const { summary, stderr } = await group.finish();
+    const { summary, stdout, stderr } = await group.finish();
     const events = readAllLines(join(group.out, "events.jsonl"));
-    return { summary, events, stderr, violations: findViolations(group.out, expected) };
+    return { summary, events, output: stdout + stderr, violations: findViolations(group.out, expected) };
   } finally {
     await group.dispose();
   }

@@ -32,6 +32,8 @@ export interface GroupOptions extends JobToTrain {
   readonly limitMs?: number;
   /** More flags of the coordinator. */
   readonly flags?: readonly string[];
+  /** The first coordinator kills itself at this change of a checkpoint's folder. */
+  readonly killAtWrite?: number;
 }
 
 export interface WorkerOptions {
@@ -53,6 +55,7 @@ export interface GroupWorker {
 
 const token = "a-token-of-the-test";
 const defaultLimitMs = 120_000;
+const killAtWriteModule = pathToFileURL(join(import.meta.dirname, "kill-at-write.mjs")).href;
 const redirectDials = pathToFileURL(join(import.meta.dirname, "redirect-dials.mjs")).href;
 
 export class TrainingGroup {
@@ -78,7 +81,7 @@ export class TrainingGroup {
     const { job, seed, totalSteps, set = [], minWorkers, out, flags = [] } = options;
     const settings = [`totalSteps=${totalSteps}`, ...set].flatMap((pair) => ["--set", pair]);
     const how = ["--seed", String(seed), "--min-workers", String(minWorkers), "--out", out, "--port", "0"];
-    await group.#startCoordinator([job, ...how, ...settings, ...flags]);
+    await group.#startCoordinator([job, ...how, ...settings, ...flags], options.killAtWrite);
     return group;
   }
 
@@ -117,11 +120,21 @@ export class TrainingGroup {
     await this.#coordinator.ended;
   }
 
+  get checkpointsDir(): string {
+    return join(this.out, "checkpoints");
+  }
+
+  /** Waits until the coordinator's process is gone. @returns by which signal, or with which status. */
+  async coordinatorEnd(): Promise<string> {
+    const { status } = await this.#coordinator.ended;
+    return this.#coordinator.child.signalCode ?? `status ${status}`;
+  }
+
   /** The same run goes on at the same address. */
-  async restartCoordinator(): Promise<void> {
+  async restartCoordinator({ killAtWrite }: { readonly killAtWrite?: number | undefined } = {}): Promise<void> {
     const { job, minWorkers, out, flags = [] } = this.#options;
     const how = ["--resume", out, "--min-workers", String(minWorkers), "--port", String(this.#port)];
-    await this.#startCoordinator([job, ...how, ...flags]);
+    await this.#startCoordinator([job, ...how, ...flags], killAtWrite);
   }
 
   /** Stops cleanly after the current step. */
@@ -224,8 +237,8 @@ export class TrainingGroup {
     );
   }
 
-  async #startCoordinator(args: readonly string[]): Promise<void> {
-    const env = environment();
+  async #startCoordinator(args: readonly string[], killAtWrite?: number): Promise<void> {
+    const env = { ...environment(), ...killEnvironment(killAtWrite) };
     this.#coordinator = startLockstep(["coordinator", ...args], { env, limitMs: this.#limitMs });
     const [, port] = await this.#coordinator.sees(/ws:\/\/127\.0\.0\.1:(\d+)/);
     this.#port = Number(port);
@@ -234,6 +247,11 @@ export class TrainingGroup {
 
 function environment(): NodeJS.ProcessEnv {
   return { ...process.env, LOCKSTEP_TOKEN: token };
+}
+
+function killEnvironment(killAtWrite: number | undefined): NodeJS.ProcessEnv {
+  if (killAtWrite === undefined) return {};
+  return { KILL_AT: String(killAtWrite), NODE_OPTIONS: `--import ${killAtWriteModule}` };
 }
 
 function redirectEnvironment(redirect: WorkerOptions["redirect"]): NodeJS.ProcessEnv {

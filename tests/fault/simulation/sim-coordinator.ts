@@ -23,12 +23,18 @@ import type { ImportedState } from "@lockstep/worker";
 import type { ControlLine, LineEnd } from "./control-line.js";
 import { Gate } from "./gate.js";
 
+interface SimCheckpoint {
+  readonly paramsSha256: string;
+  readonly stateHash: string;
+  readonly files: readonly (ImportedState["files"][number] & { readonly sha256: string })[];
+}
+
 /** What a kill leaves. */
 export class SimDisk {
   readonly journal: JournalEntry[] = [];
   events: EventLine[] = [];
   metrics: MetricsLine[] = [];
-  readonly checkpoints = new Map<number, { readonly paramsSha256: string; readonly files: ImportedState["files"] }>();
+  readonly checkpoints = new Map<number, SimCheckpoint>();
   term = 0;
   summary: RunSummary | undefined;
 }
@@ -37,6 +43,8 @@ export interface SimJob {
   readonly numMicroBatches: number;
   readonly stopStep: number;
   readonly minWorkers: number;
+  /** Default 1. */
+  readonly minWorkersToGoOn?: number;
   readonly maxWorkers: number;
   readonly evalIntervalSteps: number;
   readonly checkpointIntervalSteps: number;
@@ -154,13 +162,17 @@ export class SimCoordinator implements LineEnd {
         for (const step of this.disk.checkpoints.keys()) if (step > effect.step) this.disk.checkpoints.delete(step);
         return;
       case "writeCheckpoint": {
-        const { step, paramsSha256 } = effect.checkpoint;
-        const files = effect.checkpoint.files.map(({ name, sha256 }) => ({ name, bytes: this.blobs.get(sha256) }));
+        const { step, paramsSha256, stateHash } = effect.checkpoint;
+        const files = effect.checkpoint.files.map(({ name, sha256 }) => ({
+          name,
+          sha256,
+          bytes: this.blobs.get(sha256)!,
+        }));
         this.gate.schedule(writeMs, () => {
           const missing = files.find(({ bytes }) => bytes === undefined);
           if (missing !== undefined)
             throw new Error(`checkpoint ${step}: ${missing.name} was released before it was written`);
-          this.disk.checkpoints.set(step, { paramsSha256, files: files as ImportedState["files"] });
+          this.disk.checkpoints.set(step, { paramsSha256, stateHash, files });
           this.#dispatch({ kind: "checkpointWritten", step });
         });
         return;
@@ -207,9 +219,9 @@ export class SimCoordinator implements LineEnd {
 function planOf(job: SimJob, disk: SimDisk, history: RunHistory | undefined): RunPlan {
   const startStep = Math.max(0, ...disk.checkpoints.keys());
   const stored = disk.checkpoints.get(startStep);
-  const files = (stored?.files ?? []).map(({ name, bytes }) => ({
+  const files = (stored?.files ?? []).map(({ name, sha256, bytes }) => ({
     name,
-    sha256: "0".repeat(64),
+    sha256,
     byteLength: bytes.byteLength,
   }));
   return {
@@ -218,14 +230,14 @@ function planOf(job: SimJob, disk: SimDisk, history: RunHistory | undefined): Ru
     numMicroBatches: job.numMicroBatches,
     samplesPerStep: job.numMicroBatches,
     startStep,
-    ...(stored === undefined ? {} : { startParamsSha256: stored.paramsSha256 }),
+    ...(stored === undefined ? {} : { startParamsSha256: stored.paramsSha256, startStateHash: stored.stateHash }),
     stopStep: job.stopStep,
     evalIntervalSteps: job.evalIntervalSteps,
     isJudged: false,
     checkpoints: { intervalSteps: job.checkpointIntervalSteps, intervalMs: 0, keepsBest: true, keepLast: 2 },
     trust: { ...defaultTrust, auditRate: job.auditRate },
     minWorkers: job.minWorkers,
-    minWorkersToGoOn: 1,
+    minWorkersToGoOn: job.minWorkersToGoOn ?? 1,
     maxWorkers: job.maxWorkers,
     joinFailure: "refuse",
     timeouts: defaultTimeouts,

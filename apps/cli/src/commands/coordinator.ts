@@ -17,6 +17,7 @@ interface CoordinatorFlags extends JobFlags, LogFlags, TokenFlags {
   readonly maxWorkers?: number;
   readonly joinTimeout: number;
   readonly audit: number;
+  readonly stateTransferRate?: number;
   readonly numeric?: NumericClass;
 }
 

@@ -1,26 +1,20 @@
 /** @file `lockstep run JOB`: everything on this machine, a coordinator on loopback and N worker processes. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prepareChaos } from "../chaos/prepare-chaos.js";
 import { type ExitStatus, UsageError } from "../exit-status.js";
 import type { ComputeFlags, JobFlags, LogFlags } from "../flags/common-flags.js";
 import { findLanAddress } from "../lan-address.js";
-import { startLocalWorkers } from "../local-workers.js";
+import { localRunOptions } from "../local-run.js";
 import { planRun } from "../plan-run.js";
 import { superviseRun } from "../supervise-run.js";
-import { systemClock } from "../system-clock.js";
-import { createToken, writeTokenFile } from "../token.js";
 
 interface RunFlags extends JobFlags, ComputeFlags, LogFlags {
   readonly workers: number;
   readonly chaos?: number;
   readonly audit: number;
 }
-
-const localJoinTimeoutMs = 120_000;
-/** After the last local worker is gone, another one may be on its way. */
-const lastWorkerGraceMs = 500;
 
 export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus> {
   const { workers } = flags;
@@ -45,54 +39,16 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
       "E_USAGE_WORKERS",
     );
   }
-  const token = createToken();
   const chaos = flags.chaos === undefined ? undefined : prepareChaos(flags.chaos, workers, plan);
   const cacheDir = mkdtempSync(join(tmpdir(), "lockstep-run-"));
   try {
-    return await superviseRun(plan, {
+    const options = localRunOptions(plan, {
       ...flags,
-      host: "127.0.0.1",
-      port: 0,
-      token,
-      minWorkers: workers,
-      minWorkersToGoOn: 1,
-      maxWorkers: chaos === undefined ? workers : workers + 1,
-      joinTimeoutMs: localJoinTimeoutMs,
-      // Chaos may kill a worker before it is in; that must not end the run.
-      joinFailure: chaos === undefined ? "fail" : "refuse",
-      ...(chaos === undefined ? {} : { observe: chaos.observe }),
-      onListening: async ({ url, view, hasJoined, numConnected, fail }) => {
-        const tokenFile = join(plan.runDir, "token");
-        writeTokenFile(tokenFile, token);
-        view.note(`another worker on this machine joins with: lockstep worker ${url} --token-file ${tokenFile}`, {
-          url,
-          tokenFile,
-        });
-        let numLeft = workers;
-        const started = startLocalWorkers({
-          url,
-          token,
-          workers,
-          threads: flags.threads ?? Math.max(1, Math.floor(availableParallelism() / workers)),
-          numeric: plan.numeric,
-          cacheDir,
-          onCrash: (name, status, stderr) => {
-            const message = `worker "${name}" ended with ${status}${stderr === "" ? "" : `: ${stderr}`}`;
-            numLeft--;
-            if (hasJoined(name)) view.warn(message);
-            if (hasJoined(name) && numLeft === 0 && chaos === undefined)
-              systemClock.schedule(lastWorkerGraceMs, () => {
-                if (numConnected() === 0) fail("E_WORKER_LOST", `run: ${message}. It was the last worker.`);
-              });
-            if (!hasJoined(name) && chaos === undefined)
-              fail("E_WORKER_START", `run: ${message}. It must join; nothing was trained.`);
-          },
-        });
-        chaos?.begin(started, (line) => view.warn(line));
-        return started;
-      },
+      chaos,
+      cacheDir,
       farewell: () => joinAdvice(jobPath),
     });
+    return await superviseRun(plan, options);
   } finally {
     rmSync(cacheDir, { recursive: true, force: true });
   }

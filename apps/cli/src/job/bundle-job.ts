@@ -12,6 +12,8 @@ const rooms: Plugin = {
   name: "lockstep-rooms",
   setup(build) {
     build.onResolve({ filter: /^@lockstep\// }, ({ path }) => ({ path: `lockstep-room:${path}`, external: true }));
+    // What compiles a model for a script is only its definition for a worker.
+    build.onResolve({ filter: /^lockstep$/ }, () => ({ path: "lockstep-room:@lockstep/fit/job", external: true }));
   },
 };
 

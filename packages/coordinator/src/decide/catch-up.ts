@@ -67,7 +67,20 @@ export function needsSnapshot(state: CoordinatorState): boolean {
 
 /** Whether each reduced gradient is to be kept from now on. */
 export function wantsGradients(state: CoordinatorState): boolean {
-  return [...state.workers.values()].some(({ status }) => status === "joining");
+  return state.rejoinUntilMs !== undefined || [...state.workers.values()].some(({ status }) => status === "joining");
+}
+
+/** A joiner is gone. If its line broke it comes back, and goes on with the transfer where it was. */
+export function keepForRejoin(turn: Turn, { status }: WorkerRecord): void {
+  const { plan, catchUp } = turn.state;
+  if (status !== "joining" || (catchUp.base === undefined && catchUp.gradients.size === 0)) return;
+  turn.set({ rejoinUntilMs: turn.nowMs + plan.timeouts.rejoinMs });
+}
+
+/** Before anything else is decided. */
+export function endRejoin(turn: Turn): void {
+  const { rejoinUntilMs } = turn.state;
+  if (rejoinUntilMs !== undefined && turn.nowMs >= rejoinUntilMs) turn.set({ rejoinUntilMs: undefined });
 }
 
 /** A joiner that the members may wait for after the commit of the last step. */

@@ -231,3 +231,51 @@ test.each([
   run.join("w0", { held: { ...past, step: 1, stateHash: hashA, reported: null } });
   expect(run.last("w0", "refused")!.code).toBe(code);
 });
+
+/** A joiner whose line breaks after it was sent the snapshot of step 2; the run is at step 4 then. */
+function joinerCutOff(): ScriptedRun {
+  const run = new ScriptedRun({ maxWorkers: 3, stopStep: 99 });
+  run.start("w0", "w1");
+  run.step();
+  run.join("late");
+  run.ready("late");
+  run.step();
+  run.step();
+  run.checkpointDone("w0");
+  storeGradient(run, 3);
+  run.leave("late");
+  run.step();
+  storeGradient(run, 4);
+  return run;
+}
+
+function storeGradient(run: ScriptedRun, step: number): void {
+  const gradient = { sha256: String(step).repeat(64), byteLength: 40 };
+  run.say("w0", { name: "gradientStored", body: { step, gradient } });
+}
+
+test("a joiner whose line broke is given the same snapshot, and every gradient since, when it is back", () => {
+  const run = joinerCutOff();
+  expect(run.last("w0", "commit")).toMatchObject({ step: 4, gradientRank: 0 });
+  expect(run.released).toEqual([]);
+  const files = run.last("late", "restore")!.files;
+  run.join("late", { held: { runId: "run", term: 1, step: 0, stateHash: hashA, reported: null } });
+  run.ready("late", { state: { step: 0, stateHash: hashA } });
+  const sent = run.sent.slice(run.sent.findLastIndex(({ message }) => message.name === "welcomeBack"));
+  const toLate = sent.flatMap(({ to, message }) => (to === "late" ? [message] : []));
+  expect(toLate.map(({ name, body }) => [name, "step" in body ? body.step : undefined])).toEqual([
+    ["welcomeBack", undefined],
+    ["restore", 2],
+    ["applyGradient", 3],
+    ["applyGradient", 4],
+  ]);
+  expect(run.last("late", "restore")!.files).toEqual(files);
+});
+
+test("what a joiner needs goes when it does not come back", () => {
+  const run = joinerCutOff();
+  run.tick(run.nowMs + 10_000);
+  run.step();
+  expect(run.released).toHaveLength(3);
+  expect(run.last("w0", "commit")).toMatchObject({ step: 5, gradientRank: null });
+});

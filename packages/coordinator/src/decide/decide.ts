@@ -8,7 +8,7 @@ import type { CoordinatorDecision, CoordinatorEvent } from "../state/coordinator
 import type { CoordinatorState, WorkerRecord } from "../state/coordinator-state.js";
 import { strike } from "./accusations.js";
 import { beginIfEnough } from "./begin.js";
-import { onGradientStored, onLevel, serveJoiners } from "./catch-up.js";
+import { endRejoin, onGradientStored, onLevel, serveJoiners } from "./catch-up.js";
 import { endEarly, endIfDone, fail, finishRun, giveUpCheckpoint } from "./ending.js";
 import { advance, onApplied, onEvaluated, onFollowingTick, onJudged } from "./following.js";
 import { onLinkingTick, onLinkReport } from "./linking.js";
@@ -26,6 +26,7 @@ export function decide(state: CoordinatorState, event: CoordinatorEvent, nowMs: 
   const turn = new Turn(state, nowMs);
   if (state.phase !== "stopped") {
     excuseSilence(turn);
+    endRejoin(turn);
     dispatch(turn, event);
     settle(turn);
   }

@@ -79,11 +79,15 @@ function tellWhoIsAwaited(turn: Turn): void {
   const { committedStep, lastMembers, plan, waitingSinceMs = turn.nowMs } = turn.state;
   const checkpoint = newestCheckpoint(turn.state);
   const from = checkpoint === undefined ? "its beginning" : `the checkpoint of step ${checkpoint.step}`;
+  const isHopeless = checkpoint === undefined && plan.startStep > 0;
   const [returnSec, waitSec] = [plan.timeouts.returnMs, waitingSinceMs + plan.timeouts.joinMs - turn.nowMs].map((ms) =>
     Math.max(0, Math.round(ms / 1_000)),
   );
   const who = lastMembers.length === 0 ? "" : `; ${listOf(lastMembers)} may come back with it`;
-  const message = `nobody who holds the state after step ${committedStep} is here${who}; after ${returnSec} s a new worker makes the run go on from ${from}; the run waits up to ${waitSec} s (--join-timeout)`;
+  const otherwise = isHopeless
+    ? `a new worker cannot begin, as the checkpoint of step ${plan.startStep} does not name its state's hash`
+    : `after ${returnSec} s a new worker makes the run go on from ${from}`;
+  const message = `nobody who holds the state after step ${committedStep} is here${who}; ${otherwise}; the run waits up to ${waitSec} s (--join-timeout)`;
   turn.log("waiting", message, { waitMs: plan.timeouts.joinMs, awaited: lastMembers.map(({ workerId }) => workerId) });
 }
 

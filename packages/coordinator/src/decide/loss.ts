@@ -1,5 +1,6 @@
 /** @file A worker is gone, for whatever reason: what that means in each phase. */
 import type { WorkerRecord } from "../state/coordinator-state.js";
+import { keepForRejoin } from "./catch-up.js";
 import { onLostWhileFollowing } from "./following.js";
 import { regroup } from "./regroup.js";
 import { fillFromSpares, onLostBefore } from "./rendezvous.js";
@@ -10,6 +11,7 @@ import { nameOf, type Turn } from "./turn.js";
 export function onLost(turn: Turn, worker: WorkerRecord, reason: string): void {
   if (turn.state.phase === "stopped" || turn.worker(worker.workerId) !== undefined) return;
   dropSnapshotOf(turn, worker.workerId);
+  keepForRejoin(turn, worker);
   if (turn.state.phase === "ending") return;
   fillFromSpares(turn);
   if (turn.state.phase === "rendezvous") {

@@ -129,7 +129,7 @@ export function dropSnapshotOf(turn: Turn, workerId: string): void {
 function noteFailure(turn: Turn, step: number, why: string): void {
   const message = `checkpoint of step ${step} was not written: ${why}`;
   turn.set({ checkpointError: message });
-  turn.log("checkpointFailed", `${message}; the run goes on`);
+  turn.log("checkpointFailed", `${message}; the run goes on`, { checkpointStep: step });
 }
 
 export function onCheckpointWriteFailed(turn: Turn, step: number, why: string): void {
@@ -158,6 +158,7 @@ export function onCheckpointWritten(turn: Turn, step: number): void {
   });
   const { files, paramsSha256, reasons } = writing;
   turn.log("checkpoint", `checkpoint of step ${step} is written (${reasons.join(", ")})`, {
+    checkpointStep: step,
     files,
     paramsSha256,
     reasons,

@@ -10,8 +10,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { VirtualClock } from "@lockstep/collectives/testing";
 import { expect, test } from "vitest";
-import { BlobStore } from "./blob-store.js";
+import { type BlobSender, BlobStore } from "./blob-store.js";
 import { sha256Of } from "./socket-run.testkit.js";
 
 const bytes = new TextEncoder().encode("hello world");
@@ -20,10 +21,13 @@ const sha256 = sha256Of(bytes);
 function storeIn(maxIncomingBytes = 11) {
   const incomingDir = join(mkdtempSync(join(tmpdir(), "lockstep-blobs-")), "incoming");
   const store = new BlobStore({ incomingDir, maxIncomingBytes });
-  const put = (peer: object, offset: number, end: number) =>
+  const put = (peer: BlobSender, offset: number, end: number) =>
     store.put({ sha256, offset, byteLength: bytes.byteLength, bytes: bytes.subarray(offset, end) }, peer);
   return { incomingDir, store, put };
 }
+
+/** A connection of a worker. */
+const worker = (workerId: string): BlobSender => ({ workerId });
 
 /** Files below a folder that this process holds open; Linux names them. */
 function openBelow(dir: string): string[] {
@@ -39,7 +43,7 @@ function openBelow(dir: string): string[] {
 
 test("what a worker had begun to send goes with it: its file, its handle and its share of the limit", async () => {
   const { incomingDir, store, put } = storeIn();
-  const [gone, next] = [{}, {}];
+  const [gone, next] = [worker("a"), worker("b")];
   await put(gone, 0, 5);
   await store.leave(gone);
   expect(readdirSync(incomingDir)).toEqual([]);
@@ -53,7 +57,7 @@ test("what a worker had begun to send goes with it: its file, its handle and its
 
 test("a chunk that was still queued when its worker left begins nothing", async () => {
   const { incomingDir, store, put } = storeIn();
-  const gone = {};
+  const gone = worker("a");
   await store.leave(gone);
   await expect(put(gone, 0, 5)).rejects.toMatchObject({ code: "E_BLOB_CHUNK" });
   expect(existsSync(incomingDir)).toBe(false);
@@ -62,7 +66,7 @@ test("a chunk that was still queued when its worker left begins nothing", async 
 
 test("two workers that send the same blob do not write into one file, and its bytes count once", async () => {
   const { incomingDir, store, put } = storeIn(22);
-  const [a, b] = [{}, {}];
+  const [a, b] = [worker("a"), worker("b")];
   await put(a, 0, 5);
   expect(await put(b, 0, 7)).toMatchObject({ nextOffset: 7 });
   await Promise.all([put(a, 5, 11), put(b, 7, 11)]);
@@ -75,7 +79,7 @@ test("two workers that send the same blob do not write into one file, and its by
 
 test("two chunks of one worker at once begin one blob", async () => {
   const { incomingDir, store, put } = storeIn();
-  const peer = {};
+  const peer = worker("a");
   await Promise.all([put(peer, 0, 5), put(peer, 0, 5)]);
   expect(readdirSync(incomingDir)).toHaveLength(1);
   expect(await put(peer, 5, 11)).toMatchObject({ isComplete: true });
@@ -84,7 +88,7 @@ test("two chunks of one worker at once begin one blob", async () => {
 
 test("a released blob that was read leaves no handle behind", async () => {
   const { incomingDir, store, put } = storeIn();
-  await put({}, 0, 11);
+  await put(worker("a"), 0, 11);
   await store.read({ sha256, offset: 0, maxBytes: 11 });
   await store.release([sha256]);
   if (process.platform === "linux") expect(openBelow(incomingDir)).toEqual([]);
@@ -94,12 +98,48 @@ test("a released blob that was read leaves no handle behind", async () => {
 
 test("a chunk that the disk did not take does not count as come in", async () => {
   const { incomingDir, store, put } = storeIn();
-  const peer = {};
+  const peer = worker("a");
   writeFileSync(incomingDir, "a file where the folder should be");
   await expect(put(peer, 0, 5)).rejects.toThrow(/EEXIST|ENOTDIR/);
   rmSync(incomingDir);
   mkdirSync(incomingDir);
   expect(await put(peer, 0, 5)).toMatchObject({ nextOffset: 5 });
   expect(await put(peer, 5, 11)).toMatchObject({ isComplete: true });
+  await store.dispose();
+});
+
+function keepingStore(forMs: number) {
+  const clock = new VirtualClock();
+  const incomingDir = join(mkdtempSync(join(tmpdir(), "lockstep-blobs-")), "incoming");
+  const store = new BlobStore({ incomingDir, maxIncomingBytes: 11, keepParts: { forMs, clock } });
+  const put = (sender: BlobSender, offset: number, end: number) =>
+    store.put({ sha256, offset, byteLength: bytes.byteLength, bytes: bytes.subarray(offset, end) }, sender);
+  return { clock, incomingDir, store, put };
+}
+
+test("a worker that is back in time goes on where its broken connection had come to", async () => {
+  const { clock, store, put } = keepingStore(1_000);
+  const [before, after] = [worker("a"), worker("a")];
+  await put(before, 0, 7);
+  await store.leave(before);
+  await clock.runTo(999);
+  expect(await put(after, 0, 4)).toEqual({ sha256, nextOffset: 7, isComplete: false });
+  // Its part is its new connection's now, and nobody's timer takes it.
+  await clock.runTo(5_000);
+  await store.leave(before);
+  expect(await put(after, 7, 11)).toMatchObject({ isComplete: true });
+  expect(readFileSync(store.findPath(sha256)!, "utf8")).toBe("hello world");
+  await store.dispose();
+});
+
+test("a part whose worker does not come back goes in time, and another worker cannot go on with it", async () => {
+  const { clock, incomingDir, store, put } = keepingStore(1_000);
+  const gone = worker("a");
+  await put(gone, 0, 7);
+  await store.leave(gone);
+  await expect(put(worker("b"), 7, 11)).rejects.toMatchObject({ code: "E_BLOB_TOO_LARGE" });
+  await clock.runTo(1_001);
+  await expect.poll(() => readdirSync(incomingDir)).toEqual([]);
+  expect(await put(worker("b"), 0, 11)).toMatchObject({ isComplete: true });
   await store.dispose();
 });

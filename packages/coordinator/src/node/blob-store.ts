@@ -2,13 +2,15 @@
  * @file Opaque blobs by sha256, on disk: what the job reads goes out in chunks, checkpoints come in. It never looks inside.
  *
  * Bounded: a blob has at most `maxBlobBytes`, what is coming in at most `maxIncomingBytes` together. An incoming blob is a `.part`
- * file of the peer that sends it until its last chunk came and its sha256 was checked; it goes when that peer leaves.
+ * file of the worker that sends it until its last chunk came and its sha256 was checked. When its connection breaks the part waits
+ * for the worker to come back and go on where it was; then it goes.
  */
 import { createHash, type Hash } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { MessageBody } from "@lockstep/protocol";
 import { CoordinatorError } from "./coordinator-error.js";
+import type { Clock } from "./server-sockets.js";
 
 type Handle = Awaited<ReturnType<typeof open>>;
 
@@ -19,6 +21,13 @@ export interface BlobStoreOptions {
   readonly maxBlobBytes?: number;
   /** Default 64 GiB. */
   readonly maxIncomingBytes?: number;
+  /** How long a part waits for its worker to come back. Without it, not at all. */
+  readonly keepParts?: { readonly forMs: number; readonly clock: Pick<Clock, "schedule"> };
+}
+
+/** A connection that sends blobs. Parts belong to its worker, and outlive it. */
+export interface BlobSender {
+  readonly workerId: string | undefined;
 }
 
 interface Stored {
@@ -31,6 +40,10 @@ interface Incoming {
   readonly byteLength: number;
   readonly file: Promise<Handle>;
   readonly hash: Hash;
+  /** The connection that sends it now. */
+  sender: BlobSender;
+  /** Of its end, while its worker is away. */
+  cancelDrop: () => void;
   offset: number;
 }
 
@@ -38,18 +51,22 @@ export class BlobStore {
   readonly #incomingDir: string;
   readonly #maxBlobBytes: number;
   readonly #maxIncomingBytes: number;
+  readonly #keepParts: BlobStoreOptions["keepParts"];
+  /** Sends what is not sent by a worker. */
+  readonly #self: BlobSender = { workerId: undefined };
   readonly #stored = new Map<string, Stored>();
-  /** By the peer that sends, then by sha256. */
-  readonly #incoming = new Map<object, Map<string, Incoming>>();
-  readonly #left = new WeakSet<object>();
+  /** By the worker that sends, then by sha256. */
+  readonly #incoming = new Map<string, Map<string, Incoming>>();
+  readonly #left = new WeakSet<BlobSender>();
   readonly #readers = new Map<string, Promise<Handle>>();
   #incomingBytes = 0;
   #numBegun = 0;
 
-  constructor({ incomingDir, maxBlobBytes = 2 ** 34, maxIncomingBytes = 2 ** 36 }: BlobStoreOptions) {
+  constructor({ incomingDir, maxBlobBytes = 2 ** 34, maxIncomingBytes = 2 ** 36, keepParts }: BlobStoreOptions) {
     this.#incomingDir = incomingDir;
     this.#maxBlobBytes = maxBlobBytes;
     this.#maxIncomingBytes = maxIncomingBytes;
+    this.#keepParts = keepParts;
   }
 
   /** Offers a file that lies on disk already, in place of one of the same bytes that came in. */
@@ -85,15 +102,15 @@ export class BlobStore {
   }
 
   /**
-   * Takes the next chunk of what a peer sends; the peer is known by identity.
+   * Takes the next chunk of what a worker sends. A worker that begins anew, on this connection or on a later one, learns where to
+   * go on.
    *
    * @throws {CoordinatorError} E_BLOB_TOO_LARGE, E_BLOB_CHUNK, E_BLOB_HASH.
    */
-  async put(put: MessageBody<"blobPut">, peer: object = this): Promise<MessageBody<"blobAck">> {
+  async put(put: MessageBody<"blobPut">, sender: BlobSender = this.#self): Promise<MessageBody<"blobAck">> {
     const { sha256, offset, byteLength, bytes } = put;
     if (this.#stored.has(sha256)) return { sha256, nextOffset: byteLength, isComplete: true };
-    const blob = this.#incoming.get(peer)?.get(sha256) ?? this.#begin(put, peer);
-    // A writer that begins anew learns where to go on.
+    const blob = this.#goOn(sha256, sender) ?? this.#begin(put, sender);
     if (offset === 0 && blob.offset > 0) return { sha256, nextOffset: blob.offset, isComplete: false };
     if (offset !== blob.offset || byteLength !== blob.byteLength || offset + bytes.byteLength > byteLength) {
       const text = `blob: ${sha256} came with ${bytes.byteLength} bytes at offset ${offset} of ${byteLength}; next must be offset ${blob.offset} of ${blob.byteLength}.`;
@@ -107,19 +124,26 @@ export class BlobStore {
         throw new Error(`${blob.path} took ${bytesWritten} of ${bytes.byteLength} bytes; the disk may be full`);
     } catch (error) {
       // What the disk did not take must not count as come in.
-      await this.#drop(sha256, peer);
+      await this.#drop(sha256, keyOf(sender));
       throw error;
     }
     if (blob.offset < byteLength) return { sha256, nextOffset: blob.offset, isComplete: false };
-    await this.#complete(sha256, peer);
+    await this.#complete(sha256, keyOf(sender));
     return { sha256, nextOffset: byteLength, isComplete: true };
   }
 
-  /** A peer is gone: what it had begun to send goes too, and nothing more is taken from it. */
-  async leave(peer: object): Promise<void> {
-    this.#left.add(peer);
-    const sha256s = [...(this.#incoming.get(peer)?.keys() ?? [])];
-    await Promise.all(sha256s.map((sha256) => this.#drop(sha256, peer)));
+  /** A connection is gone: nothing more is taken from it, and what it had begun to send waits for its worker, or goes. */
+  async leave(sender: BlobSender): Promise<void> {
+    this.#left.add(sender);
+    const key = keyOf(sender);
+    const parts = [...(this.#incoming.get(key) ?? [])].filter(([, blob]) => blob.sender === sender);
+    if (this.#keepParts === undefined) {
+      await Promise.all(parts.map(([sha256]) => this.#drop(sha256, key)));
+      return;
+    }
+    const { forMs, clock } = this.#keepParts;
+    for (const [sha256, blob] of parts)
+      blob.cancelDrop = clock.schedule(forMs, () => void this.#drop(sha256, key).catch(() => {}));
   }
 
   /** Removes blobs that came in and are kept elsewhere now. What was offered by `addFile` stays. */
@@ -137,20 +161,21 @@ export class BlobStore {
   }
 
   async dispose(): Promise<void> {
-    for (const peer of [...this.#incoming.keys()]) await this.leave(peer);
+    for (const [key, parts] of [...this.#incoming])
+      for (const sha256 of [...parts.keys()]) await this.#drop(sha256, key);
     for (const reader of this.#readers.values()) await closeQuietly(reader);
     this.#readers.clear();
     await rm(this.#incomingDir, { recursive: true, force: true });
   }
 
   /** Without a wait between the look-up and the entry: two chunks at once begin one blob. */
-  #begin({ sha256, offset, byteLength }: MessageBody<"blobPut">, peer: object): Incoming {
+  #begin({ sha256, offset, byteLength }: MessageBody<"blobPut">, sender: BlobSender): Incoming {
     const total = this.#incomingBytes + byteLength;
     if (byteLength > this.#maxBlobBytes || total > this.#maxIncomingBytes) {
       const text = `blob: ${sha256} has ${byteLength} bytes; one may have ${this.#maxBlobBytes} (maxBlobBytes), all that came in ${this.#maxIncomingBytes} (maxIncomingBytes).`;
       throw new CoordinatorError("E_BLOB_TOO_LARGE", text, { sha256, byteLength });
     }
-    if (offset !== 0 || this.#left.has(peer)) {
+    if (offset !== 0 || this.#left.has(sender)) {
       const text = `blob: ${sha256} begins at offset ${offset}; a new blob must begin at 0, and come from a worker that is here.`;
       throw new CoordinatorError("E_BLOB_CHUNK", text, { sha256, offset, expected: 0 });
     }
@@ -159,15 +184,26 @@ export class BlobStore {
     const file = mkdir(this.#incomingDir, { recursive: true }).then(() => open(path, "w"));
     // Told where it is awaited; a drop in between must not end the process.
     file.catch(() => {});
-    const blob: Incoming = { path, byteLength, file, hash: createHash("sha256"), offset: 0 };
-    const ofPeer = this.#incoming.get(peer) ?? new Map<string, Incoming>();
-    this.#incoming.set(peer, ofPeer.set(sha256, blob));
+    const hash = createHash("sha256");
+    const blob: Incoming = { path, byteLength, file, hash, sender, cancelDrop: () => {}, offset: 0 };
+    const key = keyOf(sender);
+    const ofWorker = this.#incoming.get(key) ?? new Map<string, Incoming>();
+    this.#incoming.set(key, ofWorker.set(sha256, blob));
     return blob;
   }
 
-  async #complete(sha256: string, peer: object): Promise<void> {
-    const blob = this.#forget(sha256, peer);
-    // Dropped while its last chunk was written: the peer is gone and hears nothing.
+  /** The part that a worker has sent so far; a later connection takes it over. */
+  #goOn(sha256: string, sender: BlobSender): Incoming | undefined {
+    const blob = this.#incoming.get(keyOf(sender))?.get(sha256);
+    if (blob === undefined || blob.sender === sender || this.#left.has(sender)) return blob;
+    blob.cancelDrop();
+    blob.sender = sender;
+    return blob;
+  }
+
+  async #complete(sha256: string, key: string): Promise<void> {
+    const blob = this.#forget(sha256, key);
+    // Dropped while its last chunk was written: the worker is gone and hears nothing.
     if (blob === undefined) return;
     const found = blob.hash.digest("hex");
     if (found !== sha256) {
@@ -190,17 +226,18 @@ export class BlobStore {
     this.#stored.set(sha256, { path, byteLength: blob.byteLength });
   }
 
-  async #drop(sha256: string, peer: object): Promise<void> {
-    const blob = this.#forget(sha256, peer);
+  async #drop(sha256: string, key: string): Promise<void> {
+    const blob = this.#forget(sha256, key);
     if (blob !== undefined) await this.#discard(blob);
   }
 
   /** Takes an entry out; whoever gets it answers for its file and its bytes. */
-  #forget(sha256: string, peer: object): Incoming | undefined {
-    const ofPeer = this.#incoming.get(peer);
-    const blob = ofPeer?.get(sha256);
-    ofPeer?.delete(sha256);
-    if (ofPeer?.size === 0) this.#incoming.delete(peer);
+  #forget(sha256: string, key: string): Incoming | undefined {
+    const ofWorker = this.#incoming.get(key);
+    const blob = ofWorker?.get(sha256);
+    ofWorker?.delete(sha256);
+    if (ofWorker?.size === 0) this.#incoming.delete(key);
+    blob?.cancelDrop();
     return blob;
   }
 
@@ -218,6 +255,10 @@ export class BlobStore {
     }
     return reader;
   }
+}
+
+function keyOf({ workerId }: BlobSender): string {
+  return workerId ?? "";
 }
 
 /** A file that could not be opened needs no closing; who opened it was told. */

@@ -19,10 +19,13 @@ import { RelaySwitch } from "./relay-switch.js";
 import type { RunDirectory } from "./run-directory.js";
 import type { Clock, ServerSocketConstructors } from "./server-sockets.js";
 import { SocketServer } from "./socket-server.js";
+import { TransferRate } from "./transfer-rate.js";
 import { WorkerSocket } from "./worker-socket.js";
 
 /** After the last word: workers say goodbye and close. */
 const farewellMs = 1_500;
+/** A worker whose line broke in the middle of an upload goes on where it was, if it is back by then. */
+const keepPartsMs = 30_000;
 const maxTimerMs = 2_000_000_000;
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -39,6 +42,8 @@ export interface ShellOptions {
   /** For the `time` of events. */
   readonly wallClock: () => Date;
   readonly helloTimeoutMs: number;
+  /** Bytes of blobs a second while the run goes on; undefined: as fast as it goes. */
+  readonly stateTransferRate: number | undefined;
   readonly onMetrics: (line: MetricsLine) => void;
   readonly onEvent: (line: EventLine) => void;
   readonly judge: Judge;
@@ -51,12 +56,14 @@ export class CoordinatorShell {
   readonly #options: ShellOptions;
   readonly #server: SocketServer;
   readonly #relay: RelaySwitch;
+  readonly #rate: TransferRate;
   readonly #peers = new Map<string, WorkerSocket>();
   readonly #queue: CoordinatorEvent[] = [];
   #state: CoordinatorState;
   #isDispatching = false;
   #isBroken = false;
   #journalProblem: string | undefined;
+  readonly #lineProblems = new Map<string, string | undefined>();
   #cancelTimer: () => void = () => {};
   #resolveFinished: (summary: RunSummary) => void = () => {};
   #onPeersGone: () => void = () => {};
@@ -68,7 +75,12 @@ export class CoordinatorShell {
     this.finished = new Promise((resolve) => {
       this.#resolveFinished = resolve;
     });
-    this.blobs = new BlobStore({ incomingDir: join(options.directory.checkpointsDir, ".incoming") });
+    this.#rate = new TransferRate(options.stateTransferRate, options.clock);
+    this.#rate.limit(isTraining(this.#state));
+    this.blobs = new BlobStore({
+      incomingDir: join(options.directory.checkpointsDir, ".incoming"),
+      keepParts: { forMs: keepPartsMs, clock: options.clock },
+    });
     this.#relay = new RelaySwitch({
       onViolation: (workerId, what) => options.log("warn", `relay: worker ${workerId} ${what}`),
     });
@@ -104,6 +116,7 @@ export class CoordinatorShell {
     } finally {
       this.#isDispatching = false;
     }
+    this.#rate.limit(isTraining(this.#state));
     this.#armTimer();
   }
 
@@ -133,6 +146,7 @@ export class CoordinatorShell {
       socket,
       address,
       blobs: this.blobs,
+      rate: this.#rate,
       clock,
       helloTimeoutMs,
       onHello: (peer, hello) => {
@@ -173,12 +187,12 @@ export class CoordinatorShell {
         return;
       case "event": {
         const line = { time: wallClock().toISOString(), ...effect.line };
-        this.#guard(() => directory.append("events.jsonl", line));
+        this.#append("events.jsonl", line);
         onEvent(line);
         return;
       }
       case "metrics":
-        this.#guard(() => directory.append("metrics.jsonl", effect.line));
+        this.#append("metrics.jsonl", effect.line);
         onMetrics(effect.line);
         return;
       case "journal":
@@ -188,7 +202,7 @@ export class CoordinatorShell {
         void this.#judge(effect);
         return;
       case "beginAt":
-        this.#guard(() => directory.supersede(effect.step));
+        this.#supersede(effect.step);
         return;
       case "writeCheckpoint":
         void this.#writeCheckpoint(effect.checkpoint);
@@ -234,12 +248,21 @@ export class CoordinatorShell {
     await work.catch((error: unknown) => this.#options.log("warn", `${what} could not be removed: ${textOf(error)}`));
   }
 
-  /** A full disk must not end the run in the middle of a decision; it is told. */
-  #guard(write: () => void): void {
+  /** A full disk does not end a run: it is told once, and the lines wait for room. */
+  #append(name: Parameters<RunDirectory["append"]>[0], line: object): void {
+    const problem = this.#options.directory.append(name, line);
+    const before = this.#lineProblems.get(name);
+    if (problem !== undefined && before === undefined) this.#options.log("error", `run directory: ${problem}`);
+    if (problem === undefined && before !== undefined)
+      this.#options.log("warn", `run directory: ${name} can be written again, and has all its lines`);
+    this.#lineProblems.set(name, problem);
+  }
+
+  #supersede(step: number): void {
     try {
-      write();
+      this.#options.directory.supersede(step);
     } catch (error) {
-      this.#options.log("error", `run directory: a line could not be written: ${textOf(error)}`);
+      this.#options.log("error", `run directory: later lines could not be moved aside: ${textOf(error)}`);
     }
   }
 
@@ -305,7 +328,8 @@ export class CoordinatorShell {
       await this.#server.close();
       await this.blobs.dispose();
       this.#options.journal.dispose();
-      this.#options.directory.dispose();
+      for (const problem of this.#options.directory.dispose())
+        this.#options.log("error", `run directory: at the end ${problem}`);
     })();
     return this.#closed;
   }
@@ -317,6 +341,11 @@ export class CoordinatorShell {
     const delayMs = Math.min(maxTimerMs, Math.max(0, deadlineMs - this.#options.clock.nowMs()));
     this.#cancelTimer = this.#options.clock.schedule(Math.ceil(delayMs), () => this.dispatch({ kind: "tick" }));
   }
+}
+
+/** Whether steps go on that a transfer could slow down. */
+function isTraining({ phase, follow }: CoordinatorState): boolean {
+  return phase === "stepping" || phase === "linking" || (phase === "following" && follow?.isLast !== true);
 }
 
 function textOf(error: unknown): string {

@@ -4,7 +4,7 @@ import { encodeRelayHeader, relayPath, ticketHeader } from "@lockstep/protocol";
 import { expect, test } from "vitest";
 import { verifyCheckpoint } from "./checkpoint-folder.js";
 import { Journal } from "./journal.js";
-import { BareWorker, newRunDir, sha256Of, startCoordinator, token } from "./socket-run.testkit.js";
+import { BareWorker, newRunDir, realClock, sha256Of, startCoordinator, token } from "./socket-run.testkit.js";
 
 function linesOf(dir: string, name: string): Record<string, unknown>[] {
   const text = readFileSync(join(dir, name), "utf8");
@@ -228,6 +228,32 @@ test("blobs are served in chunks from any offset, and one that is not there is a
   const sha256 = sha256Of("nothing");
   worker.send({ name: "blobGet", body: { sha256, offset: 0, maxBytes: 7 } });
   expect(await worker.next("blobError")).toMatchObject({ sha256, code: "E_BLOB_MISSING" });
+  await coordinator.dispose();
+});
+
+test("while steps go on blobs keep to the rate, and nothing else waits for them", async () => {
+  const held: (() => void)[] = [];
+  const clock = {
+    nowMs: () => 0,
+    schedule: (delayMs: number, callback: () => void) => {
+      if (delayMs !== 700) return realClock.schedule(delayMs, callback);
+      held.push(callback);
+      return () => {};
+    },
+  };
+  const coordinator = await startCoordinator(newRunDir(), { clock, limits: { stateTransferRate: 10 } });
+  const workers = [new BareWorker(coordinator.url), new BareWorker(coordinator.url)] as const;
+  await Promise.all(workers.map((worker, i) => worker.begin(`w${i}`)));
+  const [worker] = workers;
+  const sha256 = sha256Of("export default 1;\n");
+  for (const offset of [0, 7]) worker.send({ name: "blobGet", body: { sha256, offset, maxBytes: 7 } });
+  worker.send({ name: "heartbeat", body: { sequence: 9 } });
+  expect(await worker.next("blobChunk")).toMatchObject({ offset: 0 });
+  expect(await worker.next("pong")).toEqual({ sequence: 9 });
+  // 7 bytes at 10 bytes a second: the next ones may go after 700 ms.
+  await expect.poll(() => held.length).toBe(1);
+  held[0]!();
+  expect(await worker.next("blobChunk")).toMatchObject({ offset: 7 });
   await coordinator.dispose();
 });
 

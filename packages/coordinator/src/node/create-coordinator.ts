@@ -52,6 +52,8 @@ export interface CoordinatorLimits {
   readonly heartbeatTimeoutMs: number;
   /** How long workers try to reach a coordinator that is gone. Default 60 s. */
   readonly reconnectTimeoutMs: number;
+  /** Bytes a second of states, gradients for late workers and job files while steps go on. Default undefined: no limit. */
+  readonly stateTransferRate: number | undefined;
 }
 
 export interface CoordinatorOptions {
@@ -129,6 +131,7 @@ const defaultLimits: CoordinatorLimits = {
   heartbeatIntervalMs: 200,
   heartbeatTimeoutMs: 10_000,
   reconnectTimeoutMs: 60_000,
+  stateTransferRate: undefined,
 };
 
 /**
@@ -182,6 +185,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       clock: options.clock,
       wallClock: options.wallClock,
       helloTimeoutMs: limits.helloTimeoutMs,
+      stateTransferRate: limits.stateTransferRate,
       onMetrics: options.onMetrics ?? (() => {}),
       onEvent: options.onEvent ?? (() => {}),
       judge: options.judge ?? (async () => undefined),

@@ -20,6 +20,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { RunSummary } from "../state/run-summary.js";
+import { LineWriter } from "./line-writer.js";
 import { type RunLock, takeRunLock } from "./run-lock.js";
 
 const lineFiles = ["metrics.jsonl", "events.jsonl"] as const;
@@ -36,7 +37,7 @@ export interface RunDirectoryOptions {
 export class RunDirectory {
   readonly dir: string;
   readonly checkpointsDir: string;
-  readonly #files = new Map<string, number>();
+  readonly #files = new Map<string, LineWriter>();
   readonly #lock: RunLock;
 
   /** @throws {CoordinatorError} E_RUN_IN_USE when another process holds the directory. */
@@ -46,17 +47,12 @@ export class RunDirectory {
     mkdirSync(this.checkpointsDir, { recursive: true });
     this.#lock = takeRunLock({ path: join(dir, "lock"), dir, processId, isAlive });
     if (isResumed) rmSync(join(dir, "summary.json"), { force: true });
-    for (const name of lineFiles) this.#files.set(name, openSync(join(dir, name), "a"));
+    for (const name of lineFiles) this.#files.set(name, new LineWriter(join(dir, name)));
   }
 
   /** The run goes on from this step: lines and checkpoints of later ones move to `*.superseded`. */
   supersede(step: number): void {
-    for (const name of lineFiles) {
-      const path = join(this.dir, name);
-      closeSync(this.#files.get(name)!);
-      supersedeLines(path, step);
-      this.#files.set(name, openSync(path, "a"));
-    }
+    for (const writer of this.#files.values()) writer.reopen(step, (path) => supersedeLines(path, step));
     supersedeCheckpoints(this.checkpointsDir, step);
   }
 
@@ -72,9 +68,9 @@ export class RunDirectory {
     return Math.max(-1, ...lines.slice(-64).flatMap((line) => stepOf(line) ?? []));
   }
 
-  append(name: (typeof lineFiles)[number], line: object): void {
-    const file = this.#files.get(name);
-    if (file !== undefined) writeSync(file, `${JSON.stringify(line)}\n`);
+  /** @returns why lines could not be written and wait; undefined when all are written. */
+  append(name: (typeof lineFiles)[number], line: object): string | undefined {
+    return this.#files.get(name)?.append(line);
   }
 
   writeSummary(summary: RunSummary): void {
@@ -87,11 +83,12 @@ export class RunDirectory {
     renameSync(temporary, path);
   }
 
-  /** Closes the files and gives the lock back. */
-  dispose(): void {
-    for (const file of this.#files.values()) closeSync(file);
+  /** Closes the files and gives the lock back. @returns why lines were lost. */
+  dispose(): readonly string[] {
+    const problems = [...this.#files.values()].flatMap((writer) => writer.close() ?? []);
     this.#files.clear();
     this.#lock.dispose();
+    return problems;
   }
 }
 

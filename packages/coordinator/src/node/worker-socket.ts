@@ -13,6 +13,7 @@ import {
 import type { BlobStore } from "./blob-store.js";
 import { CoordinatorError } from "./coordinator-error.js";
 import type { Clock, ServerSocket } from "./server-sockets.js";
+import type { TransferRate } from "./transfer-rate.js";
 
 const openState = 1;
 const frameOptions = { binary: true, fin: true, compress: false };
@@ -24,6 +25,8 @@ export interface WorkerSocketOptions {
   readonly socket: ServerSocket;
   readonly address: string;
   readonly blobs: BlobStore;
+  /** How fast blobs may go in and out. */
+  readonly rate: TransferRate;
   readonly clock: Clock;
   readonly helloTimeoutMs: number;
   /** @returns why this worker may not come in, or undefined. */
@@ -60,6 +63,11 @@ export class WorkerSocket {
       this.#end(`its connection closed (${code}${text === "" ? "" : ` ${text}`})`);
     });
     socket.on("error", (error: Error) => this.#drop(`its connection broke: ${error.message}`));
+  }
+
+  /** Undefined before its hello. */
+  get workerId(): string | undefined {
+    return this.#workerId;
   }
 
   send(message: CoordinatorMessage): void {
@@ -121,17 +129,20 @@ export class WorkerSocket {
         return;
       case "blobGet":
         this.#options.onHeard(this.#workerId);
-        this.#serveBlob(message.body.sha256, async () => ({
-          name: "blobChunk",
-          body: await this.#options.blobs.read(message.body),
-        }));
+        this.#serveBlob(message.body.sha256, async () => {
+          const body = await this.#options.blobs.read(message.body);
+          await this.#options.rate.take(body.bytes.byteLength);
+          return { name: "blobChunk", body };
+        });
         return;
       case "blobPut":
         this.#options.onHeard(this.#workerId);
-        this.#serveBlob(message.body.sha256, async () => ({
-          name: "blobAck",
-          body: await this.#options.blobs.put(message.body, this),
-        }));
+        // The answer asks for more: it waits until there is room for what it answers.
+        this.#serveBlob(message.body.sha256, async () => {
+          const body = await this.#options.blobs.put(message.body, this);
+          await this.#options.rate.take(message.body.bytes.byteLength);
+          return { name: "blobAck", body };
+        });
         return;
       default:
         this.#options.onMessage(this.#workerId, message);

@@ -3,7 +3,7 @@
  *
  * rendezvous -> linking -> stepping <-> following -> stopped. A lost member leads back to linking, or to rendezvous where too few are
  * left; ending comes between when a run stops before its last step.
- * Invariants: I1 committedStep only grows, by one; I2 a message of another generation, attempt or step changes nothing;
+ * Invariants: I1 committedStep only grows, by one, but where nobody who holds it is left (decide/go-back.ts); I2 a message of another generation, attempt or step changes nothing;
  *             I3 after stopped nothing happens; I4 every phase but stopped has a deadline.
  */
 import type { Assignment, BlobRef, Link, MessageBody, NamedBlob } from "@lockstep/protocol";
@@ -179,6 +179,8 @@ export interface CoordinatorState {
   /** Reasons of a checkpoint that waits for the snapshot under way. */
   readonly wantedCheckpoint: readonly string[];
   readonly catchUp: CatchUp;
+  /** Until when what a joiner needs is kept although it is gone: its line may have broken only. */
+  readonly rejoinUntilMs: number | undefined;
   readonly carried: CarriedStep | undefined;
   /** Blobs that are let go once nobody needs them. */
   readonly releasable: readonly string[];
@@ -246,6 +248,7 @@ export function initialCoordinatorState(plan: RunPlan, nowMs: number): Coordinat
     snapshot: undefined,
     wantedCheckpoint: [],
     catchUp: { base: undefined, gradients: new Map(), askedFrom: undefined },
+    rejoinUntilMs: undefined,
     carried: undefined,
     releasable: [],
     isSettled: history === undefined,

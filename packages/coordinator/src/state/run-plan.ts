@@ -27,6 +27,8 @@ export interface CoordinatorTimeouts {
    * who holds the state is left and a new worker could begin with a checkpoint. Default 3 s.
    */
   readonly returnMs: number;
+  /** How long the state and the gradients for a joiner whose line broke are kept. Default 10 s. */
+  readonly rejoinMs: number;
   /** How long members pause for a worker that is nearly level. Default 2 s. */
   readonly joinPauseMs: number;
 }
@@ -42,6 +44,7 @@ export const defaultTimeouts: CoordinatorTimeouts = Object.freeze({
   suspectMs: 600,
   minEvictMs: 1_200,
   returnMs: 3_000,
+  rejoinMs: 10_000,
   joinPauseMs: 2_000,
 });
 

@@ -9,6 +9,8 @@ import { ControlError } from "./control-error.js";
 
 /** Chunks asked for, or sent and not acknowledged, per blob. */
 const maxChunksInFlight = 4;
+/** Blobs of which the beginning is kept when the channel breaks. */
+const maxParts = 2;
 
 interface Fetch {
   readonly ref: BlobRef;
@@ -34,6 +36,25 @@ export interface BlobTransfersOptions {
   readonly send: (message: WorkerMessage) => void;
   readonly sha256: (bytes: Uint8Array) => string;
   readonly chunkBytes?: number;
+  /** Outlives this channel: the next one goes on where it broke. */
+  readonly parts?: BlobParts;
+}
+
+/** What had come of blobs when a channel broke, by sha256. */
+export class BlobParts {
+  readonly #parts = new Map<string, { readonly bytes: Uint8Array<ArrayBuffer>; readonly received: number }>();
+
+  /** Keeps the newest few only. */
+  keep(sha256: string, bytes: Uint8Array<ArrayBuffer>, received: number): void {
+    this.#parts.set(sha256, { bytes, received });
+    for (const oldest of [...this.#parts.keys()].slice(0, -maxParts)) this.#parts.delete(oldest);
+  }
+
+  take({ sha256, byteLength }: BlobRef): { readonly bytes: Uint8Array<ArrayBuffer>; readonly received: number } {
+    const part = this.#parts.get(sha256);
+    this.#parts.delete(sha256);
+    return part?.bytes.byteLength === byteLength ? part : { bytes: new Uint8Array(byteLength), received: 0 };
+  }
 }
 
 export class BlobTransfers {
@@ -41,10 +62,12 @@ export class BlobTransfers {
   readonly #chunkBytes: number;
   readonly #fetches = new Map<string, Fetch>();
   readonly #puts = new Map<string, Put>();
+  readonly #parts: BlobParts;
 
   constructor(options: BlobTransfersOptions) {
     this.#options = options;
     this.#chunkBytes = options.chunkBytes ?? maxBlobChunkBytes;
+    this.#parts = options.parts ?? new BlobParts();
   }
 
   /** @throws {ControlError} E_BLOB_MISSING, E_BLOB_HASH, or what closed the channel. */
@@ -52,11 +75,12 @@ export class BlobTransfers {
     const known = this.#fetches.get(ref.sha256);
     if (known !== undefined) return known.promise;
     const { promise, resolve, reject } = deferred<Uint8Array<ArrayBuffer>>();
+    const { bytes, received } = this.#parts.take(ref);
     const fetch: Fetch = {
       ref,
-      bytes: new Uint8Array(ref.byteLength),
-      requested: 0,
-      received: 0,
+      bytes,
+      requested: received,
+      received,
       promise,
       resolve,
       reject,
@@ -105,8 +129,10 @@ export class BlobTransfers {
     }
   }
 
-  /** Rejects everything under way: the channel is gone. */
+  /** Rejects everything under way: the channel is gone. What has come is kept. */
   fail(error: Error): void {
+    for (const { ref, bytes, received } of this.#fetches.values())
+      if (received > 0) this.#parts.keep(ref.sha256, bytes, received);
     for (const transfer of [...this.#fetches.values(), ...this.#puts.values()]) transfer.reject(error);
     this.#fetches.clear();
     this.#puts.clear();

@@ -17,7 +17,7 @@ import {
   ticketHeader,
   type WorkerMessage,
 } from "@lockstep/protocol";
-import { BlobTransfers } from "./blob-transfers.js";
+import { type BlobParts, BlobTransfers } from "./blob-transfers.js";
 import { ControlError } from "./control-error.js";
 import type { ControlSocket, ControlSocketConstructor } from "./control-socket.js";
 
@@ -30,6 +30,8 @@ export interface ControlClientOptions<Socket extends ControlSocket> {
   readonly frameChannelOf: (socket: Socket) => FrameChannel;
   readonly sha256: (bytes: Uint8Array) => string;
   readonly clock: Clock;
+  /** Of blobs that an earlier channel of this worker did not get whole. */
+  readonly parts?: BlobParts;
   /** For the TCP connection and the upgrade. Default 10 s. */
   readonly connectTimeoutMs?: number;
 }
@@ -71,6 +73,7 @@ export class ControlClient<Socket extends ControlSocket> {
       send: (message) => this.send(message),
       sha256: options.sha256,
       chunkBytes: maxBlobChunkBytes,
+      ...(options.parts === undefined ? {} : { parts: options.parts }),
     });
   }
 

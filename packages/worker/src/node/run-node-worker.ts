@@ -7,6 +7,7 @@ import type { Clock } from "@lockstep/collectives";
 import { type SocketConstructors, WebSocketTransport } from "@lockstep/collectives/node";
 import { numericsVersion } from "@lockstep/core";
 import { type MessageBody, PROTOCOL_VERSION } from "@lockstep/protocol";
+import { BlobParts } from "../control/blob-transfers.js";
 import { errorReport } from "../errors.js";
 import { runWorker, type SessionResult } from "../session/run-worker.js";
 import type { Log, SessionTimeouts } from "../session/session-ports.js";
@@ -75,9 +76,11 @@ async function runOnce(options: NodeWorkerOptions): Promise<SessionResult> {
   });
   try {
     const listener = new PeerAddresses(options, transport);
+    const parts = new BlobParts();
     const connect = (held: Held | null): Promise<NodeControlPort> =>
       connectControl(options, {
         clock,
+        parts,
         createHello: async (localAddress) =>
           createHello(options, { workerId, held, listenUrls: await listener.urls(localAddress) }),
       });

@@ -24,6 +24,8 @@ export interface StateTransferOptions {
 
 export class StateTransfer {
   readonly #options: StateTransferOptions;
+  /** Files of a snapshot that was not had whole before the channel broke, by sha256. */
+  readonly #fetched = new Map<string, Uint8Array>();
 
   constructor(options: StateTransferOptions) {
     this.#options = options;
@@ -60,15 +62,26 @@ export class StateTransfer {
   }
 
   async restore({ step, files, stateHash: expected }: MessageBody<"restore">): Promise<CaughtState> {
-    const fetched: { name: string; bytes: Uint8Array }[] = [];
-    for (const { name, sha256, byteLength } of files)
-      fetched.push({ name, bytes: await this.#options.control().fetchBlob({ sha256, byteLength }) });
+    const fetched = await this.#fetch(files);
     const { stateHash } = await this.#options.engine().engine.importState({ step, files: fetched });
     if (stateHash !== expected) {
       const text = `restore: the state after step ${step} has hash ${stateHash} here; it must have ${expected}. Check the memory of this machine.`;
       throw new TrainingError(text, { step, stateHash, expected }, "E_STATE_HASH");
     }
     return { step, measures: { stateHash, gradNorm: null, learningRate: null } };
+  }
+
+  /** What came before a channel broke need not come again. */
+  async #fetch(files: MessageBody<"restore">["files"]): Promise<{ name: string; bytes: Uint8Array }[]> {
+    const wanted = new Set(files.map(({ sha256 }) => sha256));
+    for (const sha256 of this.#fetched.keys()) if (!wanted.has(sha256)) this.#fetched.delete(sha256);
+    for (const { sha256, byteLength } of files) {
+      if (this.#fetched.has(sha256)) continue;
+      this.#fetched.set(sha256, await this.#options.control().fetchBlob({ sha256, byteLength }));
+    }
+    const whole = files.map(({ name, sha256 }) => ({ name, bytes: this.#fetched.get(sha256)! }));
+    this.#fetched.clear();
+    return whole;
   }
 
   async applyGradient({ step, gradient }: MessageBody<"applyGradient">): Promise<CaughtState> {
