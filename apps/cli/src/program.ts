@@ -135,6 +135,10 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
     .option("--threads <n>", "threads (default: all cores)", count)
     .action(ending(async () => (await import("./commands/evaluate.js")).evaluate));
 
+  command("report <run>", "curves, events and predictions of a run, as one HTML file")
+    .option("--out <file>", "where to write it (default: <run>/report.html)")
+    .action(ending(async () => (await import("./commands/report.js")).report));
+
   command("inspect <path>", "describe a run or a checkpoint in words")
     .option("--json", "print JSON", false)
     .action(ending(async () => (await import("./commands/inspect.js")).inspect));

@@ -1,21 +1,36 @@
 /** @file What `compile` takes: a network, a loss, an optimizer, and where the module that defines them lies. */
-import type { LossSum, nn, optim, schedules, Tensor } from "@lockstep/core";
-import { losses } from "@lockstep/core";
+import { type LossSum, losses, type nn, optim, type schedules, type Tensor } from "@lockstep/core";
 import { FitError } from "./fit-error.js";
 import { type FitMetrics, measuredMetrics } from "./fit-metrics.js";
 
 /** Loss of a batch: its sum over the samples, and how many they were. Core's losses have this form. */
 export type FitLoss = (outputs: Tensor, targets: Tensor) => LossSum;
 
-/** Losses by name. Of the first two, targets are labels (i32). */
+/** Losses by name. Targets of crossEntropy are labels (i32), of binaryCrossEntropy 0 and 1, of hinge -1 and 1. */
 export const namedLosses = {
   crossEntropy: losses.crossEntropy as FitLoss,
   binaryCrossEntropy: losses.binaryCrossEntropyWithLogits as FitLoss,
   mse: losses.mseLoss as FitLoss,
+  mae: losses.l1Loss as FitLoss,
+  huber: losses.huberLoss as FitLoss,
+  hinge: losses.hingeLoss as FitLoss,
+} as const;
+
+/** Optimizers by name, with their defaults. */
+export const namedOptimizers = {
+  sgd: optim.Sgd,
+  rmsprop: optim.RmsProp,
+  adagrad: optim.Adagrad,
+  adadelta: optim.Adadelta,
+  adam: optim.Adam,
+  adamw: optim.AdamW,
+  adamax: optim.Adamax,
+  nadam: optim.Nadam,
+  lion: optim.Lion,
 } as const;
 
 export type LossName = keyof typeof namedLosses;
-export type OptimizerName = "sgd" | "adam" | "adamw";
+export type OptimizerName = keyof typeof namedOptimizers;
 
 /** How long a fit is, for schedules. */
 export interface Horizon {
@@ -80,10 +95,10 @@ export function assertDefinition(definition: FitDefinition<never, never>): void 
       `it must be one of ${Object.keys(namedLosses).join(", ")}, or a function.`,
     );
   }
-  if (optimizer !== undefined && typeof optimizer !== "function" && !optimizerNames.includes(optimizer)) {
+  if (optimizer !== undefined && typeof optimizer !== "function" && !(optimizer in namedOptimizers)) {
     refuse(
       `optimizer is ${JSON.stringify(optimizer)}`,
-      `it must be one of ${optimizerNames.join(", ")}, or a function.`,
+      `it must be one of ${Object.keys(namedOptimizers).join(", ")}, or a function.`,
     );
   }
   if (learningRate !== undefined && !(learningRate >= 0 && Number.isFinite(learningRate))) {
@@ -91,8 +106,6 @@ export function assertDefinition(definition: FitDefinition<never, never>): void 
   }
   measuredMetrics(definition.metrics);
 }
-
-const optimizerNames: readonly OptimizerName[] = ["sgd", "adam", "adamw"];
 
 /** The loss as a function. */
 export function lossFunctionOf({ loss }: Pick<FitDefinition, "loss">): FitLoss {

@@ -85,11 +85,11 @@ describe("bad input", () => {
 
   test("a definition is checked at once", () => {
     const make = (change: object) => () => compile({ model: () => new Line(), loss: "mse", ...change } as never);
-    expect(make({ loss: "mae!" })).toThrow(
-      'compile: loss is "mae!"; it must be one of crossEntropy, binaryCrossEntropy, mse, or a function.',
+    expect(make({ loss: "mse!" })).toThrow(
+      'compile: loss is "mse!"; it must be one of crossEntropy, binaryCrossEntropy, mse, mae, huber, hinge, or a function.',
     );
     expect(make({ optimizer: "adamm" })).toThrow(
-      'compile: optimizer is "adamm"; it must be one of sgd, adam, adamw, or a function.',
+      'compile: optimizer is "adamm"; it must be one of sgd, rmsprop, adagrad, adadelta, adam, adamw, adamax, nadam, lion, or a function.',
     );
     expect(make({ name: "a b" })).toThrow(
       'compile: name is "a b"; it must be 1 to 64 letters, digits, "-", "_" or ".".',

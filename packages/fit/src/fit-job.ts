@@ -3,12 +3,12 @@
  *
  * The samples come as a file of the job, the options of `fit` as its configuration.
  */
-import { type nn, optim, schedules, type Tensor } from "@lockstep/core";
+import { type nn, type optim, schedules, type Tensor } from "@lockstep/core";
 import { arrayDataset, type SampleRef } from "@lockstep/data";
 import { type AnyJob, defineJob, type JobDataset } from "@lockstep/worker";
 import * as z from "zod";
 import { type Column, type Columns, decodeColumns, onlyInput } from "./columns.js";
-import { type FitDefinition, lossFunctionOf, type ModelInputs } from "./definition.js";
+import { type FitDefinition, lossFunctionOf, type ModelInputs, namedOptimizers } from "./definition.js";
 import { FitError } from "./fit-error.js";
 import { measure, measuredMetrics } from "./fit-metrics.js";
 import { sampleWeights, weightedLoss } from "./weighted-loss.js";
@@ -106,6 +106,5 @@ function optimizerOf<M extends nn.Module>(
   model: M,
 ): optim.Optimizer {
   if (typeof optimizer === "function") return optimizer(model);
-  const make = { sgd: optim.Sgd, adam: optim.Adam, adamw: optim.AdamW }[optimizer];
-  return new make([...model.parameters()]) as unknown as optim.Optimizer;
+  return new namedOptimizers[optimizer]([...model.parameters()]) as unknown as optim.Optimizer;
 }

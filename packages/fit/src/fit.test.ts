@@ -91,6 +91,20 @@ describe("fit", () => {
     expect(history.epochs.map(({ loss }) => loss)).toEqual([(means[0]! + means[1]!) / 2, (means[2]! + means[3]!) / 2]);
   });
 
+  test.each(["sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw", "adamax", "nadam", "lion"] as const)(
+    "%s by name makes a loss smaller",
+    async (optimizer) => {
+      const model = compile({
+        model: () => new Line(),
+        loss: "huber",
+        optimizer,
+        learningRate: optimizer === "adadelta" ? 1 : 0.02,
+      });
+      const { epochs } = await model.fit(ramp, { epochs: 40, batchSize: 4 });
+      expect(epochs[39]!.loss).toBeLessThan(0.97 * epochs[0]!.loss);
+    },
+  );
+
   test("goes on from the present weights, and loads weights back to the bit", async () => {
     const model = line();
     const first = await model.fit(ramp, { epochs: 3, batchSize: 4 });

@@ -11,6 +11,7 @@ export interface ThreadProgramData {
   readonly controlWord: number;
   readonly directoryWord: number;
   readonly argsAddress: number;
+  readonly argsBytes: number;
   /** Looks at `generation` before it sleeps. */
   readonly numSpins: number;
   /** A V8 flag to set before anything is compiled. */
@@ -19,12 +20,14 @@ export interface ThreadProgramData {
 
 export const threadProgram = `"use strict";
 const { workerData } = require("node:worker_threads");
-const { memory, thread, words, controlWord, directoryWord, argsAddress, numSpins, v8Flag } = workerData;
+const { memory, thread, words, controlWord, directoryWord, argsAddress, argsBytes, numSpins, v8Flag } = workerData;
 if (v8Flag) require("node:v8").setFlagsFromString(v8Flag);
 const control = new Int32Array(memory.buffer, 4 * controlWord, 1000);
 const modules = [];
 
 function compile(moduleIndex) {
+  // A thread that starts while the memory grows keeps the old, shorter buffer; growing by nothing makes it look again.
+  memory.grow(0);
   const directory = new Int32Array(memory.buffer, 4 * directoryWord);
   const address = directory[2 * moduleIndex] >>> 0;
   const bytes = new Uint8Array(memory.buffer, address, directory[2 * moduleIndex + 1]).slice();
@@ -52,6 +55,11 @@ function takePart() {
   try {
     if (Atomics.load(control, words.isOpen) === 1) work();
   } catch (error) {
+    // The caller sleeps and hears no messages: what happened goes into this thread's args block, ended by a 0.
+    const text = Buffer.from(String(error && error.stack || error)).subarray(0, argsBytes - 1);
+    const block = new Uint8Array(memory.buffer, argsAddress, argsBytes);
+    block.set(text);
+    block[text.length] = 0;
     Atomics.store(control, words.failedThread, 1 + thread);
   }
   if (Atomics.sub(control, words.numActive, 1) === 1 && Atomics.load(control, words.isCallerWaiting) === 1) {

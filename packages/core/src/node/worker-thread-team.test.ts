@@ -1,10 +1,12 @@
 import { afterAll, describe, expect, test } from "vitest";
 import type { TensorView } from "../backend/backend.js";
+import { controlAddress } from "../cpu/memory-layout.js";
 import { randomValues, valuesOf, viewOf } from "../cpu/views.testkit.js";
 import * as E from "../expr/expr.js";
 import { elementwiseProgram } from "../expr/program.js";
 import { hash128 } from "../hash/hash128.js";
 import { createNodeCpuBackend, type NodeCpuBackend } from "./create-node-cpu-backend.js";
+import { WorkerThreadTeam } from "./worker-thread-team.js";
 
 const threadCounts = [1, 2, 3, 5, 8];
 const x = E.input(0);
@@ -113,6 +115,21 @@ describe("threads", () => {
     const large = viewOf(backend, [2 ** 20], new Float32Array(2 ** 20));
     backend.elementwise(square, [large], [], [large]);
     expect(valuesOf(backend, large).every((value) => value === 1)).toBe(true);
+  });
+
+  test("a kernel that traps in a helper is an error that says where and why", () => {
+    const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true });
+    const team = new WorkerThreadTeam({ memory, numThreads: 2, numSpins: 0, v8Flag: undefined });
+    const control = new Int32Array(memory.buffer, controlAddress, 1000);
+    const isolate = (id: number) => ({ id, run: () => void Atomics.wait(control, 999, 0, 5) });
+    // No module was ever published at this place: the helper's compilation throws.
+    const launchUntilTaken = () => {
+      for (let i = 0; i < 400; i++) team.run(isolate(7 * 1_024), 64, 1);
+    };
+    expect(launchUntilTaken).toThrow(
+      /^launch: a kernel threw in helper thread 1 of 2; kernels must not trap. Report it with the op that ran: (CompileError|RangeError|TypeError).*WebAssembly/,
+    );
+    team.dispose();
   });
 
   test("refuses a number of threads that is not an integer from 1 to 64", () => {

@@ -5,7 +5,7 @@
 import { Worker } from "node:worker_threads";
 import { controlWords } from "../cpu/control-words.js";
 import type { PublishedKernel, ThreadTeam } from "../cpu/launcher.js";
-import { argsAddress, argsBlockBytes, controlAddress, directoryAddress } from "../cpu/memory-layout.js";
+import { argsAddress, argsBlockBytes, argsBytes, controlAddress, directoryAddress } from "../cpu/memory-layout.js";
 import { BackendError } from "../errors.js";
 import { type ThreadProgramData, threadProgram } from "./thread-program.js";
 
@@ -24,6 +24,7 @@ const maxWaits = 1_200;
 
 export class WorkerThreadTeam implements ThreadTeam {
   readonly numThreads: number;
+  readonly #memory: WebAssembly.Memory;
   readonly #control: Int32Array;
   readonly #numSpins: number;
   readonly #workers: readonly Worker[];
@@ -31,6 +32,7 @@ export class WorkerThreadTeam implements ThreadTeam {
 
   constructor({ memory, numThreads, numSpins, v8Flag }: WorkerThreadTeamOptions) {
     this.numThreads = numThreads;
+    this.#memory = memory;
     this.#numSpins = numSpins;
     this.#control = new Int32Array(memory.buffer, controlAddress, 1000);
     this.#workers = Array.from({ length: numThreads - 1 }, (_, i) => {
@@ -42,6 +44,7 @@ export class WorkerThreadTeam implements ThreadTeam {
         controlWord: controlAddress / 4,
         directoryWord: directoryAddress / 4,
         argsAddress: argsAddress + thread * argsBlockBytes,
+        argsBytes,
         numSpins,
         v8Flag,
       };
@@ -131,12 +134,20 @@ export class WorkerThreadTeam implements ThreadTeam {
     );
   }
 
+  /** What a helper wrote of its error. */
+  #textOf(thread: number): string {
+    const block = new Uint8Array(this.#memory.buffer, argsAddress + thread * argsBlockBytes, argsBytes).slice();
+    const end = block.indexOf(0);
+    return new TextDecoder().decode(block.subarray(0, end < 0 ? argsBytes : end));
+  }
+
   #assertNoFailure(): void {
     const failed = Atomics.exchange(this.#control, controlWords.failedThread, 0);
     if (failed === 0) return;
+    const cause = this.#textOf(failed - 1);
     throw new BackendError(
-      `launch: a kernel threw in helper thread ${failed - 1} of ${this.numThreads}; kernels must not trap. Report it with the op that ran.`,
-      { thread: failed - 1, numThreads: this.numThreads },
+      `launch: a kernel threw in helper thread ${failed - 1} of ${this.numThreads}; kernels must not trap. Report it with the op that ran: ${cause}`,
+      { thread: failed - 1, numThreads: this.numThreads, cause },
     );
   }
 }
