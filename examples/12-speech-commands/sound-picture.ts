@@ -8,7 +8,7 @@ import { numFrames, numMels } from "./log-mels.js";
 export interface GrayPicture {
   readonly width: number;
   readonly height: number;
-  readonly data: Uint8Array;
+  readonly data: Uint8Array | Uint16Array;
 }
 
 const shadesPerDecibel = 4;
