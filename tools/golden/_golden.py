@@ -5,6 +5,7 @@ script and its file no longer belong together.
 """
 import hashlib
 import json
+import math
 import os
 import struct
 import sys
@@ -37,7 +38,7 @@ def save(script, seed, tensors, metadata=None):
     data = b""
     for name, tensor in tensors.items():
         value = tensor.detach().contiguous()
-        value = value.to(torch.float32) if value.is_floating_point() else value.to(torch.int32)
+        value = settled(value).to(torch.float32) if value.is_floating_point() else value.to(torch.int32)
         raw = value.numpy().tobytes()
         dtype = "F32" if value.is_floating_point() else "I32"
         header[name] = {"dtype": dtype, "shape": list(value.shape), "data_offsets": [len(data), len(data) + len(raw)]}
@@ -57,8 +58,60 @@ def save(script, seed, tensors, metadata=None):
     print(f"golden: {stem}: {'new' if before is None else 'CHANGED'} ({len(after)} bytes)")
 
 
+def settled(value):
+    """Without the last bits of f64, which depend on the processor: 44 bits stay of a number, fewer of one that cancellation made small.
+
+    So a value halfway between two floats of f32 is rounded the same way everywhere. -0 becomes 0.
+    """
+    if value.dtype != torch.float64 or value.numel() == 0:
+        return value
+    finite = value[value.isfinite()].abs()
+    largest = min(finite.max().item() if finite.numel() > 0 else 0.0, 1024.0)
+    if largest == 0.0:
+        return value + 0.0
+    mantissa, exponent = torch.frexp(value)
+    rounded = torch.ldexp((mantissa * 2.0**44).round(), exponent - 44)
+    step = 2.0 ** (math.frexp(largest)[1] - 36)
+    small = (value / step).round() * step
+    return torch.where(value.isfinite(), torch.where(value.abs() < largest * 2.0**-12, small, rounded), value) + 0.0
+
+
+def exact(tensor):
+    """Floats that f32 holds exactly, in f64: what a file says of an input is what was computed with."""
+    return tensor.to(torch.float32).to(torch.float64) if tensor.is_floating_point() else tensor
+
+
 def begin(seed):
-    """One thread and a fixed seed: the same file on the same machine every time."""
+    """A fixed seed and f64 everywhere: how f32 kernels round depends on the processor, what f64 gives, rounded to f32, does not.
+
+    Draws, constants and initial weights are exact in f32, unless a script asks for float64. `float()` is what a script writes for "a float"; here that is f64.
+    """
     torch.manual_seed(seed)
     torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    for name in ("randn", "rand", "randn_like", "rand_like", "normal", "tensor", "full", "linspace"):
+        setattr(torch, name, _exactly(getattr(torch, name)))
+    for name in ("uniform_", "normal_"):
+        setattr(torch.Tensor, name, _exactly_in_place(getattr(torch.Tensor, name)))
+    torch.Tensor.float = torch.Tensor.double
     sys.stdout.reconfigure(line_buffering=True)
+
+
+def _exactly(make):
+    def made(*args, requires_grad=False, **options):
+        value = make(*args, **options)
+        tensor = value if options.get("dtype") is torch.float64 else exact(value)
+        return tensor.requires_grad_() if requires_grad else tensor
+
+    return made
+
+
+def _exactly_in_place(fill):
+    def filled(tensor, *args, **options):
+        fill(tensor, *args, **options)
+        if tensor.is_floating_point():
+            with torch.no_grad():
+                tensor.copy_(exact(tensor))
+        return tensor
+
+    return filled

@@ -59,7 +59,7 @@ odd = torch.tensor([1.0, np.nan, np.inf, -np.inf, 0.0])
 numpy_case("isNaN", np.isnan, odd)
 numpy_case("isFinite", np.isfinite, odd)
 numpy_case("isInf", np.isinf, odd)
-numpy_case("nanToNum", lambda x: np.nan_to_num(x, nan=7), odd)
+numpy_case("nanToNum", lambda x: np.nan_to_num(x, nan=7, posinf=np.finfo(np.float32).max, neginf=np.finfo(np.float32).min), odd)
 
 # Functions of two and more.
 case("atan2", torch.atan2, normal(5, 9), normal(9))

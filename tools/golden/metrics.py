@@ -115,8 +115,8 @@ case("brierScore", [y2, prob], m.brier_score_loss(y2, prob))
 case("brierScore", [y2, prob], m.brier_score_loss(y2, prob, sample_weight=w2), "weights", sampleWeight=w2)
 logits, ids = rng.randn(11, 7) * 3, rng.randint(0, 7, 11)
 t = torch.nn.functional.cross_entropy
-case("perplexity", [ids, logits], math.exp(t(torch.tensor(logits), torch.tensor(ids)).item()))
-case("perplexity", [ids, logits], math.exp(t(torch.tensor(logits), torch.tensor(ids), ignore_index=int(ids[0])).item()), ignoreIndex=int(ids[0]))
+case("perplexity", [ids, logits], math.exp(t(torch.tensor(logits, dtype=torch.float64), torch.tensor(ids)).item()))
+case("perplexity", [ids, logits], math.exp(t(torch.tensor(logits, dtype=torch.float64), torch.tensor(ids), ignore_index=int(ids[0])).item()), ignoreIndex=int(ids[0]))
 
 # Numbers.
 a, b = rng.randn(45) * 3 + 100, None

@@ -12,8 +12,8 @@ tensors = {}
 
 def store(name, rates):
     exact = torch.tensor(rates, dtype=torch.float64)
-    high = exact.float()
-    tensors[name] = torch.stack([high, (exact - high.double()).float()], dim=1)
+    high = exact.to(torch.float32)
+    tensors[name] = torch.stack([high, (exact - high.double()).to(torch.float32)], dim=1)
 
 
 def case(name, make, lr=0.3):

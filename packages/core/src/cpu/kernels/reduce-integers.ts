@@ -56,8 +56,8 @@ type Combine = (total: number, value: number) => number;
 const combineOf: Readonly<Record<Exclude<IntegerReduceKind, "argMax" | "argMin">, Combine>> = {
   sum: (total, value) => (total + value) | 0,
   prod: Math.imul,
-  max: (total, value) => (value > total ? value : total),
-  min: (total, value) => (value < total ? value : total),
+  max: Math.max,
+  min: Math.min,
 };
 const identityOf = { sum: 0, prod: 1, max: -2147483648, min: 2147483647 } as const;
 

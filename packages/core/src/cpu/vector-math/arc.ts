@@ -6,7 +6,7 @@
 import type { FunctionBuilder, Local } from "../wasm/assembler.js";
 import { emitWide, emitWidePolynomial, pushWide } from "./wide.js";
 
-const pi = 3.141592653589793;
+const pi = Math.PI;
 const halfPi = 1.5707963267948966;
 const quarterPi = 0.7853981633974483;
 const arcSine = [4.216319904e-2, 2.4181311049e-2, 4.5470025998e-2, 7.4953002686e-2, 1.6666752422e-1];
