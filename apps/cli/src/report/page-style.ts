@@ -46,7 +46,7 @@ tr:first-child > * { border-top: 0; } tbody th { font-weight: 400; color: var(--
 .confusion tbody th { text-align: right; } .confusion td { color: var(--ink); border: 1px solid var(--card); }
 .confusion .right { background: color-mix(in srgb, var(--tone-3) var(--share), var(--wash)); } .confusion .wrong { background: color-mix(in srgb, var(--bad) var(--share), var(--wash)); }
 .scatter { max-width: 460px; } .dot { opacity: 0.55; }
-.samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 280px), 1fr)); gap: 12px; margin-top: 12px; } .kind-columns { grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)); } .kind-tokens { grid-template-columns: 1fr; }
+.samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 280px), 1fr)); gap: 12px; margin-top: 12px; } .kind-columns { grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)); } .kind-tokens { grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); }
 .verdict { margin: 0 0 8px; } .verdict.right b { color: var(--good); } .verdict.wrong b { color: var(--bad); }
 .pictures { display: flex; gap: 10px; flex-wrap: wrap; } .pictures figure { margin: 0; flex: 1 1 0; max-width: 120px; min-width: 60px; } .pictures img { display: block; width: 100%; image-rendering: pixelated; border-radius: 3px; border: 1px solid var(--line); }
 .pictures figcaption { color: var(--dim); font-size: 11px; margin: 3px 0 0; } .attention { margin-top: 10px; }

@@ -49,7 +49,7 @@ function confusions(matrix: readonly (readonly number[])[], names: readonly stri
     .sort((a, b) => b.count - a.count || a.i - b.i || a.j - b.j)
     .slice(0, 5);
   if (pairs.length === 0) return undefined;
-  return html`<p class="note">Most often mixed up: ${pairs.map(({ i, j, count }) => `${names[i]} for ${names[j]} ${count}`).join(", ").replaceAll(" for ", " taken for ")}.</p>`;
+  return html`<p class="note">Most often mixed up: ${pairs.map(({ i, j, count }) => `${names[i]} taken for ${names[j]} (${count})`).join(", ")}.</p>`;
 }
 
 const side = 360;
@@ -68,7 +68,11 @@ function values({ targets, predictions: found }: RunExplanation): Markup {
     ["root mean squared error", shortNumber(metrics.rootMeanSquaredError(targets, predicted))],
     ...(spread ? [["R2", shortNumber(metrics.r2Score(targets, predicted))] as const] : []),
   ];
-  return html`<div class="grid"><div class="card"><h3>Predicted values by their targets</h3><svg class="scatter" viewBox="0 0 ${side} ${side}" role="img" aria-label="Predicted values by their targets"><g class="axes">${roundTicks(low, high, 5).map(
+  return html`<div class="grid"><div class="card"><h3>Predicted values by their targets</h3><svg class="scatter" viewBox="0 0 ${side} ${side}" role="img" aria-label="Predicted values by their targets"><g class="axes">${roundTicks(
+    low,
+    high,
+    5,
+  ).map(
     (tick) =>
       html`<line x1="${edge}" x2="${side - 12}" y1="${y(tick)}" y2="${y(tick)}"/><text x="${edge - 6}" y="${y(tick) + 3.5}" text-anchor="end">${shortNumber(tick)}</text><text x="${x(tick)}" y="${side - 12}" text-anchor="middle">${shortNumber(tick)}</text>`,
   )}</g><line class="mark plain" x1="${x(low)}" y1="${y(low)}" x2="${x(high)}" y2="${y(high)}"/>${targets

@@ -18,7 +18,7 @@ export function samples(shown: RunExplanation): Markup {
 function card(shown: RunExplanation, sample: ExplainedSample): Markup {
   const { completeness, attention } = sample;
   return html`<div class="card sample">${headOf(shown, sample)}${partsOf(shown, sample)}
-<p class="note">integrated gradients add up to ${shortNumber(completeness.found)} of ${shortNumber(completeness.expected)}</p>${attention && attentionMaps(attention, sample.pieces)}</div>`;
+<p class="note">integrated adds up to ${shortNumber(completeness.found)} of ${shortNumber(completeness.expected)}</p>${attention && attentionMaps(attention, sample.pieces)}</div>`;
 }
 
 function headOf(shown: RunExplanation, { index, target, prediction }: ExplainedSample): Markup {
@@ -39,7 +39,7 @@ function partsOf({ kind }: RunExplanation, sample: ExplainedSample): Markup {
 function images({ inputs, gradientTimesInput, integratedGradients }: ExplainedSample): Markup {
   const pictures: readonly (readonly [string, string])[] = [
     ["input", imagePicture(inputs)],
-    ["gradient x input", attributionPicture(gradientTimesInput)],
+    ["grad × input", attributionPicture(gradientTimesInput)],
     ["integrated", attributionPicture(integratedGradients)],
   ];
   return html`<div class="pictures">${pictures.map(([name, address]) => html`<figure><img src="${address}" alt="${name}"><figcaption>${name}</figcaption></figure>`)}</div>`;
@@ -56,7 +56,7 @@ function columns({ inputs, gradientTimesInput, integratedGradients, pieces }: Ex
     return html`<td class="bar" title="${shortNumber(value)}"><i class="${kind}" style="left:${start}%;width:${width}%"></i></td>`;
   };
   const left = integratedGradients.values.length - order.length;
-  return html`<table class="columns"><thead><tr><th>column</th><th class="num">value</th><th>integrated</th><th>gradient x input</th></tr></thead><tbody>${order.map(
+  return html`<table class="columns"><thead><tr><th>column</th><th class="num">value</th><th>integrated</th><th>gradient × input</th></tr></thead><tbody>${order.map(
     (i) =>
       html`<tr><th>${pieces?.[i] ?? `column ${i}`}</th><td class="num">${shortNumber(inputs.values[i]!)}</td>${bar(integratedGradients.values[i]!)}${bar(gradientTimesInput.values[i]!)}</tr>`,
   )}</tbody></table>${left > 0 && html`<p class="note">${left} more columns weigh less.</p>`}`;
@@ -72,7 +72,7 @@ function tokens({ integratedGradients, gradientTimesInput, pieces }: ExplainedSa
       return html`<span style="background:rgb(${signedColour(share).join(",")});color:${ink}" title="${shortNumber(values[i]!)}">${text}</span>`;
     })}${texts.length > maxTokens && html` <span class="dim">and ${texts.length - maxTokens} more</span>`}</p>`;
   };
-  return html`${line("integrated", integratedGradients.values)}${line("gradient x input", gradientTimesInput.values)}`;
+  return html`${line("integrated", integratedGradients.values)}${line("gradient × input", gradientTimesInput.values)}`;
 }
 
 function attentionMaps({ shape, values }: SampleValues, pieces: readonly string[] | undefined): Markup {
