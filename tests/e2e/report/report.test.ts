@@ -47,7 +47,8 @@ describe("the report of a run with metrics", () => {
     expect(statSync(join(out, "report.html")).size).toBeGreaterThan(20_000);
   });
 
-  test("shows all curves in a browser, which asks for nothing else and complains of nothing", async () => {
+  test("shows all curves in a browser, which asks for nothing else and complains of nothing", async ({ skip }) => {
+    skip(chromium === undefined, noBrowser);
     expect(page!.requests.filter((address) => !address.startsWith("data:"))).toEqual([
       pathToFileURL(join(out, "report.html")).href,
     ]);
