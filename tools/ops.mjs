@@ -21,7 +21,7 @@ const { opRegistry, opSuite } = await load("testing/index.js");
 const hashes = JSON.parse(readFileSync(join(root, "packages/core/testdata/op-hashes.json"), "utf8"));
 const files = goldenFiles();
 const outdated = files.filter(({ isCurrent }) => !isCurrent).map(({ name }) => name);
-const table = opTable({ ops: opRegistry, outcomes: runSuite(), hashes, golden: traceGolden() });
+const table = opTable({ ops: opRegistry, outcomes: await runSuite(), hashes, golden: traceGolden() });
 console.log(formatOpTable(table));
 const origins = [...new Set(files.map(({ torch }) => `PyTorch ${torch}`))].join(", ");
 console.log(`golden files (${origins}): ${files.map(({ name }) => name).join(", ")}`);
@@ -30,20 +30,20 @@ if (outdated.length > 0)
 process.exitCode = table.missing.length === 0 && outdated.length === 0 ? 0 : 1;
 
 /** Kernels against references and gradients against central differences, on one thread. */
-function runSuite() {
+async function runSuite() {
   const suite = opSuite({ createBackend: createCpuBackend });
   const wanted = new Set(["values", "vjp", "no gradient"]);
-  const outcomes = suite.cases
-    .filter(({ check }) => wanted.has(check))
-    .map(({ op, sample, check, run }) => {
-      try {
-        run();
-        return { op, sample, check };
-      } catch (error) {
-        return { op, sample, check, error };
-      }
-    });
-  suite.dispose();
+  const outcomes = [];
+  for (const { op, sample, check, run } of suite.cases) {
+    if (!wanted.has(check)) continue;
+    try {
+      await run();
+      outcomes.push({ op, sample, check });
+    } catch (error) {
+      outcomes.push({ op, sample, check, error });
+    }
+  }
+  await suite.dispose();
   return outcomes;
 }
 

@@ -6,6 +6,7 @@
  */
 import type { Backend, DeviceBuffer, MemoryFigures, TensorView } from "../backend/backend.js";
 import type { KernelTable } from "../backend/kernel-table.js";
+import { isContiguous, numElements, stridedOffsets } from "../backend/strided.js";
 import { BackendError, StateError } from "../errors.js";
 import type { ElementwiseProgram } from "../expr/program.js";
 import { type DTypeArray, hostArray } from "../tensor/dtype.js";
@@ -17,7 +18,6 @@ import { Launcher, type PublishedKernel, type ThreadTeam } from "./launcher.js";
 import { firstBufferAddress, maxPages, pageBytes, tablesAddress } from "./memory-layout.js";
 import { buildModule } from "./module-builder.js";
 import { requireNumericClass } from "./numeric-class.js";
-import { isContiguous, numElements, stridedOffsets } from "./strided.js";
 import { piTable } from "./vector-math/pi-table.js";
 
 export interface CpuBackendOptions {

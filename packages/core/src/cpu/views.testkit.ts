@@ -1,7 +1,7 @@
 /** @file Views on a CPU backend, seeded numbers and bit comparison, for tests of this room. */
 import type { Backend, TensorView } from "../backend/backend.js";
+import { contiguousStrides, numElements } from "../backend/strided.js";
 import type { DType, DTypeArray } from "../tensor/dtype.js";
-import { contiguousStrides, numElements } from "./strided.js";
 
 /** Seeded uniform numbers in [-1, 1) (mulberry32). */
 export function randomValues(seed: number, count: number): Float32Array {

@@ -27,7 +27,7 @@ function isAvailable(numeric: (typeof numericClasses)[number]): boolean {
 
 if (process.env.UPDATE_HASHES === "1") {
   for (const numeric of numericClasses) {
-    if (isAvailable(numeric)) committed[numeric] = opHashes(createNodeCpuBackend({ numeric }));
+    if (isAvailable(numeric)) committed[numeric] = await opHashes(createNodeCpuBackend({ numeric }));
   }
   writeFileSync(hashFile, `${JSON.stringify(committed, undefined, 2)}\n`);
 }

@@ -88,9 +88,9 @@ function expectGradients(prepared: PreparedSample, { actual, expected, numOutput
 }
 
 /** A fused op's specification in simple ops gives the same values and gradients, within rounding. */
-export function checkComposite(backend: Backend, prepared: PreparedSample, run: SampleRun): void {
+export async function checkComposite(backend: Backend, prepared: PreparedSample, run: SampleRun): Promise<void> {
   const { op } = prepared;
-  const composite = runSample(backend, prepared, { call: op.composite });
+  const composite = await runSample(backend, prepared, { call: op.composite });
   const table = toleranceOptionsOf(prepared);
   composite.outputs.forEach((output, i) => {
     expectClose(output, run.outputs[i]!, { ...table, what: `${op.name}, output ${i} of the composite` });
@@ -102,17 +102,21 @@ export function checkComposite(backend: Backend, prepared: PreparedSample, run: 
 }
 
 /** Awkward layouts of inputs and cotangents give the bits of contiguous ones. */
-export function checkLayout(
+export async function checkLayout(
   backend: Backend,
   prepared: PreparedSample,
   layout: Exclude<SampleLayout, "contiguous">,
-): void {
+): Promise<void> {
   const { op } = prepared;
   const sample = layout === "expanded" ? withExpandedValues(prepared) : prepared;
-  const run = runSample(backend, sample);
-  expectSameRun(runSample(backend, sample, { layout }), run, `${op.name} of ${layout} inputs`);
+  const run = await runSample(backend, sample);
+  expectSameRun(await runSample(backend, sample, { layout }), run, `${op.name} of ${layout} inputs`);
   if (layout === "expanded") return;
-  expectSameRun(runSample(backend, sample, { cotangentLayout: layout }), run, `${op.name} with a ${layout} cotangent`);
+  expectSameRun(
+    await runSample(backend, sample, { cotangentLayout: layout }),
+    run,
+    `${op.name} with a ${layout} cotangent`,
+  );
 }
 
 export function hasLayout({ sample }: PreparedSample, layout: SampleLayout): boolean {
@@ -120,12 +124,12 @@ export function hasLayout({ sample }: PreparedSample, layout: SampleLayout): boo
 }
 
 /** Another backend, such as one with more threads, gives the same bits. */
-export function checkSameBits(
+export async function checkSameBits(
   twin: Backend,
   prepared: PreparedSample,
   { run, name }: { readonly run: SampleRun; readonly name: string },
-): void {
-  expectSameRun(runSample(twin, prepared), run, `${prepared.op.name} with ${name}`);
+): Promise<void> {
+  expectSameRun(await runSample(twin, prepared), run, `${prepared.op.name} with ${name}`);
 }
 
 function expectSameRun(actual: SampleRun, expected: SampleRun, what: string): void {
@@ -139,10 +143,10 @@ function expectSameRun(actual: SampleRun, expected: SampleRun, what: string): vo
 }
 
 /** The second run leaves as many buffers as it found. The first may keep what the backend reuses. */
-export function checkNoLeak(backend: Backend, prepared: PreparedSample): void {
-  runSample(backend, prepared);
+export async function checkNoLeak(backend: Backend, prepared: PreparedSample): Promise<void> {
+  await runSample(backend, prepared);
   const before = backend.memory();
-  runSample(backend, prepared);
+  await runSample(backend, prepared);
   const after = backend.memory();
   if (after.numBuffers === before.numBuffers && after.usedBytes === before.usedBytes) return;
   throw new CheckError(

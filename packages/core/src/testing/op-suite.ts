@@ -25,9 +25,9 @@ import { checkSecondDerivative, hasSecondDerivative } from "./second-derivative.
 
 export interface OpSuiteOptions {
   /** Called once, when the first case runs. The suite disposes it. */
-  readonly createBackend: () => Backend;
+  readonly createBackend: () => Backend | Promise<Backend>;
   /** Backends that must give the same bits, by name, such as "3 threads". */
-  readonly twins?: Readonly<Record<string, () => Backend>>;
+  readonly twins?: Readonly<Record<string, () => Backend | Promise<Backend>>>;
   /** Committed hashes by `op: sample`; a missing one fails. Without them nothing is compared. */
   readonly hashes?: Readonly<Record<string, string>>;
   /** Default: all. */
@@ -40,14 +40,14 @@ export interface SuiteCase {
   readonly check: string;
   /** `op: sample: check` */
   readonly name: string;
-  /** @throws {CheckError} when the backend or the op breaks its contract. */
-  readonly run: () => void;
+  /** Rejects with a CheckError when the backend or the op breaks its contract. */
+  readonly run: () => Promise<void>;
 }
 
 export interface OpSuite {
   readonly cases: readonly SuiteCase[];
   /** Disposes the backends. */
-  dispose(): void;
+  dispose(): Promise<void>;
 }
 
 /** Ops whose contract is a view of contiguous memory: the function that users call copies first. */
@@ -59,12 +59,12 @@ const contiguousOnly: ReadonlySet<string> = new Set(["reshape"]);
  * @source none: ours
  */
 export function opSuite(options: OpSuiteOptions): OpSuite {
-  const backends: Backend[] = [];
-  const lazily = (create: () => Backend): (() => Backend) => {
-    let backend: Backend | undefined;
+  const backends: Promise<Backend>[] = [];
+  const lazily = (create: () => Backend | Promise<Backend>): (() => Promise<Backend>) => {
+    let backend: Promise<Backend> | undefined;
     return () => {
       if (backend === undefined) {
-        backend = create();
+        backend = Promise.resolve(create());
         backends.push(backend);
       }
       return backend;
@@ -77,42 +77,50 @@ export function opSuite(options: OpSuiteOptions): OpSuite {
   );
   return {
     cases,
-    dispose: () => {
-      for (const made of backends) made.dispose();
+    dispose: async () => {
+      for (const made of backends) (await made).dispose();
     },
   };
 }
 
 interface Machines {
-  readonly backend: () => Backend;
-  readonly twins: readonly { readonly name: string; readonly backend: () => Backend }[];
+  readonly backend: () => Promise<Backend>;
+  readonly twins: readonly { readonly name: string; readonly backend: () => Promise<Backend> }[];
   readonly hashes: OpSuiteOptions["hashes"];
 }
 
 function casesOf(prepared: PreparedSample, { backend, twins, hashes }: Machines): SuiteCase[] {
   const { op, sample } = prepared;
-  let first: SampleRun | undefined;
-  const run = (): SampleRun => {
-    first ??= runSample(backend(), prepared);
+  let first: Promise<SampleRun> | undefined;
+  const run = (): Promise<SampleRun> => {
+    first ??= backend().then((made) => runSample(made, prepared));
     return first;
   };
   const cases: SuiteCase[] = [];
-  const add = (check: string, body: () => void): void => {
+  const add = (check: string, body: () => Promise<void>): void => {
     cases.push({ op: op.name, sample: sample.name, check, name: `${op.name}: ${sample.name}: ${check}`, run: body });
   };
-  add("values", () => checkValues(prepared, run()));
-  if (op.notDifferentiable !== undefined) add("no gradient", () => checkNotDifferentiable(prepared, run()));
-  else if (sample.checkVjp !== false) add("vjp", () => checkVjp(prepared, run()));
-  if (hasSecondDerivative(prepared)) add("second derivative", () => checkSecondDerivative(backend(), prepared));
-  if (op.composite !== undefined) add("composite", () => checkComposite(backend(), prepared, run()));
+  add("values", async () => checkValues(prepared, await run()));
+  if (op.notDifferentiable !== undefined) {
+    add("no gradient", async () => checkNotDifferentiable(prepared, await run()));
+  } else if (sample.checkVjp !== false) add("vjp", async () => checkVjp(prepared, await run()));
+  if (hasSecondDerivative(prepared)) {
+    add("second derivative", async () => checkSecondDerivative(await backend(), prepared));
+  }
+  if (op.composite !== undefined) {
+    add("composite", async () => checkComposite(await backend(), prepared, await run()));
+  }
   for (const layout of ["reversed", "gapped", "expanded"] as const) {
     if (contiguousOnly.has(op.name) || !hasLayout(prepared, layout)) continue;
-    add(layout, () => checkLayout(backend(), prepared, layout));
+    add(layout, async () => checkLayout(await backend(), prepared, layout));
   }
-  add("leak", () => checkNoLeak(backend(), prepared));
-  for (const twin of twins)
-    add(twin.name, () => checkSameBits(twin.backend(), prepared, { run: run(), name: twin.name }));
-  if (hashes !== undefined) add("hash", () => checkHash(prepared, run(), hashes[`${op.name}: ${sample.name}`]));
+  add("leak", async () => checkNoLeak(await backend(), prepared));
+  for (const twin of twins) {
+    add(twin.name, async () => checkSameBits(await twin.backend(), prepared, { run: await run(), name: twin.name }));
+  }
+  if (hashes !== undefined) {
+    add("hash", async () => checkHash(prepared, await run(), hashes[`${op.name}: ${sample.name}`]));
+  }
   return cases;
 }
 
@@ -121,12 +129,12 @@ function casesOf(prepared: PreparedSample, { backend, twins, hashes }: Machines)
  * @shape none
  * @source none: ours
  */
-export function opHashes(backend: Backend, ops: readonly Op[] = opRegistry): Record<string, string> {
-  const entries = ops.flatMap((op) =>
-    op.samples.map((sample): [string, string] => [
-      `${op.name}: ${sample.name}`,
-      hashRun(runSample(backend, prepareSample(op, sample))),
-    ]),
-  );
-  return Object.fromEntries(entries);
+export async function opHashes(backend: Backend, ops: readonly Op[] = opRegistry): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  for (const op of ops) {
+    for (const sample of op.samples) {
+      hashes[`${op.name}: ${sample.name}`] = hashRun(await runSample(backend, prepareSample(op, sample)));
+    }
+  }
+  return hashes;
 }

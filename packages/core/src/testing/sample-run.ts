@@ -64,54 +64,87 @@ export function referencesOf({ sample, values }: PreparedSample): (ReferenceArra
 }
 
 /** Forward, and backward from every output that is in the tape. Nothing stays on the backend. */
-export function runSample(backend: Backend, prepared: PreparedSample, options: RunOptions = {}): SampleRun {
-  return withBackend(backend, () => scope(() => runInScope(prepared, options)));
+export async function runSample(
+  backend: Backend,
+  prepared: PreparedSample,
+  options: RunOptions = {},
+): Promise<SampleRun> {
+  const reads = withBackend(backend, () => scope(() => runInScope(prepared, options)));
+  const { op, values } = prepared;
+  const [outputs, outputsAfter, gradients] = await Promise.all([
+    Promise.all(reads.outputs),
+    Promise.all(reads.outputsAfter),
+    Promise.all(reads.gradients),
+  ]);
+  for (const [when, inputs] of Object.entries(reads.inputsAfter)) {
+    for (const [i, read] of inputs.entries()) {
+      if (read !== undefined)
+        expectSameBits(await read, values[i] as DTypeArray, `${op.name}, input ${i} after ${when}`);
+    }
+  }
+  for (const [i, read] of reads.cotangentsAfter.entries()) {
+    if (read !== undefined)
+      expectSameBits(await read, reads.cotangents[i]!, `${op.name}, cotangent ${i} after backward`);
+  }
+  outputs.forEach((output, i) => {
+    expectSameBits(outputsAfter[i]!, output, `${op.name}, output ${i} after backward`);
+  });
+  const { shapes, requiresGrad, cotangents } = reads;
+  return { shapes, outputs, requiresGrad, gradients, cotangents };
 }
 
-function runInScope({ op, sample, values }: PreparedSample, options: RunOptions): SampleRun {
+type Read = Promise<DTypeArray>;
+
+/** What is being read of a sample; every read sees the numbers as they were when it began. */
+interface SampleReads {
+  readonly shapes: readonly Shape[];
+  readonly requiresGrad: readonly boolean[];
+  readonly cotangents: readonly Float32Array[];
+  readonly outputs: readonly Read[];
+  readonly outputsAfter: readonly Read[];
+  readonly cotangentsAfter: readonly (Read | undefined)[];
+  readonly inputsAfter: Readonly<Record<"the call" | "backward", readonly (Read | undefined)[]>>;
+  readonly gradients: readonly (Read | undefined)[];
+}
+
+function runInScope({ op, sample, values }: PreparedSample, options: RunOptions): SampleReads {
   const inputs = sample.inputs.map((input, i) => {
     if (typeof input === "number") return input;
     const made = sampleTensor(input.shape, values[i] as DTypeArray, options.layout);
     if (made.dtype === "f32") made.requiresGrad = true;
     return made;
   });
-  const outputs = options.call ? options.call(inputs as Tensor[], sample.attrs) : op.call(inputs, sample.attrs);
-  const read = outputs.map((output) => output.dataSync().slice());
-  expectInputsUnchanged(op.name, inputs, { values, when: "the call" });
-  const cotangents = cotangentsOf(read);
-  const requiresGrad = outputs.map((output) => output.requiresGrad);
-  outputs.forEach((output, i) => {
-    if (!output.requiresGrad) return;
+  const readInputs = () => inputs.map((input) => (input instanceof Tensor ? input.data() : undefined));
+  const made = options.call ? options.call(inputs as Tensor[], sample.attrs) : op.call(inputs, sample.attrs);
+  const outputs = made.map((output) => output.data());
+  const afterCall = readInputs();
+  const cotangents = cotangentsOf(made.map(({ size }) => size));
+  const requiresGrad = made.map((output) => output.requiresGrad);
+  const cotangentsAfter = made.map((output, i) => {
+    if (!output.requiresGrad) return undefined;
     const cotangent = sampleTensor(output.shape, cotangents[i]!, options.cotangentLayout);
     output.backward({ cotangent, retainGraph: true });
-    expectSameBits(cotangent.dataSync(), cotangents[i]!, `${op.name}, cotangent ${i} after backward`);
+    return cotangent.data();
   });
-  expectInputsUnchanged(op.name, inputs, { values, when: "backward" });
-  outputs.forEach((output, i) => {
-    expectSameBits(output.dataSync(), read[i]!, `${op.name}, output ${i} after backward`);
-  });
-  const gradients = inputs.map((input) => (input instanceof Tensor ? input.grad?.dataSync().slice() : undefined));
-  return { shapes: outputs.map((output) => output.shape), outputs: read, requiresGrad, gradients, cotangents };
+  return {
+    shapes: made.map((output) => output.shape),
+    requiresGrad,
+    cotangents,
+    outputs,
+    outputsAfter: made.map((output) => output.data()),
+    cotangentsAfter,
+    inputsAfter: { "the call": afterCall, backward: readInputs() },
+    gradients: inputs.map((input) => (input instanceof Tensor ? input.grad?.data() : undefined)),
+  };
 }
 
 /** Random numbers of the outputs' lengths. */
-export function cotangentsOf(outputs: readonly DTypeArray[]): Float32Array[] {
+export function cotangentsOf(lengths: readonly number[]): Float32Array[] {
   const generator = new Generator(cotangentSeed);
-  return outputs.map(({ length }) => {
+  return lengths.map((length) => {
     const cotangent = new Float32Array(length);
     generator.fillNormal(cotangent);
     return cotangent;
-  });
-}
-
-function expectInputsUnchanged(
-  name: string,
-  inputs: readonly (Tensor | number)[],
-  { values, when }: { readonly values: readonly (DTypeArray | number)[]; readonly when: string },
-): void {
-  inputs.forEach((input, i) => {
-    if (typeof input === "number") return;
-    expectSameBits(input.dataSync(), values[i] as DTypeArray, `${name}, input ${i} after ${when}`);
   });
 }
 

@@ -4,11 +4,11 @@
  * Nothing here changes bits: an element is computed alone, whichever way its operands are walked.
  */
 import type { DeviceBuffer, TensorView } from "../../backend/backend.js";
+import { collapseDims, contiguousStrides, isContiguous, numElements } from "../../backend/strided.js";
 import type { ElementwiseProgram } from "../../expr/program.js";
 import type { KernelHost } from "../kernel.js";
 import type { Launcher, PublishedKernel } from "../launcher.js";
 import { buildModule } from "../module-builder.js";
-import { collapseDims, contiguousStrides, isContiguous, numElements } from "../strided.js";
 import type { MemoryLimits } from "../wasm/assembler.js";
 import { costOfProgram, itemElements, programKernel, programKernelName } from "./program-kernel.js";
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { TensorView } from "../../backend/backend.js";
+import { numElements } from "../../backend/strided.js";
 import { derivative } from "../../expr/derivative.js";
 import { evaluateProgram } from "../../expr/evaluate.js";
 import * as E from "../../expr/expr.js";
 import { type ElementwiseProgram, elementwiseProgram } from "../../expr/program.js";
 import { createCpuBackend } from "../cpu-backend.js";
-import { numElements } from "../strided.js";
 import { behind, bitsOf, randomValues, valuesOf, viewOf } from "../views.testkit.js";
 
 const [x, y] = [E.input(0), E.input(1)];

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { TensorView } from "../../backend/backend.js";
+import { contiguousStrides, numElements } from "../../backend/strided.js";
 import { createCpuBackend } from "../cpu-backend.js";
-import { contiguousStrides, numElements } from "../strided.js";
 import { behind, bitsOf, randomValues, valuesOf, viewOf } from "../views.testkit.js";
 
 function permuted(view: TensorView, order: readonly number[]): TensorView {

@@ -6,8 +6,8 @@
  */
 import type { TensorView } from "../../backend/backend.js";
 import type { KernelTable } from "../../backend/kernel-table.js";
+import { collapseDims, numElements } from "../../backend/strided.js";
 import { defineKernel, type KernelHost, type KernelRoom } from "../kernel.js";
-import { collapseDims, numElements } from "../strided.js";
 import type { FunctionBuilder, Local } from "../wasm/assembler.js";
 import { add, and, define, forRange, push, words } from "../wasm/integer.js";
 import { emitRowWalk, rowWalkWords } from "./row-walk.js";

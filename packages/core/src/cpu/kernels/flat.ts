@@ -4,9 +4,9 @@
  */
 import type { TensorView } from "../../backend/backend.js";
 import type { KernelTable } from "../../backend/kernel-table.js";
+import { numElements } from "../../backend/strided.js";
 import { finishHash, initialLanes, stripeBytes, stripeWords } from "../../hash/hash128.js";
 import { defineKernel, type KernelHost, type KernelRoom } from "../kernel.js";
-import { numElements } from "../strided.js";
 import { blockElements, numLanes } from "../sum-order.js";
 import { treeFold } from "../sum-order-reference.js";
 import type { Local } from "../wasm/assembler.js";

@@ -6,8 +6,8 @@
  * @source Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), and Random123's constants.
  */
 import type { KernelTable } from "../../backend/kernel-table.js";
+import { numElements } from "../../backend/strided.js";
 import { defineKernel, type KernelRoom } from "../kernel.js";
-import { numElements } from "../strided.js";
 import type { FunctionBuilder, Local } from "../wasm/assembler.js";
 
 const multiplier0 = 0xd2511f53;

@@ -1,8 +1,8 @@
 /** @file Rows written at indices. One loop on the calling thread: a later row replaces an earlier one, and moving bytes is all it does. */
 import type { TensorView } from "../../backend/backend.js";
 import type { KernelTable } from "../../backend/kernel-table.js";
+import { numElements } from "../../backend/strided.js";
 import type { KernelHost, KernelRoom } from "../kernel.js";
-import { numElements } from "../strided.js";
 
 /** Below this many elements a row is copied one by one: faster than a call. */
 const minCallLength = 24;

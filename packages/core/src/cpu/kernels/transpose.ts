@@ -1,6 +1,7 @@
 /** @file Copies whose source runs along another dim than their destination, in blocks of 4 x 4 elements. */
+
+import { numElements } from "../../backend/strided.js";
 import { defineKernel, type KernelHost } from "../kernel.js";
-import { numElements } from "../strided.js";
 import type { FunctionBuilder, Local } from "../wasm/assembler.js";
 
 /** Rows of dst an item covers: a cache line of src. */

@@ -1,5 +1,5 @@
-/** @file Arithmetic on shapes and strides, as the CPU backend needs it. Strides and offsets count elements. */
-import type { TensorView } from "../backend/backend.js";
+/** @file Arithmetic on shapes and strides, as backends need it. Strides and offsets count elements. */
+import type { TensorView } from "./backend.js";
 
 export function numElements(shape: readonly number[]): number {
   let count = 1;

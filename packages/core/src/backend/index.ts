@@ -1,0 +1,14 @@
+/** @file What a backend is written with and against: `@lockstep/core/backend`. */
+export { linearize } from "../expr/program.js";
+export { hostArray } from "../tensor/dtype.js";
+export type * from "./backend.js";
+export type * from "./kernel-table.js";
+export * from "./recurrent-cell.js";
+export {
+  type CollapsedDims,
+  collapseDims,
+  contiguousStrides,
+  isContiguous,
+  numElements,
+  stridedOffsets,
+} from "./strided.js";

@@ -1,0 +1,88 @@
+/**
+ * @file Chooses an adapter and opens a device on it, with every limit raised to what the adapter offers.
+ *
+ * Software adapters (lavapipe, SwiftShader, WARP) compute right and slowly: they are refused unless asked for, so that nobody trains on
+ * one by accident.
+ */
+import { BackendError } from "@lockstep/core";
+
+export interface DeviceOptions {
+  /** Which of several adapters. Default "high-performance". */
+  readonly powerPreference?: "high-performance" | "low-power";
+  /** Take a software adapter when there is no other. Default false. */
+  readonly allowSoftware?: boolean;
+  /** Features to do without, though the adapter has them: for tests. */
+  readonly withoutFeatures?: readonly OptionalFeature[];
+}
+
+/** Features that kernels use where they are. */
+export const optionalFeatures = ["shader-f16", "subgroups", "timestamp-query"] as const;
+export type OptionalFeature = (typeof optionalFeatures)[number];
+
+/** What is known of the adapter, for reports and the numeric class. */
+export interface AdapterDescription {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  readonly isSoftware: boolean;
+}
+
+export interface OpenedDevice {
+  readonly device: GPUDevice;
+  readonly adapter: AdapterDescription;
+  readonly features: ReadonlySet<OptionalFeature>;
+  readonly limits: GPUSupportedLimits;
+}
+
+/** Limits that kernels rely on; the others stay at their defaults. */
+const raisedLimits = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupsPerDimension",
+  "maxUniformBufferBindingSize",
+] as const;
+
+const softwareNames = /swiftshader|llvmpipe|lavapipe|software|warp|basic render/i;
+
+/**
+ * Opens the best adapter of `gpu`.
+ *
+ * @throws {BackendError} E_NO_ADAPTER when there is none, or only a software one that was not asked for, with what to do.
+ */
+export async function openDevice(gpu: GPU, options: DeviceOptions = {}): Promise<OpenedDevice> {
+  const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
+  if (adapter === null) {
+    throw new BackendError(
+      "webgpu: no adapter was found; there must be a graphics driver that Vulkan, Metal or Direct3D 12 can use. `lockstep doctor` says what to install.",
+      {},
+      "E_NO_ADAPTER",
+    );
+  }
+  const described = describeAdapter(adapter.info);
+  if (described.isSoftware && options.allowSoftware !== true) {
+    throw new BackendError(
+      `webgpu: the only adapter is "${described.description || described.architecture}", which computes on the CPU and is far slower than the CPU backend. Use --backend cpu, or allow software adapters (allowSoftware).`,
+      { adapter: described },
+      "E_NO_ADAPTER",
+    );
+  }
+  const unwanted = new Set<string>(options.withoutFeatures);
+  const features = optionalFeatures.filter((name) => adapter.features.has(name) && !unwanted.has(name));
+  const requiredLimits: Record<string, number> = {};
+  for (const name of raisedLimits) requiredLimits[name] = adapter.limits[name];
+  const device = await adapter.requestDevice({ requiredFeatures: features as GPUFeatureName[], requiredLimits });
+  return { device, adapter: described, features: new Set(features), limits: device.limits };
+}
+
+/** The adapter in words. */
+export function describeAdapter(info: GPUAdapterInfo): AdapterDescription {
+  const { vendor, architecture, device, description } = info;
+  const isSoftware = softwareNames.test(`${vendor} ${architecture} ${device} ${description}`);
+  return { vendor, architecture, device, description, isSoftware };
+}

@@ -1,0 +1,225 @@
+/**
+ * @file Records kernel launches into one command encoder and submits them together.
+ *
+ * Parameters of all launches between two submits lie in one uniform buffer, written once before the submit and addressed by dynamic
+ * offsets; pipelines and bind groups are kept. Errors of the device arrive later than the calls that caused them: the first is kept and
+ * thrown by the next call that looks (L6).
+ */
+import { BackendError } from "@lockstep/core";
+import type { GpuBuffer } from "../memory/buffer-pool.js";
+import type { LaunchOptions, WgslKernel } from "./kernel.js";
+import { moduleText, paramNames, planBindings, uniformBinding } from "./module-text.js";
+
+/** One word of parameters in this many bytes of the uniform buffer: WebGPU's alignment of dynamic offsets. */
+const paramBlockBytes = 256;
+/** Launches between two submits at most: a device has something to do while the next ones are recorded. */
+const maxLaunches = 512;
+
+/** An operand at launch: its buffer, and the element at which its view begins. */
+export interface LaunchOperand {
+  readonly buffer: GpuBuffer;
+  readonly offset: number;
+}
+
+interface Pipeline {
+  readonly name: string;
+  readonly handle: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly bindGroups: Map<string, GPUBindGroup>;
+}
+
+export interface LauncherFigures {
+  readonly numLaunches: number;
+  readonly numSubmits: number;
+  readonly numPipelines: number;
+}
+
+export class Launcher {
+  readonly #device: GPUDevice;
+  readonly #pipelines = new Map<string, Pipeline>();
+  readonly #plans = new Map<string, ReturnType<typeof planBindings>>();
+  readonly #uniforms: GPUBuffer;
+  readonly #block = new ArrayBuffer(maxLaunches * paramBlockBytes);
+  readonly #words = new Uint32Array(this.#block);
+  readonly #floats = new Float32Array(this.#block);
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #numPending = 0;
+  #numLaunches = 0;
+  #numSubmits = 0;
+  #failure: BackendError | undefined;
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+    const usage = 0x40 | 0x8; // UNIFORM | COPY_DST
+    this.#uniforms = device.createBuffer({ size: maxLaunches * paramBlockBytes, usage, label: "parameters" });
+    device.addEventListener("uncapturederror", (event) => {
+      const { error } = event as GPUUncapturedErrorEvent;
+      this.fail(new BackendError(`webgpu: the device reported: ${error.message}`, {}, "E_DEVICE"));
+    });
+    void device.lost.then(({ reason, message }) => {
+      if (reason === "destroyed") return;
+      const text = `webgpu: the device was lost (${reason || "unknown"}): ${message || "no message"}. What lay on it is gone; open another device and load the state again.`;
+      this.fail(new BackendError(text, { reason }, "E_DEVICE_LOST"), true);
+    });
+  }
+
+  /** Keeps the first failure; a lost device outranks others. */
+  fail(failure: BackendError, outranks = false): void {
+    if (this.#failure === undefined || outranks) this.#failure = failure;
+  }
+
+  /** @throws {BackendError} E_DEVICE, E_DEVICE_LOST: what went wrong since the device was opened. */
+  assertWell(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  launch(
+    kernel: WgslKernel,
+    operands: readonly LaunchOperand[],
+    params: Readonly<Record<string, number>>,
+    options: LaunchOptions,
+  ): void {
+    const groups = this.#gridOf(options.groups);
+    if (groups[0] === 0 || groups[1] === 0 || groups[2] === 0) return;
+    this.assertWell();
+    if (this.#numPending === maxLaunches) this.submit();
+    const ids = operands.map(({ buffer }) => buffer.id);
+    const pipeline = this.#pipelineOf(kernel, ids, options.constants);
+    const block = this.#numPending * paramBlockBytes;
+    this.#writeParams(kernel, operands, params, block / 4);
+    this.#numPending++;
+    this.#numLaunches++;
+    this.#encoder ??= this.#device.createCommandEncoder();
+    this.#pass ??= this.#encoder.beginComputePass();
+    this.#pass.setPipeline(pipeline.handle);
+    this.#pass.setBindGroup(0, this.#bindGroupOf(pipeline, operands), [block]);
+    this.#pass.dispatchWorkgroups(...groups);
+  }
+
+  /** Records a copy of bytes between buffers, after the launches so far. */
+  copyBytes(
+    source: { readonly handle: GPUBuffer; readonly offset: number },
+    target: { readonly handle: GPUBuffer; readonly offset: number },
+    byteLength: number,
+  ): void {
+    this.assertWell();
+    this.#encoder ??= this.#device.createCommandEncoder();
+    this.#endPass();
+    this.#encoder.copyBufferToBuffer(source.handle, source.offset, target.handle, target.offset, byteLength);
+  }
+
+  /** Hands everything recorded to the device. Cheap when there is nothing. */
+  submit(): void {
+    if (this.#encoder === undefined) return;
+    this.#endPass();
+    if (this.#numPending > 0) {
+      this.#device.queue.writeBuffer(this.#uniforms, 0, this.#block, 0, this.#numPending * paramBlockBytes);
+    }
+    this.#device.queue.submit([this.#encoder.finish()]);
+    this.#encoder = undefined;
+    this.#numPending = 0;
+    this.#numSubmits++;
+  }
+
+  /** Forgets bind groups, because buffers in them are about to go. */
+  forgetBindGroups(): void {
+    this.submit();
+    for (const pipeline of this.#pipelines.values()) pipeline.bindGroups.clear();
+  }
+
+  figures(): LauncherFigures {
+    return {
+      numLaunches: this.#numLaunches,
+      numSubmits: this.#numSubmits,
+      numPipelines: this.#pipelines.size,
+    };
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+  }
+
+  /** A flat number of groups becomes a grid that covers it; kernels check `item` or `group` against what there is. */
+  #gridOf(groups: LaunchOptions["groups"]): readonly [number, number, number] {
+    if (typeof groups !== "number") return groups;
+    const limit = this.#device.limits.maxComputeWorkgroupsPerDimension;
+    if (groups <= limit) return [groups, 1, 1];
+    const rows = Math.ceil(groups / limit);
+    return [Math.ceil(groups / rows), rows, 1];
+  }
+
+  #pipelineOf(
+    kernel: WgslKernel,
+    buffers: readonly number[],
+    constants: Readonly<Record<string, number>> | undefined,
+  ): Pipeline {
+    const pattern = buffers.map((id) => buffers.indexOf(id)).join(".");
+    const planKey = `${kernel.name}|${pattern}`;
+    let plan = this.#plans.get(planKey);
+    if (plan === undefined) {
+      plan = planBindings(kernel.operands, buffers);
+      this.#plans.set(planKey, plan);
+    }
+    const key = constants === undefined ? planKey : `${planKey}|${Object.values(constants).join(",")}`;
+    const known = this.#pipelines.get(key);
+    if (known !== undefined) return known;
+    const code = moduleText(kernel, plan, constants);
+    const module = this.#device.createShaderModule({ code, label: kernel.name });
+    const uniform: GPUBindGroupLayoutEntry = {
+      binding: uniformBinding,
+      visibility: 0x4, // COMPUTE
+      buffer: { type: "uniform", hasDynamicOffset: true },
+    };
+    const entries = plan.bindings.map(({ isWritten }, i): GPUBindGroupLayoutEntry => {
+      return { binding: i + 1, visibility: 0x4, buffer: { type: isWritten ? "storage" : "read-only-storage" } };
+    });
+    const layout = this.#device.createBindGroupLayout({ entries: [uniform, ...entries] });
+    const handle = this.#device.createComputePipeline({
+      label: kernel.name,
+      layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: "main" },
+    });
+    const made: Pipeline = { name: kernel.name, handle, layout, bindGroups: new Map() };
+    this.#pipelines.set(key, made);
+    return made;
+  }
+
+  #bindGroupOf(pipeline: Pipeline, operands: readonly LaunchOperand[]): GPUBindGroup {
+    let key = "";
+    for (const { buffer } of operands) key += `${buffer.id},`;
+    const known = pipeline.bindGroups.get(key);
+    if (known !== undefined) return known;
+    const buffers = [...new Set(operands.map(({ buffer }) => buffer))];
+    const entries = buffers.map((buffer, i): GPUBindGroupEntry => {
+      return { binding: i + 1, resource: { buffer: buffer.handle } };
+    });
+    const uniform = { binding: uniformBinding, resource: { buffer: this.#uniforms, size: paramBlockBytes } };
+    const made = this.#device.createBindGroup({ layout: pipeline.layout, entries: [uniform, ...entries] });
+    pipeline.bindGroups.set(key, made);
+    return made;
+  }
+
+  #writeParams(
+    kernel: WgslKernel,
+    operands: readonly LaunchOperand[],
+    params: Readonly<Record<string, number>>,
+    start: number,
+  ): void {
+    let word = start;
+    for (const { offset } of operands) this.#words[word++] = offset;
+    this.#words[word++] = 0;
+    for (const [name, type] of Object.entries(kernel.params)) {
+      const value = params[name]!;
+      if (type === "f32") this.#floats[word++] = value;
+      else this.#words[word++] = value; // modulo 2^32, so that i32 keeps its bits
+    }
+    if (word - start > paramBlockBytes / 4) {
+      throw new BackendError(
+        `webgpu: kernel "${kernel.name}" has ${paramNames(kernel).length} parameters; there must be at most ${paramBlockBytes / 4}.`,
+        { kernel: kernel.name },
+      );
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/** @file Puts a kernel's WGSL module together: constants, parameters, bindings, accessors, libraries, entry point. Pure. */
+import type { Operands, OperandType, WgslKernel, WgslLibrary } from "./kernel.js";
+
+/** One binding of a module: a buffer, read by all its operands or written by some. */
+export interface Binding {
+  readonly type: OperandType;
+  readonly isWritten: boolean;
+}
+
+/** Which binding each operand is in, in the order of the kernel's operands. */
+export interface BindingPlan {
+  readonly bindings: readonly Binding[];
+  readonly bindingOf: readonly number[];
+  /** Names the plan among those of one kernel. */
+  readonly key: string;
+}
+
+/** Joins operands that lie in one buffer. `buffers[i]` identifies the buffer of operand i. */
+export function planBindings(operands: Operands, buffers: readonly number[]): BindingPlan {
+  const kinds = Object.values(operands);
+  const places = new Map<number, number>();
+  const bindings: { type: OperandType; isWritten: boolean }[] = [];
+  const bindingOf = kinds.map((kind, i) => {
+    const [access, type] = kind.split(" ") as ["read" | "write", OperandType];
+    const known = places.get(buffers[i]!);
+    if (known !== undefined) {
+      bindings[known]!.isWritten ||= access === "write";
+      return known;
+    }
+    places.set(buffers[i]!, bindings.length);
+    return bindings.push({ type, isWritten: access === "write" }) - 1;
+  });
+  const key = `${bindingOf.join("")}${bindings.map(({ isWritten }) => (isWritten ? "w" : "r")).join("")}`;
+  return { bindings, bindingOf, key };
+}
+
+/** Parameters of a module in the order in which they lie in its uniform block: one word each. */
+export function paramNames(kernel: WgslKernel): readonly string[] {
+  return [...Object.keys(kernel.operands).map((name) => `${name}_offset`), "zero", ...Object.keys(kernel.params)];
+}
+
+/** Where the uniform block is bound. */
+export const uniformBinding = 0;
+
+export function moduleText(
+  kernel: WgslKernel,
+  plan: BindingPlan,
+  constants: Readonly<Record<string, number>> = {},
+): string {
+  const names = Object.keys(kernel.operands);
+  const offsets = names.map((name) => `  ${name}_offset: u32,`);
+  const params = Object.entries(kernel.params).map(([name, type]) => `  ${name}: ${type},`);
+  const bindings = plan.bindings.map(
+    ({ type, isWritten }, i) =>
+      `@group(0) @binding(${i + 1}) var<storage, ${isWritten ? "read_write" : "read"}> b${i}: array<${type}>;`,
+  );
+  const accessors = names.map((name, i) => {
+    const kind = kernel.operands[name]!;
+    const binding = plan.bindings[plan.bindingOf[i]!]!;
+    return accessorText(name, { place: plan.bindingOf[i]!, isWritten: kind.startsWith("write"), kind, binding });
+  });
+  const workgroup = kernel.workgroup ?? [256, 1, 1];
+  const invocations = workgroup[0] * workgroup[1] * workgroup[2];
+  return [
+    ...Object.entries(constants).map(([name, value]) => `const ${name}: u32 = ${value}u;`),
+    "struct Params {",
+    ...offsets,
+    "  zero: u32,",
+    ...params,
+    "}",
+    `@group(0) @binding(${uniformBinding}) var<uniform> p: Params;`,
+    ...bindings,
+    ...accessors,
+    ...librariesOf(kernel.uses ?? []).map(({ code }) => code),
+    kernel.declarations ?? "",
+    `@compute @workgroup_size(${workgroup.join(", ")})`,
+    "fn main(@builtin(local_invocation_id) lid: vec3u, @builtin(local_invocation_index) lane: u32,",
+    "  @builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) numGroups: vec3u) {",
+    "  let group = wid.x + numGroups.x * (wid.y + numGroups.y * wid.z);",
+    `  let item = group * ${invocations}u + lane;`,
+    kernel.body,
+    "}",
+  ].join("\n");
+}
+
+interface Accessor {
+  readonly place: number;
+  readonly isWritten: boolean;
+  readonly kind: string;
+  readonly binding: Binding;
+}
+
+function accessorText(name: string, { place, isWritten, kind, binding }: Accessor): string {
+  const type = kind.split(" ")[1] as OperandType;
+  const [load, store] = type === binding.type ? ["", ""] : [`bitcast<${type}>`, `bitcast<${binding.type}>`];
+  const read = `fn ${name}_at(i: u32) -> ${type} { return ${load}(b${place}[p.${name}_offset + i]); }`;
+  if (!isWritten) return read;
+  return `${read}\nfn ${name}_put(i: u32, value: ${type}) { b${place}[p.${name}_offset + i] = ${store}(value); }`;
+}
+
+/** Each once, what it requires first. */
+export function librariesOf(libraries: readonly WgslLibrary[]): readonly WgslLibrary[] {
+  const found = new Map<string, WgslLibrary>();
+  const visit = (library: WgslLibrary): void => {
+    if (found.has(library.name)) return;
+    for (const required of library.requires ?? []) visit(required);
+    found.set(library.name, library);
+  };
+  for (const library of libraries) visit(library);
+  return [...found.values()];
+}

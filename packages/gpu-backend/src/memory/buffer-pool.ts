@@ -1,0 +1,132 @@
+/**
+ * @file GPU buffers, counted and used again.
+ *
+ * A freed buffer may be handed out at once: what was recorded before its reuse runs before it, for a queue keeps its order. Contents are
+ * undefined after allocation.
+ */
+import { BackendError, type DeviceBuffer, type MemoryFigures, OutOfMemoryError, StateError } from "@lockstep/core";
+
+const granularity = 256;
+const usage = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
+
+let numMade = 0;
+
+/** A buffer of this backend. `id` is unique in the process: caches of bind groups name buffers by it. */
+export class GpuBuffer implements DeviceBuffer {
+  readonly id = numMade++;
+  readonly handle: GPUBuffer;
+  /** Bytes asked for. */
+  byteLength: number;
+  isFreed = false;
+
+  constructor(handle: GPUBuffer, byteLength: number) {
+    this.handle = handle;
+    this.byteLength = byteLength;
+  }
+}
+
+export interface BufferPoolOptions {
+  /** Most bytes to take from the device. Default: no cap but the device's own. */
+  readonly maxBytes?: number;
+  /** Called with a buffer that is about to be destroyed: nothing recorded may refer to it any more. */
+  readonly beforeDestroy: (buffer: GpuBuffer) => void;
+}
+
+export class BufferPool {
+  readonly #device: GPUDevice;
+  readonly #options: BufferPoolOptions;
+  readonly #freeBySize = new Map<number, GpuBuffer[]>();
+  #usedBytes = 0;
+  #peakBytes = 0;
+  #reservedBytes = 0;
+  #numBuffers = 0;
+
+  constructor(device: GPUDevice, options: BufferPoolOptions) {
+    this.#device = device;
+    this.#options = options;
+  }
+
+  /** @throws {OutOfMemoryError} E_OUT_OF_MEMORY past the cap or past what one binding can hold. */
+  allocate(byteLength: number): GpuBuffer {
+    const size = Math.max(granularity, Math.ceil(byteLength / granularity) * granularity);
+    this.#assertFits(byteLength, size);
+    const buffer = this.#freeBySize.get(size)?.pop() ?? this.#create(size);
+    buffer.byteLength = byteLength;
+    buffer.isFreed = false;
+    this.#usedBytes += byteLength;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#usedBytes);
+    this.#numBuffers++;
+    return buffer;
+  }
+
+  free(buffer: GpuBuffer): void {
+    if (buffer.isFreed) throw new StateError(`free: buffer ${buffer.id} was freed before; free it once.`);
+    buffer.isFreed = true;
+    this.#usedBytes -= buffer.byteLength;
+    this.#numBuffers--;
+    const size = buffer.handle.size;
+    const list = this.#freeBySize.get(size);
+    if (list === undefined) this.#freeBySize.set(size, [buffer]);
+    else list.push(buffer);
+  }
+
+  figures(): MemoryFigures {
+    return {
+      usedBytes: this.#usedBytes,
+      peakBytes: this.#peakBytes,
+      reservedBytes: this.#reservedBytes,
+      numBuffers: this.#numBuffers,
+    };
+  }
+
+  /** Gives what is not in use back to the device. */
+  trim(): void {
+    for (const list of this.#freeBySize.values()) {
+      for (const buffer of list) {
+        this.#options.beforeDestroy(buffer);
+        this.#reservedBytes -= buffer.handle.size;
+        buffer.handle.destroy();
+      }
+    }
+    this.#freeBySize.clear();
+  }
+
+  #create(size: number): GpuBuffer {
+    const { maxBytes } = this.#options;
+    if (maxBytes !== undefined && this.#reservedBytes + size > maxBytes) this.trim();
+    const handle = this.#device.createBuffer({ size, usage });
+    this.#reservedBytes += size;
+    return new GpuBuffer(handle, size);
+  }
+
+  #assertFits(byteLength: number, size: number): void {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits;
+    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    if (size > limit) {
+      throw new OutOfMemoryError(
+        `webgpu: one tensor of ${byteLength} bytes was asked for, and this adapter binds at most ${limit} bytes at a time. Use smaller micro-batches, or split the tensor.`,
+        { byteLength, limit },
+      );
+    }
+    const { maxBytes } = this.#options;
+    if (maxBytes !== undefined && this.#usedBytes + size > maxBytes) {
+      throw new OutOfMemoryError(
+        `webgpu: ${byteLength} bytes were asked for, ${this.#usedBytes} are in use and ${maxBytes} is the cap (maxBytes). Use smaller micro-batches, checkpoint activations, or raise the cap.`,
+        { byteLength, usedBytes: this.#usedBytes, maxBytes },
+      );
+    }
+  }
+}
+
+/** @throws {BackendError} E_BACKEND for a buffer of another backend; {StateError} when it was freed. */
+export function asGpuBuffer(buffer: DeviceBuffer): GpuBuffer {
+  if (!(buffer instanceof GpuBuffer)) {
+    throw new BackendError(
+      "webgpu: a buffer of another backend was passed in; every tensor of an op must live on one backend.",
+    );
+  }
+  if (buffer.isFreed) {
+    throw new StateError(`webgpu: buffer ${buffer.id} was freed; use tensors before they are disposed.`);
+  }
+  return buffer;
+}

@@ -1,0 +1,1 @@
+export { type LoadWebGpuOptions, loadWebGpu } from "./load-web-gpu.js";
