@@ -1,10 +1,20 @@
 /** @file All structural kernels of the WebGPU backend: one table. */
 import type { KernelTable } from "@lockstep/core/backend";
+import { columnsRows } from "./kernels/columns.js";
 import { copyRows } from "./kernels/copy.js";
+import { maxPoolRows } from "./kernels/max-pool.js";
+import { philoxRows } from "./kernels/philox.js";
+import { putRowsRows } from "./kernels/put-rows.js";
+import { resampleRows } from "./kernels/resample.js";
 import type { KernelHost } from "./launch/kernel.js";
 
 export function createKernelTable(host: KernelHost) {
   return {
     ...copyRows(host),
+    ...philoxRows(host),
+    ...columnsRows(host),
+    ...resampleRows(host),
+    ...maxPoolRows(host),
+    ...putRowsRows(host),
   } as unknown as KernelTable;
 }
