@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prepareChaos } from "../chaos/prepare-chaos.js";
 import { type ExitStatus, UsageError } from "../exit-status.js";
-import type { ComputeFlags, JobFlags, LogFlags } from "../flags/common-flags.js";
+import { type ComputeFlags, type JobFlags, type LogFlags, refuseMixedClasses } from "../flags/common-flags.js";
 import { findLanAddress } from "../lan-address.js";
 import { localRunOptions } from "../local-run.js";
 import { planRun } from "../plan-run.js";
@@ -24,6 +24,7 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
       { entries: flags.backend.length, workers },
     );
   }
+  refuseMixedClasses("run", flags);
   if (flags.chaos !== undefined && workers < 2) {
     throw new UsageError(
       `run: --chaos kills and freezes workers, and --workers is ${workers}; there must be at least 2, so that one is left. Give --workers 3.`,

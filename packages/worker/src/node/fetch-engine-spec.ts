@@ -6,7 +6,7 @@ import type { BlobRef, MessageBody } from "@lockstep/protocol";
 import { JobError } from "../errors.js";
 import type { ParsedConfig } from "../job/parse-config.js";
 import type { BlobCache } from "./blob-cache.js";
-import type { EngineSpec, FileOnDisk } from "./engine-spec.js";
+import type { DeviceSpec, EngineSpec, FileOnDisk } from "./engine-spec.js";
 import { writeJobModule } from "./job-loader.js";
 
 export interface FetchOptions {
@@ -16,6 +16,7 @@ export interface FetchOptions {
   readonly resolveRoom: (specifier: string) => string;
   readonly cacheDir: string;
   readonly threads?: number;
+  readonly device?: DeviceSpec;
 }
 
 /** @throws {JobError} E_CONFIG_JSON when the configuration is no JSON object; E_BLOB, E_JOB_ROOM. */
@@ -43,7 +44,12 @@ export async function fetchEngineSpec(welcome: MessageBody<"welcome">, options: 
     files,
     ...(welcome.resume === null ? {} : { restore: { step: welcome.resume.step, files: restored } }),
     ...(initFrom === undefined ? {} : { initFrom }),
+    ...(options.device === undefined ? {} : { device: deviceSpecOf(options.device) }),
   };
+}
+
+function deviceSpecOf({ moduleUrl, options }: DeviceSpec): DeviceSpec {
+  return { moduleUrl, options };
 }
 
 function parseConfigJson(text: string): ParsedConfig {
