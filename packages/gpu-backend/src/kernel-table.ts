@@ -6,6 +6,8 @@ import { maxPoolRows } from "./kernels/max-pool.js";
 import { philoxRows } from "./kernels/philox.js";
 import { putRowsRows } from "./kernels/put-rows.js";
 import { resampleRows } from "./kernels/resample.js";
+import { gemmRows } from "./kernels/gemm.js";
+import { hostResultRows } from "./kernels/host-results.js";
 import type { KernelHost } from "./launch/kernel.js";
 
 export function createKernelTable(host: KernelHost) {
@@ -16,5 +18,7 @@ export function createKernelTable(host: KernelHost) {
     ...resampleRows(host),
     ...maxPoolRows(host),
     ...putRowsRows(host),
+    ...gemmRows(host),
+    ...hostResultRows(),
   } as unknown as KernelTable;
 }
