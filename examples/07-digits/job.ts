@@ -63,6 +63,7 @@ export default defineJob({
     accuracy.update(y, logits.argMax(1));
     return losses.crossEntropy(logits, y);
   },
+  explain: (model, { x, y }) => ({ kind: "image", inputs: x, outputs: (images) => model.forward(images), targets: y }),
   optimizer: ({ weightDecay }, model) => new optim.AdamW(model.parameters(), { weightDecay }),
   schedule: ({ learningRate, totalSteps }) => schedules.cosine({ from: learningRate, to: 0, steps: totalSteps }),
 });

@@ -78,7 +78,7 @@ test("has the commands and flags that other programs rely on", () => {
       "evaluate": "init-from json set threads",
       "generate": "max-tokens prompt seed temperature threads top-k top-p",
       "inspect": "json",
-      "report": "out",
+      "report": "curves-only out samples threads",
       "run": "audit backend chaos fork init-from log-format numeric out quiet resume seed set steps threads workers",
       "status": "json token token-file",
       "worker": "backend cache listen log-format name numeric quiet reconnect-timeout threads token token-file",

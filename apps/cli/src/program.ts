@@ -137,6 +137,9 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
 
   command("report <run>", "curves, events and predictions of a run, as one HTML file")
     .option("--out <file>", "where to write it (default: <run>/report.html)")
+    .option("--samples <n>", "samples to explain, where the job offers it", count, 16)
+    .option("--curves-only", "do not load the model", false)
+    .option("--threads <n>", "threads (default: all cores)", count)
     .action(ending(async () => (await import("./commands/report.js")).report));
 
   command("inspect <path>", "describe a run or a checkpoint in words")

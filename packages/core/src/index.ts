@@ -8,6 +8,7 @@ export { currentBackend, setDefaultBackend, withBackend } from "./backend/curren
 export type { KernelTable, PhiloxKey } from "./backend/kernel-table.js";
 export * from "./cpu/index.js";
 export * from "./errors.js";
+export * as explain from "./explain/index.js";
 export * as expr from "./expr/expr.js";
 export { type ElementwiseProgram, elementwiseProgram } from "./expr/program.js";
 export * from "./hash/index.js";

@@ -10,6 +10,13 @@ export type {
   PreparedEngine,
   StateFile,
 } from "./engine/compute-engine.js";
+export type {
+  ExplainedSample,
+  ExplainOptions,
+  Prediction,
+  RunExplanation,
+  SampleValues,
+} from "./engine/explain-run.js";
 export { InlineEngine } from "./engine/inline-engine.js";
 export { formatMemoryPlan, type MemoryPlan, type MemoryPlanRow } from "./engine/memory-plan.js";
 export { importWeights, modelFile, optimizerFile, type TrainerState, trainerFile } from "./engine/state-files.js";
@@ -32,6 +39,7 @@ export {
   type MetricsOfJob,
   type StepInfo,
 } from "./job/define-job.js";
+export type { ExplainedBatch, ExplainedKind } from "./job/explained-batch.js";
 export { createJobFiles, type JobFile, type JobFileSource, type JobFiles } from "./job/job-files.js";
 export { type JobMetrics, jobMetrics } from "./job/job-metrics.js";
 export { numMicroBatchesOf, type ParsedConfig, parseJobConfig, parseOverrides } from "./job/parse-config.js";

@@ -55,6 +55,14 @@ export default defineJob({
     perplexity.update(loss);
     return loss;
   },
+  explain: (model, { x, y }) => ({
+    kind: "columns",
+    inputs: x,
+    outputs: (points) => model.forward(points),
+    targets: y,
+    classNames: ["outside", "inside"],
+    pieces: [["a", "b", "c", "d"]],
+  }),
   optimizer: (_config, model) => new optim.AdamW(model.parameters()),
   schedule: () => schedules.constant(0.05),
 });

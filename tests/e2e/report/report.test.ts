@@ -1,11 +1,12 @@
-import { statSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { cleanUp, type Ended, readLines, readSummary, runLockstep, temporaryFolder } from "../lockstep-process.js";
 import { type BrowserPage, findChromium, openPage } from "./browser-page.js";
 
 const chromium = findChromium();
+const noBrowser = "there is no chromium on this machine: apt-get install chromium";
 
 interface Curve {
   readonly series: string;
@@ -46,31 +47,32 @@ describe("the report of a run with metrics", () => {
     expect(statSync(join(out, "report.html")).size).toBeGreaterThan(20_000);
   });
 
-  test.skipIf(chromium === undefined)(
-    "shows all curves in a browser, which asks for nothing else and complains of nothing",
-    async () => {
-      expect(page!.requests).toEqual([pathToFileURL(join(out, "report.html")).href]);
-      expect(page!.complaints).toEqual([]);
-      const curves = await page!.read<Curve[]>(curvesOf);
-      const points = Object.fromEntries(curves.map(({ series, numPoints }) => [series, numPoints]));
-      expect(points).toMatchObject({
-        "Loss/training": 6,
-        "Loss/held out": 3,
-        "accuracy/held out": 3,
-        "auc/held out": 3,
-        "Learning rate/learning rate": 6,
-        "Gradient norm/norm before clipping": 6,
-        "Throughput/samples/s": 6,
-        "Time of a step/step": 6,
-        "Time of a step/compute": 6,
-        "Time of a step/exchange": 6,
-      });
-      for (const { series, length } of curves) expect(length, series).toBeGreaterThan(100);
-      expect(await page!.read("document.querySelectorAll('rect.stay').length")).toBe(2);
-    },
-  );
+  test("shows all curves in a browser, which asks for nothing else and complains of nothing", async ({ skip }) => {
+    skip(chromium === undefined, noBrowser);
+    expect(page!.requests.filter((address) => !address.startsWith("data:"))).toEqual([
+      pathToFileURL(join(out, "report.html")).href,
+    ]);
+    expect(page!.complaints).toEqual([]);
+    const curves = await page!.read<Curve[]>(curvesOf);
+    const points = Object.fromEntries(curves.map(({ series, numPoints }) => [series, numPoints]));
+    expect(points).toMatchObject({
+      "Loss/training": 6,
+      "Loss/held out": 3,
+      "accuracy/held out": 3,
+      "auc/held out": 3,
+      "Learning rate/learning rate": 6,
+      "Gradient norm/norm before clipping": 6,
+      "Throughput/samples/s": 6,
+      "Time of a step/step": 6,
+      "Time of a step/compute": 6,
+      "Time of a step/exchange": 6,
+    });
+    for (const { series, length } of curves) expect(length, series).toBeGreaterThan(100);
+    expect(await page!.read("document.querySelectorAll('rect.stay').length")).toBe(2);
+  });
 
-  test.skipIf(chromium === undefined)("shows the figures of the summary and each event with its reason", async () => {
+  test("shows the figures of the summary and each event with its reason", async ({ skip }) => {
+    skip(chromium === undefined, noBrowser);
     const { trainLoss, evalLoss } = readSummary(out);
     const tiles = await page!.read<string[]>(textOf(".tiles div"));
     expect(tiles).toContain("status completed");
@@ -81,7 +83,8 @@ describe("the report of a run with metrics", () => {
     expect(rows).toEqual(events.map(({ reason }) => reason));
   });
 
-  test.skipIf(chromium === undefined)("has light and dark colours", async () => {
+  test("has light and dark colours", async ({ skip }) => {
+    skip(chromium === undefined, noBrowser);
     const colourOf = async (value: string) => {
       await page!.call("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value }] });
       return page!.read("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]");
@@ -89,4 +92,101 @@ describe("the report of a run with metrics", () => {
     expect(await colourOf("light")).toEqual(["rgb(247, 247, 245)", "rgb(28, 29, 32)"]);
     expect(await colourOf("dark")).toEqual(["rgb(19, 20, 23)", "rgb(230, 231, 234)"]);
   });
+});
+
+/** Trains a job and opens its report. */
+async function reportOf(
+  job: string,
+  ...flags: readonly string[]
+): Promise<{ out: string; page: BrowserPage | undefined }> {
+  const out = join(temporaryFolder(), "run");
+  const trained = await runLockstep(["run", job, "--seed", "1", "--out", out]);
+  expect(`${trained.status} ${trained.stderr}`).toBe("0 ");
+  const written = await runLockstep(["report", out, ...flags]);
+  expect(`${written.status} ${written.stderr}`).toBe("0 ");
+  const page = chromium && (await openPage(chromium, pathToFileURL(join(out, "report.html")).href));
+  return { out, page: page || undefined };
+}
+
+describe("what a job shows of its model", () => {
+  let page: BrowserPage | undefined;
+  afterEach(async () => {
+    await page?.close();
+    page = undefined;
+    await cleanUp();
+  });
+
+  test("images: the confusion matrix, the mistake first, and where the evidence is", async ({ skip }) => {
+    const found = await reportOf("tests/e2e/report/corners-job.ts", "--samples", "3");
+    page = found.page;
+    skip(page === undefined, noBrowser);
+    expect(page!.complaints).toEqual([]);
+    const cells = await page!.read<string[]>(textOf(".confusion td"));
+    const counts = cells.map((cell) => (cell === "\u00b7" ? 0 : Number(cell)));
+    // Corners of the ten images: 0 3 2 1 0 3 2 1 0 3, the fifth of them blank.
+    expect([0, 5, 10, 15].map((i) => counts[i])).toEqual([2, 2, 2, 3]);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(10);
+    expect((await page!.read<string[]>(textOf(".sample .verdict")))[0]).toMatch(/is 0 .*sample 4$/);
+    const pictures = `[...document.querySelectorAll(".sample:nth-child(2) img")].map((image) => {
+      const canvas = document.createElement("canvas");
+      canvas.width = canvas.height = 6;
+      const context = canvas.getContext("2d");
+      context.drawImage(image, 0, 0);
+      const pixels = context.getImageData(0, 0, 6, 6).data;
+      return [...Array(36).keys()].filter((i) => Math.abs(pixels[4 * i] - pixels[4 * i + 1]) > 60 || pixels[4 * i + 1] === 255);
+    })`;
+    const corner = [0, 1, 2, 6, 7, 8, 12, 13, 14];
+    expect(await page!.read(pictures)).toEqual([corner, corner, corner]);
+  }, 60_000);
+
+  test("tokens: their texts, escaped, coloured by what they add, and a map a head", async ({ skip }) => {
+    const found = await reportOf("tests/e2e/report/words-job.ts");
+    page = found.page;
+    skip(page === undefined, noBrowser);
+    expect(page!.complaints).toEqual([]);
+    const lines = await page!.read<string[]>(textOf(".tokens"));
+    expect(lines).toHaveLength(24);
+    expect(lines).toContainEqual(expect.stringMatching(/^integrated the ?film ?was ?<bad>$/));
+    const maps = await page!.read<number[][]>(
+      `[...document.querySelectorAll(".attention img")].map((image) => [image.naturalWidth, image.naturalHeight])`,
+    );
+    expect(maps).toEqual(Array.from({ length: 24 }, () => [4, 4]));
+    const sums = (await page!.read<string[]>(textOf(".sample > .note"))).map((text) => /(\S+) of (\S+)$/.exec(text)!);
+    for (const [text, sum, wanted] of sums) {
+      expect(Math.abs(Number(sum) - Number(wanted)), text).toBeLessThan(0.05 * Math.abs(Number(wanted)) + 0.01);
+    }
+  }, 60_000);
+
+  test("a run without a checkpoint has curves only, and one whose job does not load says so and ends with 1", async () => {
+    const { out } = await reportOf("tests/e2e/report/corners-job.ts");
+    const report = join(out, "report.html");
+    expect(readFileSync(report, "utf8")).toContain("Confusion matrix");
+
+    const job = join(out, "job.mjs");
+    const bundle = readFileSync(job, "utf8");
+    writeFileSync(job, `throw new Error("no <luck>");\n${bundle}`);
+    const broken = await runLockstep(["report", out]);
+    expect(broken.status).toBe(1);
+    expect(broken.stderr).toContain('loading the module threw "no <luck>"');
+    expect(broken.stderr).toContain("E_JOB_LOAD");
+    const page = readFileSync(report, "utf8");
+    expect(page).toContain("Nothing of the model is shown: job: loading the module threw &quot;no &lt;luck&gt;&quot;");
+    expect(page).toContain('data-series="training"');
+    expect(page).not.toContain("Confusion matrix");
+
+    writeFileSync(job, bundle);
+    rmSync(join(out, "checkpoints"), { recursive: true });
+    const bare = await runLockstep(["report", out]);
+    expect(`${bare.status} ${bare.stderr}`).toBe("0 ");
+    expect(readFileSync(report, "utf8")).toContain(
+      "no complete checkpoint yet, so nothing of its model is shown: curves only.",
+    );
+
+    rmSync(report);
+    appendFileSync(join(out, "metrics.jsonl"), '{"step":31,"loss":"low"}\n');
+    const refused = await runLockstep(["report", out]);
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toMatch(/metrics\.jsonl line 31 has loss: .*\(E_USAGE_LINE\)/);
+    expect(existsSync(report)).toBe(false);
+  }, 60_000);
 });

@@ -1,21 +1,69 @@
 /** @file `lockstep report RUN`: curves, events, configuration and what the model does, as one HTML file. */
-import { statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
+import { loadRunForInference } from "@lockstep/worker/node";
 import { type ExitStatus, exitStatus, UsageError } from "../exit-status.js";
+import { resolveRoom } from "../job/resolve-room.js";
+import { printError } from "../print-error.js";
+import type { Markup } from "../report/markup.js";
+import { modelSection } from "../report/model-section.js";
 import { reportPage } from "../report/page.js";
 import { readRunLog } from "../report/run-log.js";
+import { findLastCheckpoint } from "../run-directory.js";
 import { formatBytes } from "../terminal/format.js";
 
 interface ReportFlags {
   readonly out?: string;
+  readonly samples: number;
+  readonly curvesOnly: boolean;
+  readonly threads?: number;
+}
+
+/** What is shown of the model, or why nothing is. */
+interface ModelPart {
+  readonly model?: Markup | undefined;
+  readonly notes: readonly string[];
+  /** The model was to be shown and could not be. */
+  readonly error?: unknown;
 }
 
 export async function report(path: string, flags: ReportFlags): Promise<ExitStatus> {
   const runDir = resolve(process.cwd(), path);
   const log = readRunLog(runDir, path);
+  const { model, notes, error } = flags.curvesOnly ? { model: undefined, notes: [] } : await modelPart(runDir, flags);
   const out = flags.out === undefined ? join(runDir, "report.html") : resolve(process.cwd(), flags.out);
-  writePage(out, flags.out ?? out, reportPage({ log, shown: path }));
-  return exitStatus.completed;
+  writePage(out, flags.out ?? relative(process.cwd(), out), reportPage({ log, shown: path, model, notes }));
+  if (error === undefined) return exitStatus.completed;
+  printError(error);
+  return exitStatus.failed;
+}
+
+async function modelPart(runDir: string, flags: ReportFlags): Promise<ModelPart> {
+  const checkpoint = findLastCheckpoint(runDir);
+  if (checkpoint === undefined) {
+    return { notes: ["The run has no complete checkpoint yet, so nothing of its model is shown: curves only."] };
+  }
+  const tempDir = mkdtempSync(join(tmpdir(), "lockstep-report-"));
+  try {
+    const run = await loadRunForInference(runDir, {
+      checkpoint: checkpoint.dir,
+      resolveRoom,
+      tempDir,
+      threads: flags.threads ?? availableParallelism(),
+    });
+    try {
+      const shown = run.explain({ numSamples: flags.samples });
+      return { model: shown && modelSection(shown, checkpoint.step), notes: [] };
+    } finally {
+      run.dispose();
+    }
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    return { notes: [`Nothing of the model is shown: ${what}`], error };
+  } finally {
+    rmSync(tempDir, { recursive: true, force: true });
+  }
 }
 
 function writePage(out: string, shown: string, text: string): void {
@@ -28,5 +76,5 @@ function writePage(out: string, shown: string, text: string): void {
       "E_USAGE_REPORT_OUT",
     );
   }
-  process.stdout.write(`report: ${relative(process.cwd(), out)} (${formatBytes(statSync(out).size)})\n`);
+  process.stdout.write(`report: ${shown} (${formatBytes(statSync(out).size)})\n`);
 }

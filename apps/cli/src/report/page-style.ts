@@ -41,5 +41,17 @@ tr:first-child > * { border-top: 0; } tbody th { font-weight: 400; color: var(--
 .scroll { max-height: 460px; overflow: auto; background: var(--card); border: 1px solid var(--line); border-radius: 6px; margin-top: 8px; }
 .events th, .events td { padding: 4px 12px; } .events thead th { position: sticky; top: 0; background: var(--wash); font-weight: 600; color: var(--dim); z-index: 1; }
 .events td:last-child { width: 70%; } .tag { white-space: nowrap; } .events .minor { color: var(--dim); } .events .bad .tag { color: var(--bad); font-weight: 600; } .events .good .tag { color: var(--good); font-weight: 600; }
+.apart { margin: 24px 0 0; } pre { font: 12px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; overflow-x: auto; margin: 0; }
+.wide-table { overflow-x: auto; } .confusion { width: auto; margin-top: 8px; } .confusion th, .confusion td { border: 0; padding: 3px 6px; text-align: center; min-width: 34px; width: auto; color: var(--dim); font-weight: 400; }
+.confusion tbody th { text-align: right; } .confusion td { color: var(--ink); border: 1px solid var(--card); }
+.confusion .right { background: color-mix(in srgb, var(--tone-3) var(--share), var(--wash)); } .confusion .wrong { background: color-mix(in srgb, var(--bad) var(--share), var(--wash)); }
+.scatter { max-width: 460px; } .dot { opacity: 0.55; }
+.samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 280px), 1fr)); gap: 12px; margin-top: 12px; } .kind-columns { grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)); } .kind-tokens { grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); }
+.verdict { margin: 0 0 8px; } .verdict.right b { color: var(--good); } .verdict.wrong b { color: var(--bad); }
+.pictures { display: flex; gap: 10px; flex-wrap: wrap; } .pictures figure { margin: 0; flex: 1 1 0; max-width: 120px; min-width: 60px; } .pictures img { display: block; width: 100%; image-rendering: pixelated; border-radius: 3px; border: 1px solid var(--line); }
+.pictures figcaption { color: var(--dim); font-size: 11px; margin: 3px 0 0; } .attention { margin-top: 10px; }
+.columns thead th { color: var(--dim); font-weight: 400; } .columns tbody th { width: auto; color: var(--ink); } .columns .bar { position: relative; width: 26%; padding: 0; background: linear-gradient(var(--line), var(--line)) center / 1px 100% no-repeat; } .columns td.num { padding-right: 14px; }
+.bar i { position: absolute; top: 5px; bottom: 5px; } .bar .for { background: #b2182b; } .bar .against { background: #2166ac; }
+.tokens { margin: 0 0 6px; line-height: 1.9; } .tokens span:not(.dim) { padding: 2px 3px; margin-right: 2px; border-radius: 3px; white-space: pre-wrap; }
 @media print { body { background: #fff; } .scroll { max-height: none; } .chart, .card { break-inside: avoid; } }
 `;

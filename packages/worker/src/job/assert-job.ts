@@ -3,7 +3,7 @@ import { JobError } from "../errors.js";
 import type { AnyJob } from "./define-job.js";
 
 const requiredFunctions = ["data", "model", "loss", "optimizer", "schedule"] as const;
-const optionalFunctions = ["files", "metrics", "evaluate"] as const;
+const optionalFunctions = ["files", "metrics", "evaluate", "explain"] as const;
 
 /** @throws {JobError} E_JOB when the value is no job: names what is missing or of the wrong kind. */
 export function assertJob(value: unknown, source: string): asserts value is AnyJob {

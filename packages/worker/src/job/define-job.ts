@@ -9,6 +9,7 @@ import type { metrics, nn, optim, schedules, Tensor } from "@lockstep/core";
 import type { SampleRef, Tokenizer } from "@lockstep/data";
 import type * as z from "zod";
 import type { BaseConfig } from "./base-config.js";
+import type { ExplainedBatch } from "./explained-batch.js";
 import type { JobFiles } from "./job-files.js";
 
 /** The zod object of a job's own keys. */
@@ -105,6 +106,11 @@ export interface JobDefinition<
    * values depend on the micro-batches alone, not on who computed them. Default: `loss`.
    */
   evaluate?(model: M, batch: BatchOf<D>, metrics: E): LossSum;
+  /**
+   * What can be shown of one evaluation batch: predictions, and what they rest on. Asked by `lockstep report` alone, never by a run. The
+   * model is in evaluation mode.
+   */
+  explain?(model: M, batch: BatchOf<D>): ExplainedBatch;
   /** What the weights of `loss` count; "tokens" gives tokensPerSec in the metrics. Default "samples". */
   readonly unit?: "samples" | "tokens";
   /** Its learning rate is set from `schedule` before every step. */

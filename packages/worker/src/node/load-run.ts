@@ -3,6 +3,7 @@ import { type CpuBackend, metrics, type nn, noGrad, scope, treeSum, withBackend 
 import { createNodeCpuBackend } from "@lockstep/core/node";
 import type { Tokenizer } from "@lockstep/data";
 import { buildTraining } from "../engine/build-training.js";
+import { type ExplainOptions, explainRun, type RunExplanation } from "../engine/explain-run.js";
 import { evalMicroBatch } from "../engine/micro-batch.js";
 import { importUpdateState, importWeights, modelFile, optimizerFile } from "../engine/state-files.js";
 import { TrainingError } from "../errors.js";
@@ -45,6 +46,8 @@ export interface LoadedRun {
     readonly metrics: Readonly<Record<string, number>>;
     readonly numMicroBatches: number;
   };
+  /** What the model does with the evaluation data. Undefined when the job offers no `explain`, or has no such data. @throws {JobError} E_JOB_EXPLAIN */
+  explain(options?: ExplainOptions): RunExplanation | undefined;
   dispose(): void;
 }
 
@@ -95,6 +98,7 @@ export async function loadRunForInference(runDir: string, options: LoadRunOption
       const states = sums.flatMap(([, , , state]) => (state === undefined ? [] : [state]));
       return { evalLoss, metrics: metrics.valuesOfStates(training.metrics, states), numMicroBatches };
     },
+    explain: (options) => explainRun(training, options),
     dispose: () => backend.dispose(),
   };
 }
