@@ -1,9 +1,9 @@
 /**
  * Fits the model from a script, as in Keras: stops when the held-out R2 no longer grows, keeps the best weights, and measures them on the test part.
  *
- *   npm run fit                        in this process
- *   npm run fit -- --workers 3         the same bits, in three worker processes
- *   npm run fit -- --out FOLDER        writes log.csv and best.safetensors there
+ *   npx tsx examples/06-table/fit.ts                   in this process
+ *   npx tsx examples/06-table/fit.ts --workers 3       the same bits, in three worker processes
+ *   npx tsx examples/06-table/fit.ts --out FOLDER      writes log.csv and best.safetensors there
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
