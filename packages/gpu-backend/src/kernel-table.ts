@@ -2,12 +2,12 @@
 import type { KernelTable } from "@lockstep/core/backend";
 import { columnsRows } from "./kernels/columns.js";
 import { copyRows } from "./kernels/copy.js";
+import { gemmRows } from "./kernels/gemm.js";
+import { hostResultRows } from "./kernels/host-results.js";
 import { maxPoolRows } from "./kernels/max-pool.js";
 import { philoxRows } from "./kernels/philox.js";
 import { putRowsRows } from "./kernels/put-rows.js";
 import { resampleRows } from "./kernels/resample.js";
-import { gemmRows } from "./kernels/gemm.js";
-import { hostResultRows } from "./kernels/host-results.js";
 import type { KernelHost } from "./launch/kernel.js";
 
 export function createKernelTable(host: KernelHost) {
