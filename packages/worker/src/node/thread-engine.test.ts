@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,14 +34,15 @@ beforeAll(async () => {
   };
   entry = await entryOf("compute-thread");
   deviceEntry = await entryOf("device-thread");
-  // A device with the CPU's own bits: what it computes can be compared. "lossesAt": writes after which it is lost once.
+  // A device with the CPU's own bits: what it computes can be compared. "losesAt": the read with which it is lost, once.
   deviceModule = pathToFileURL(join(dir, "device.mjs")).href;
   const core = new URL("../../../core/src/index.ts", import.meta.url).href;
   await writeFile(
     join(dir, "device.mjs"),
-    `import { BackendError, createCpuBackend } from "${core}";
+    `import { appendFileSync } from "node:fs";
+    import { BackendError, createCpuBackend } from "${core}";
     let numBackends = 0;
-    export async function createDeviceBackend({ losesAt }) {
+    export async function createDeviceBackend({ losesAt, log }) {
       const backend = createCpuBackend();
       Object.defineProperty(backend, "numericClass", { value: "webgpu:test/cpu" });
       let numReads = 0;
@@ -48,6 +50,7 @@ beforeAll(async () => {
       const read = backend.read.bind(backend);
       backend.read = (view) => {
         if (isFirst && numReads++ === losesAt) {
+          appendFileSync(log, "lost ");
           return Promise.reject(new BackendError("planted loss", {}, "E_DEVICE_LOST"));
         }
         return read(view);
@@ -191,6 +194,8 @@ test("L2 a device that computes as the CPU does gives the CPU's bits, and keeps 
 test("L3 a device that is lost in the middle of a backward pass is opened anew and the micro-batch computed again, to the same bits", async () => {
   const plain = await trainThreeSteps(createEngine(1));
   for (const losesAt of [0, 3, 11]) {
-    expect((await trainThreeSteps(createEngine(1, { losesAt }))).stateHash).toBe(plain.stateHash);
+    const log = join(dir, `lost-at-${losesAt}`);
+    expect((await trainThreeSteps(createEngine(1, { losesAt, log }))).stateHash).toBe(plain.stateHash);
+    expect(readFileSync(log, "utf8")).toBe("lost ");
   }
 });
