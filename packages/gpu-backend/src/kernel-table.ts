@@ -5,6 +5,7 @@ import { copyRows } from "./kernels/copy.js";
 import { maxPoolRows } from "./kernels/max-pool.js";
 import { philoxRows } from "./kernels/philox.js";
 import { putRowsRows } from "./kernels/put-rows.js";
+import { reduceRows } from "./kernels/reduce.js";
 import { resampleRows } from "./kernels/resample.js";
 import type { KernelHost } from "./launch/kernel.js";
 
@@ -16,5 +17,6 @@ export function createKernelTable(host: KernelHost) {
     ...resampleRows(host),
     ...maxPoolRows(host),
     ...putRowsRows(host),
+    ...reduceRows(host),
   } as unknown as KernelTable;
 }
