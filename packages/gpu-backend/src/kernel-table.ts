@@ -7,6 +7,7 @@ import { hostResultRows } from "./kernels/host-results.js";
 import { maxPoolRows } from "./kernels/max-pool.js";
 import { philoxRows } from "./kernels/philox.js";
 import { putRowsRows } from "./kernels/put-rows.js";
+import { reduceRows } from "./kernels/reduce.js";
 import { resampleRows } from "./kernels/resample.js";
 import type { KernelHost } from "./launch/kernel.js";
 
@@ -20,5 +21,6 @@ export function createKernelTable(host: KernelHost) {
     ...putRowsRows(host),
     ...gemmRows(host),
     ...hostResultRows(),
+    ...reduceRows(host),
   } as unknown as KernelTable;
 }
