@@ -1,12 +1,15 @@
 /** @file All structural kernels of the WebGPU backend: one table. */
 import type { KernelTable } from "@lockstep/core/backend";
+import { argReduceRows } from "./kernels/arg-reduce.js";
 import { columnsRows } from "./kernels/columns.js";
 import { copyRows } from "./kernels/copy.js";
 import { maxPoolRows } from "./kernels/max-pool.js";
 import { philoxRows } from "./kernels/philox.js";
 import { putRowsRows } from "./kernels/put-rows.js";
+import { reduceIntegersRows } from "./kernels/reduce-integers.js";
 import { reduceRows } from "./kernels/reduce.js";
 import { resampleRows } from "./kernels/resample.js";
+import { softmaxRows } from "./kernels/softmax.js";
 import type { KernelHost } from "./launch/kernel.js";
 
 export function createKernelTable(host: KernelHost) {
@@ -18,5 +21,8 @@ export function createKernelTable(host: KernelHost) {
     ...maxPoolRows(host),
     ...putRowsRows(host),
     ...reduceRows(host),
+    ...argReduceRows(host),
+    ...reduceIntegersRows(host),
+    ...softmaxRows(host),
   } as unknown as KernelTable;
 }
