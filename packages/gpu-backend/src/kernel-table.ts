@@ -1,14 +1,20 @@
 /** @file All structural kernels of the WebGPU backend: one table. */
 import type { KernelTable } from "@lockstep/core/backend";
+import { argReduceRows } from "./kernels/arg-reduce.js";
 import { columnsRows } from "./kernels/columns.js";
 import { copyRows } from "./kernels/copy.js";
 import { gemmRows } from "./kernels/gemm.js";
 import { hostResultRows } from "./kernels/host-results.js";
+import { embeddingRows } from "./kernels/embedding.js";
+import { gatherRows } from "./kernels/gather.js";
 import { maxPoolRows } from "./kernels/max-pool.js";
 import { philoxRows } from "./kernels/philox.js";
 import { putRowsRows } from "./kernels/put-rows.js";
+import { reduceIntegersRows } from "./kernels/reduce-integers.js";
 import { reduceRows } from "./kernels/reduce.js";
 import { resampleRows } from "./kernels/resample.js";
+import { softmaxRows } from "./kernels/softmax.js";
+import { sortRows } from "./kernels/sort.js";
 import type { KernelHost } from "./launch/kernel.js";
 
 export function createKernelTable(host: KernelHost) {
@@ -22,5 +28,11 @@ export function createKernelTable(host: KernelHost) {
     ...gemmRows(host),
     ...hostResultRows(),
     ...reduceRows(host),
+    ...argReduceRows(host),
+    ...reduceIntegersRows(host),
+    ...softmaxRows(host),
+    ...embeddingRows(host),
+    ...gatherRows(host),
+    ...sortRows(host),
   } as unknown as KernelTable;
 }

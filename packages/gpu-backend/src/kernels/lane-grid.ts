@@ -25,6 +25,17 @@ export function rowLaunch(
 }
 
 /**
+ * Where an invocation works: lane `l` of row `n`, whose elements begin at `start`. `isOurs` says whether there is such a row; where not,
+ * it reads the last one. Uses p.numRows and p.length.
+ */
+export const rowPlace = `
+  let l = lane % LANES;
+  let wanted = group * (256u / LANES) + lane / LANES;
+  let isOurs = wanted < p.numRows;
+  let n = min(wanted, p.numRows - 1u);
+  let start = n * p.length;`;
+
+/**
  * `rowSum(lane, value)` and `rowMax(lane, value)`: what the LANES invocations of a row come to, given to each of them, by a fixed tree.
  * All invocations of the workgroup must call them. Needs the constant LANES.
  */
