@@ -3,8 +3,10 @@ import type { KernelTable } from "@lockstep/core/backend";
 import { argReduceRows } from "./kernels/arg-reduce.js";
 import { columnsRows } from "./kernels/columns.js";
 import { copyRows } from "./kernels/copy.js";
+import { crossEntropyRows } from "./kernels/cross-entropy.js";
 import { embeddingRows } from "./kernels/embedding.js";
 import { gatherRows } from "./kernels/gather.js";
+import { layerNormRows } from "./kernels/layer-norm.js";
 import { maxPoolRows } from "./kernels/max-pool.js";
 import { philoxRows } from "./kernels/philox.js";
 import { putRowsRows } from "./kernels/put-rows.js";
@@ -27,6 +29,8 @@ export function createKernelTable(host: KernelHost) {
     ...argReduceRows(host),
     ...reduceIntegersRows(host),
     ...softmaxRows(host),
+    ...layerNormRows(host),
+    ...crossEntropyRows(host),
     ...embeddingRows(host),
     ...gatherRows(host),
     ...sortRows(host),
