@@ -13,6 +13,7 @@ import { putRowsRows } from "./kernels/put-rows.js";
 import { reduceIntegersRows } from "./kernels/reduce-integers.js";
 import { reduceRows } from "./kernels/reduce.js";
 import { resampleRows } from "./kernels/resample.js";
+import { scanRows } from "./kernels/scan.js";
 import { softmaxRows } from "./kernels/softmax.js";
 import { sortRows } from "./kernels/sort.js";
 import type { KernelHost } from "./launch/kernel.js";
@@ -34,5 +35,6 @@ export function createKernelTable(host: KernelHost) {
     ...embeddingRows(host),
     ...gatherRows(host),
     ...sortRows(host),
+    ...scanRows(host),
   } as unknown as KernelTable;
 }
