@@ -8,22 +8,24 @@ const chromium = findChromium();
 const isRequired = process.env.LOCKSTEP_REQUIRE_GPU === "1";
 const suiteLimitMs = 540_000;
 
-/** Runs the suite op by op and keeps what it found in `window.found`. */
+/** Runs the suite op by op; `window.done` becomes what it found. */
 const pageScript = `
 import { opRegistry, opSuite } from "@lockstep/core/testing";
 import { createWebGpuBackend } from "@lockstep/gpu-backend";
-globalThis.found = { ops: {}, isDone: false };
-try {
-  const backend = await createWebGpuBackend(navigator.gpu, { allowSoftware: true });
-  globalThis.found.adapter = backend.adapter;
-  const suite = opSuite({ createBackend: () => backend, ops: opRegistry });
-  for (const { op, name, check, run } of suite.cases) {
-    if (!["values", "vjp", "no gradient"].includes(check)) continue;
-    const entry = (globalThis.found.ops[op] ??= { passed: 0, failures: [] });
-    try { await run(); entry.passed++; } catch (error) { entry.failures.push(name + ": " + error.message); }
-  }
-} catch (error) { globalThis.found.error = String(error.stack ?? error); }
-globalThis.found.isDone = true;`;
+async function runSuite() {
+  const found = { ops: {} };
+  try {
+    const backend = await createWebGpuBackend(navigator.gpu, { allowSoftware: true });
+    const suite = opSuite({ createBackend: () => backend, ops: opRegistry });
+    for (const { op, name, check, run } of suite.cases) {
+      if (!["values", "vjp", "no gradient"].includes(check)) continue;
+      const entry = (found.ops[op] ??= { passed: 0, failures: [] });
+      try { await run(); entry.passed++; } catch (error) { entry.failures.push(name + ": " + error.message); }
+    }
+  } catch (error) { found.error = String(error.stack ?? error); }
+  return found;
+}
+globalThis.done = runSuite();`;
 
 const workerScript = `
 import { losses, nn, optim, tensor, withBackend } from "@lockstep/core";
@@ -51,13 +53,14 @@ const pages = {
   "/page.html": `<!doctype html><title>ops</title><script type="module" src="/page.js"></script>`,
   "/page.js": pageScript,
   "/worker.html": `<!doctype html><title>worker</title><script>
-    new Worker("/worker.js", { type: "module" }).onmessage = ({ data }) => { globalThis.answer = data; };
+    globalThis.done = new Promise((resolve) => {
+      new Worker("/worker.js", { type: "module" }).onmessage = ({ data }) => resolve(data);
+    });
   </script>`,
   "/worker.js": workerScript,
 };
 
 interface Found {
-  readonly isDone: boolean;
   readonly error?: string;
   readonly ops: Readonly<Record<string, { readonly passed: number; readonly failures: readonly string[] }>>;
 }
@@ -72,12 +75,11 @@ describe.skipIf(chromium === undefined || !isRequired)("WebGPU in Chromium", () 
     opened.push(page);
     return page;
   };
-  const until = async <T>(page: BrowserPage, expression: string): Promise<T> => {
-    for (;;) {
-      const value = await page.read<T | null>(`(${expression}) ?? null`);
-      if (value !== null) return value;
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
+  /** What the page's script ends with. */
+  const doneOf = async <T>(page: BrowserPage): Promise<T> => {
+    const options = { expression: "globalThis.done", awaitPromise: true, returnByValue: true };
+    const { result } = await page.call("Runtime.evaluate", options);
+    return (result as { value: T }).value;
   };
 
   beforeAll(async () => {
@@ -89,10 +91,7 @@ describe.skipIf(chromium === undefined || !isRequired)("WebGPU in Chromium", () 
   });
 
   test("a dedicated worker trains", async () => {
-    const answer = await until<{ error?: string; sums: number[]; numericClass: string }>(
-      await open("/worker.html"),
-      "globalThis.answer",
-    );
+    const answer = await doneOf<{ error?: string; sums: number[]; numericClass: string }>(await open("/worker.html"));
     expect(answer.error).toBeUndefined();
     expect(answer.numericClass).toMatch(/^webgpu:/);
     expect(answer.sums[0]).toBeGreaterThan(2);
