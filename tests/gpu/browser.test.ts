@@ -34,7 +34,7 @@ try {
   const backend = await createWebGpuBackend(navigator.gpu, { allowSoftware: true });
   const sums = [];
   const layer = withBackend(backend, () => new nn.Linear(3, 2));
-  const optimizer = new optim.SGD(layer.parameters(), { learningRate: 0.5 });
+  const optimizer = new optim.Sgd(layer.parameters(), { learningRate: 0.5 });
   for (let step = 0; step < 20; step++) {
     const { sum } = withBackend(backend, () => {
       const x = tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]]);
@@ -102,8 +102,7 @@ describe.skipIf(chromium === undefined || !isRequired)("WebGPU in Chromium", () 
     "every op gives the values and gradients of its f64 reference",
     async () => {
       const page = await open("/page.html");
-      await until<boolean>(page, "globalThis.found?.isDone || undefined");
-      const found = await page.read<Found>("globalThis.found");
+      const found = await doneOf<Found>(page);
       expect(found.error).toBeUndefined();
       expect(Object.values(found.ops).flatMap(({ failures }) => failures)).toEqual([]);
       expect(Object.keys(found.ops).sort()).toEqual(opRegistry.map(({ name }) => name).sort());
