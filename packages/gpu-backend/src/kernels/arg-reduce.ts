@@ -21,9 +21,7 @@ const keyOf: Readonly<Record<NumberType, Readonly<Record<ArgReduceKind, string>>
 /** `isLater`: the axis is a list of `places` along another axis, of p.fullLength elements. */
 function argKernel(type: NumberType, kind: ArgReduceKind, isLater: boolean) {
   const place = isLater ? "places_at(base + k * p.inner)" : "i32(first + k)";
-  const source = isLater
-    ? "x_at((o * p.fullLength + bitcast<u32>(place)) * p.inner + i)"
-    : "x_at(base + k * p.inner)";
+  const source = isLater ? "x_at((o * p.fullLength + bitcast<u32>(place)) * p.inner + i)" : "x_at(base + k * p.inner)";
   return {
     name: `${kind}_${type}${isLater ? "_places" : ""}`,
     operands: { x: "read i32", places: "read i32", out: "write i32" },

@@ -113,7 +113,10 @@ function backwardWeights(
     const values = { outer: 1, axisLength, inner, blockLength, numBlocks };
     host.launch(weightGradients, operands, values, { groups, constants });
   };
-  if (numBlocks === 1) return launch(outputs.dWeight, outputs.dBias);
+  if (numBlocks === 1) {
+    launch(outputs.dWeight, outputs.dBias);
+    return;
+  }
   const fold = { type: "f32", kind: "sum", axisView: { outer: 1, axisLength: numBlocks, inner } } as const;
   host.withTemporary([numBlocks * inner], "f32", (weights) => {
     host.withTemporary([numBlocks * inner], "f32", (biases) => {

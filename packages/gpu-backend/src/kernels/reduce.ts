@@ -127,7 +127,10 @@ export function foldAxis(
     const params = { outer, axisLength, inner, blockLength, numBlocks };
     host.launch(kernels[fold.type][fold.kind]!, { x, out: to }, params, { groups, constants });
   };
-  if (numBlocks === 1) return launch(out);
+  if (numBlocks === 1) {
+    launch(out);
+    return;
+  }
   host.withTemporary([outer * numBlocks * inner], fold.type, (partials) => {
     launch(partials);
     foldAxis(host, { ...fold, axisView: { outer, axisLength: numBlocks, inner } }, { x: partials, out });

@@ -149,7 +149,10 @@ function scanSums(host: KernelHost, terms: TensorView, { view, isReversed, out }
   const count = numColumns * numChunks;
   const values = { count, axisLength, inner, isReversed: isReversed ? 1 : 0, chunkLength, numChunks };
   const options = { groups: groupsOf(count) };
-  if (isWhole) return host.launch(columns, { terms, out }, values, options);
+  if (isWhole) {
+    host.launch(columns, { terms, out }, values, options);
+    return;
+  }
   host.withTemporary([2 * count], out.dtype === "f32" ? "f32" : "i32", (totals) => {
     host.launch(addUp, { terms, totals }, values, options);
     host.launch(starts, { totals }, { ...values, count: numColumns }, { groups: groupsOf(numColumns) });
@@ -163,7 +166,10 @@ export function scanRows(host: KernelHost) {
       const { outer, axisLength, inner } = view;
       const count = outer * inner;
       if (count * axisLength === 0) return;
-      if (factors === undefined) return scanSums(host, terms!, { view, isReversed, out });
+      if (factors === undefined) {
+        scanSums(host, terms!, { view, isReversed, out });
+        return;
+      }
       const flags = { isReversed: isReversed ? 1 : 0, chunkLength: axisLength, numChunks: 1 };
       const values = { count, axisLength, inner, ...flags };
       const options = { groups: groupsOf(count) };

@@ -84,8 +84,7 @@ export function softmaxRows(host: KernelHost) {
   const two = (
     kernel: typeof softmaxBackward | typeof logSoftmaxBackward,
     operands: { readonly x: TensorView; readonly y: TensorView; readonly out: TensorView },
-  ): void =>
-    launch(operands.out, (size) => host.launch(kernel, operands, size, rowLaunch(size.numRows, size.length)));
+  ): void => launch(operands.out, (size) => host.launch(kernel, operands, size, rowLaunch(size.numRows, size.length)));
   return {
     softmax: (x: TensorView, out: TensorView) => one(softmax, x, out),
     softmaxBackward: (dy: TensorView, y: TensorView, dx: TensorView) => two(softmaxBackward, { x: dy, y, out: dx }),

@@ -159,7 +159,10 @@ export function sortAxis(
   const { outer, axisLength, inner, indexLength } = view;
   if (outer * inner * indexLength === 0) return;
   const key = keyName(x.dtype, isDescending);
-  if (axisLength > maxRanked) return sortLong(host, x, { key, view, outputs });
+  if (axisLength > maxRanked) {
+    sortLong(host, x, { key, view, outputs });
+    return;
+  }
   const count = outer * axisLength * inner;
   host.launch(ranked[key], { x, ...outputs }, { count, axisLength, inner, indexLength }, { groups: groupsOf(count) });
 }
