@@ -6,6 +6,8 @@ import { copyRows } from "./kernels/copy.js";
 import { crossEntropyRows } from "./kernels/cross-entropy.js";
 import { embeddingRows } from "./kernels/embedding.js";
 import { gatherRows } from "./kernels/gather.js";
+import { gemmRows } from "./kernels/gemm.js";
+import { hostResultRows } from "./kernels/host-results.js";
 import { layerNormRows } from "./kernels/layer-norm.js";
 import { maxPoolRows } from "./kernels/max-pool.js";
 import { philoxRows } from "./kernels/philox.js";
@@ -26,6 +28,8 @@ export function createKernelTable(host: KernelHost) {
     ...resampleRows(host),
     ...maxPoolRows(host),
     ...putRowsRows(host),
+    ...gemmRows(host),
+    ...hostResultRows(),
     ...reduceRows(host),
     ...argReduceRows(host),
     ...reduceIntegersRows(host),

@@ -25,6 +25,11 @@ export function describeGpu(name: string, body: () => void): void {
   else describe(name, body);
 }
 
+/** The entry point, inside `describeGpu`. */
+export function testGpu(): GPU {
+  return found.gpu!;
+}
+
 /** A backend on the tests' adapter. The caller disposes it. */
 export function createTestBackend(options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
   return createWebGpuBackend(found.gpu!, { allowSoftware: true, ...options });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { prepareChaos } from "../chaos/prepare-chaos.js";
 import { type ExitStatus, UsageError } from "../exit-status.js";
 import { type ComputeFlags, type JobFlags, type LogFlags, refuseMixedClasses } from "../flags/common-flags.js";
+import { assertBackends } from "../gpu/choose-device.js";
 import { findLanAddress } from "../lan-address.js";
 import { localRunOptions } from "../local-run.js";
 import { planRun } from "../plan-run.js";
@@ -32,6 +33,7 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
       "E_USAGE_CHAOS",
     );
   }
+  await assertBackends(flags.backend, (line) => void process.stderr.write(`${line}\n`));
   const plan = await planRun(jobPath, flags, process.cwd(), new Date());
   if (workers > plan.job.numMicroBatches) {
     throw new UsageError(

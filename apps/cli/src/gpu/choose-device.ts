@@ -1,5 +1,7 @@
 /** @file What `--backend` means on this machine: a GPU of which class, or the CPU. */
+import type { LockstepError } from "@lockstep/core";
 import type { NodeWorkerOptions } from "@lockstep/worker/node";
+import { UsageError } from "../exit-status.js";
 import type { BackendName } from "../flags/common-flags.js";
 import { createDeviceBackend, type DeviceBackendOptions } from "./device-backend.js";
 
@@ -38,5 +40,20 @@ export async function chooseDevice(
   } catch (error) {
     if (backend === "auto") return undefined;
     throw error;
+  }
+}
+
+/**
+ * Whether every backend of a list can be had here, before anything is started or written.
+ *
+ * @throws {UsageError} with the code and the text of E_NO_WEBGPU or E_NO_ADAPTER.
+ */
+export async function assertBackends(backends: readonly BackendName[], warn: (line: string) => void): Promise<void> {
+  if (!backends.includes("webgpu")) return;
+  try {
+    await chooseDevice("webgpu", warn);
+  } catch (error) {
+    const { message, code } = error as LockstepError;
+    throw new UsageError(`--backend webgpu: ${message}`, {}, code);
   }
 }

@@ -104,21 +104,46 @@ function launch({ backend, training }: Mirror, stepIndex: number, m: number): Re
   );
 }
 
-async function train({ stepIndex, microBatch, isStale }: Extract<DeviceRequest, { kind: "train" }>): Promise<void> {
-  const made = mirror === undefined;
+async function train(request: Extract<DeviceRequest, { kind: "train" }>): Promise<void> {
+  const told = new Set<number | "loss">();
+  try {
+    await attempt(request, told);
+  } catch (error) {
+    if (!isLost(error)) throw error;
+    // The parameters lie in CPU memory, and one adapter gives the same bits again: what was told stays right.
+    mirror = undefined;
+    await attempt(request, told);
+  }
+  tell({ kind: "trained" });
+}
+
+/** Computes the micro-batch and tells what was not told yet. */
+async function attempt(
+  { stepIndex, microBatch, isStale }: Extract<DeviceRequest, { kind: "train" }>,
+  told: Set<number | "loss">,
+): Promise<void> {
+  const isNew = mirror === undefined;
   const current = await wellMirror();
-  if (isStale || made) copyParameters(current);
+  if (isStale || isNew) copyParameters(current);
   const { loss, weight, entries } = launch(current, stepIndex, microBatch);
   // Every read is looked at, so that none fails unseen when an earlier one does.
   const all = Promise.all([loss, ...entries.map(({ values }) => values)]);
   all.catch(() => {});
-  tell({ kind: "loss", loss: (await loss)[0]!, weight });
+  const value = (await loss)[0]!;
+  if (!told.has("loss")) tell({ kind: "loss", loss: value, weight });
+  told.add("loss");
   for (const { index, values } of entries) {
-    if (values !== undefined) wordsOf(attached!.entries[index]!).set(await values);
-    tell({ kind: "entry", index, isThere: values !== undefined });
+    const words = await values;
+    if (told.has(index)) continue;
+    if (words !== undefined) wordsOf(attached!.entries[index]!).set(words);
+    told.add(index);
+    tell({ kind: "entry", index, isThere: words !== undefined });
   }
   await all;
-  tell({ kind: "trained" });
+}
+
+function isLost(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === "E_DEVICE_LOST";
 }
 
 async function answer(request: DeviceRequest): Promise<void> {
@@ -138,7 +163,7 @@ port.on("message", (request: DeviceRequest) => {
   queue = queue
     .then(() => answer(request))
     .catch((error: unknown) => {
-      if ((error as { code?: unknown }).code === "E_DEVICE_LOST") mirror = undefined;
+      if (isLost(error)) mirror = undefined;
       tell({ kind: "error", error: errorReport(error) });
     });
 });

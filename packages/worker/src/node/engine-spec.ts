@@ -43,6 +43,8 @@ export interface DeviceSpec {
   readonly moduleUrl: string;
   /** Plain data for the module. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Module of the device's thread; the built one unless a test runs from source. */
+  readonly entry?: string;
 }
 
 /** What a WebAssembly memory of 32-bit addresses can hold. */

@@ -39,7 +39,7 @@ export class ThreadDevice implements MicroBatchDevice {
     const { port1, port2 } = new MessageChannel();
     const posted = new SharedArrayBuffer(4);
     const data: DeviceThreadData = { spec, memory, port: port2, posted };
-    const entry = new URL("./device-thread.js", import.meta.url);
+    const entry = new URL(spec.device?.entry ?? "./device-thread.js", import.meta.url);
     const thread = new Worker(entry, { workerData: data, transferList: [port2] });
     const answer = await new Promise<DeviceAnswer>((resolve, reject) => {
       port1.once("message", resolve);

@@ -1,0 +1,80 @@
+/** @file A matrix product repeated over batch dims, as strides in elements: read off views, with as few dims as they allow. Pure. */
+import type { TensorView } from "@lockstep/core";
+
+export interface BatchDim {
+  readonly size: number;
+  /** Elements from one matrix to the next. */
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+}
+
+export interface Product {
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+  readonly aRow: number;
+  readonly aDepth: number;
+  readonly bDepth: number;
+  readonly bColumn: number;
+  readonly cRow: number;
+  readonly batch: readonly BatchDim[];
+}
+
+/** Joins neighbouring batch dims that one stride covers, drops those of size 1. */
+function collapseBatch(dims: readonly BatchDim[]): BatchDim[] {
+  const kept: BatchDim[] = [];
+  for (const dim of dims) {
+    if (dim.size === 1) continue;
+    const outer = kept.at(-1);
+    const joins = outer && (["a", "b", "c"] as const).every((name) => outer[name] === dim[name] * dim.size);
+    if (joins) kept[kept.length - 1] = { ...dim, size: outer.size * dim.size };
+    else kept.push(dim);
+  }
+  return kept;
+}
+
+/** a [..., M, K], b [..., K, N], out [..., M, N] of the same batch dims. */
+export function productOf(a: TensorView, b: TensorView, out: TensorView): Product {
+  const rank = out.shape.length;
+  const stride = (view: TensorView, axis: number): number => view.strides[axis] ?? 0;
+  const dims = Array.from({ length: rank - 2 }, (_, axis) => {
+    return { size: out.shape[axis] ?? 1, a: stride(a, axis), b: stride(b, axis), c: stride(out, axis) };
+  });
+  const product = {
+    rows: out.shape[rank - 2] ?? 1,
+    columns: out.shape[rank - 1] ?? 1,
+    depth: a.shape[rank - 1] ?? 0,
+    aRow: stride(a, rank - 2),
+    aDepth: stride(a, rank - 1),
+    bDepth: stride(b, rank - 2),
+    bColumn: stride(b, rank - 1),
+    cRow: stride(out, rank - 2),
+    batch: collapseBatch(dims),
+  };
+  // x [B, T, C] times one matrix is one product of B * T rows.
+  const inner = product.batch.at(-1);
+  const { rows, aRow, cRow } = product;
+  if (inner === undefined || inner.b !== 0 || inner.a !== aRow * rows || inner.c !== cRow * rows) return product;
+  return { ...product, rows: rows * inner.size, batch: product.batch.slice(0, -1) };
+}
+
+/** Products of at most `maxDims` batch dims, and where each begins in a, b and c: one for each index of the outer dims. */
+export function* splitBatch(
+  product: Product,
+  maxDims: number,
+  start = { a: 0, b: 0, c: 0 },
+): Generator<{
+  readonly product: Product;
+  readonly start: { readonly a: number; readonly b: number; readonly c: number };
+}> {
+  const [outer, ...inner] = product.batch;
+  if (outer === undefined || product.batch.length <= maxDims) {
+    yield { product, start };
+    return;
+  }
+  for (let i = 0; i < outer.size; i++) {
+    const next = { a: start.a + i * outer.a, b: start.b + i * outer.b, c: start.c + i * outer.c };
+    yield* splitBatch({ ...product, batch: inner }, maxDims, next);
+  }
+}

@@ -1,0 +1,95 @@
+/** @file matmul: which tiles a product is computed in. The choice is a function of its sizes alone. Legend: M rows, K reduction, N columns. */
+import type { TensorView } from "@lockstep/core";
+import type { KernelTable, MatmulOptions } from "@lockstep/core/backend";
+import type { KernelHost } from "../launch/kernel.js";
+import { blockedKernel, narrowKernel } from "./gemm-kernels.js";
+import { type Product, productOf, splitBatch } from "./gemm-product.js";
+
+const maxBatchDims = 3;
+/** Fewer workgroups than this leave parts of a large device idle. */
+const enoughGroups = 256;
+
+interface Tiles {
+  readonly kernel: ReturnType<typeof blockedKernel>;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+function blocked(rows: number, columns: number, [depth, block]: readonly [number, number]): Tiles {
+  return { kernel: blockedKernel({ rows, columns, depth, blockRows: block, blockColumns: block }), rows, columns };
+}
+
+/** From large to small: the larger, the fewer reads of memory; the smaller, the more workgroups. */
+const blockedTiles = [blocked(128, 128, [8, 8]), blocked(64, 64, [16, 4]), blocked(32, 32, [16, 4])] as const;
+const narrowTiles: Tiles = { kernel: narrowKernel({ rows: 16, columns: 16, depth: 16 }), rows: 16, columns: 16 };
+
+function tilesOf({ rows, columns, batch }: Product): Tiles {
+  if (Math.min(rows, columns) <= 16) return narrowTiles;
+  const numMatrices = batch.reduce((count, { size }) => count * size, 1);
+  const fits = (tiles: Tiles): boolean => {
+    const numTiles = Math.ceil(rows / tiles.rows) * Math.ceil(columns / tiles.columns) * numMatrices;
+    return numTiles >= enoughGroups && rows >= 0.75 * tiles.rows && columns >= 0.75 * tiles.columns;
+  };
+  return blockedTiles.find(fits) ?? blockedTiles[2];
+}
+
+interface Operands {
+  readonly a: TensorView;
+  readonly b: TensorView;
+  readonly bias: TensorView;
+  readonly out: TensorView;
+}
+
+function launchProduct(
+  host: KernelHost,
+  product: Product,
+  { operands, flags }: { operands: Operands; flags: { readonly hasBias: number; readonly accumulates: number } },
+): void {
+  const { batch, ...sizes } = product;
+  const numMatrices = batch.reduce((count, { size }) => count * size, 1);
+  if (sizes.rows * sizes.columns * numMatrices === 0) return;
+  const { kernel, rows, columns } = tilesOf(product);
+  const numTileColumns = Math.ceil(sizes.columns / columns);
+  const numTiles = Math.ceil(sizes.rows / rows) * numTileColumns;
+  const [dim0, dim1, dim2] = [...Array<undefined>(maxBatchDims - batch.length).fill(undefined), ...batch];
+  const params = {
+    ...sizes,
+    ...flags,
+    ...{ numTileColumns, numTiles, numGroups: numTiles * numMatrices },
+    ...{ batch1: dim1?.size ?? 1, batch2: dim2?.size ?? 1 },
+    ...{ aBatch0: dim0?.a ?? 0, aBatch1: dim1?.a ?? 0, aBatch2: dim2?.a ?? 0 },
+    ...{ bBatch0: dim0?.b ?? 0, bBatch1: dim1?.b ?? 0, bBatch2: dim2?.b ?? 0 },
+    ...{ cBatch0: dim0?.c ?? 0, cBatch1: dim1?.c ?? 0, cBatch2: dim2?.c ?? 0 },
+  };
+  const constants = {
+    A_DEEP: sizes.aDepth === 1 && sizes.depth > 1 ? 1 : 0,
+    B_DEEP: sizes.bDepth === 1 && sizes.depth > 1 ? 1 : 0,
+  };
+  host.launch(kernel, { ...operands }, params, { groups: params.numGroups, constants });
+}
+
+/** The view that begins `distance` elements later. Tensors are views too, whose fields are getters: they do not spread. */
+function moved({ buffer, offset, shape, strides, dtype }: TensorView, distance: number): TensorView {
+  return { buffer, offset: offset + distance, shape, strides, dtype };
+}
+
+/** The row, and what other rooms compose theirs of. */
+export function matmulOn(
+  host: KernelHost,
+  [a, b]: readonly [TensorView, TensorView],
+  out: TensorView,
+  options: MatmulOptions = {},
+): void {
+  const bias = options.bias ?? out;
+  const flags = { hasBias: options.bias ? 1 : 0, accumulates: options.accumulate ? 1 : 0 };
+  for (const { product, start } of splitBatch(productOf(a, b, out), maxBatchDims)) {
+    const operands = { a: moved(a, start.a), b: moved(b, start.b), bias, out: moved(out, start.c) };
+    launchProduct(host, product, { operands, flags });
+  }
+}
+
+export function gemmRows(host: KernelHost) {
+  return {
+    matmul: (a, b, out, options) => matmulOn(host, [a, b], out, options),
+  } satisfies Partial<KernelTable>;
+}
