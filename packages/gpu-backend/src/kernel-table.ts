@@ -12,6 +12,7 @@ import { layerNormRows } from "./kernels/layer-norm.js";
 import { maxPoolRows } from "./kernels/max-pool.js";
 import { philoxRows } from "./kernels/philox.js";
 import { putRowsRows } from "./kernels/put-rows.js";
+import { recurrentRows } from "./kernels/recurrent.js";
 import { reduceRows } from "./kernels/reduce.js";
 import { reduceIntegersRows } from "./kernels/reduce-integers.js";
 import { resampleRows } from "./kernels/resample.js";
@@ -39,6 +40,7 @@ export function createKernelTable(host: KernelHost) {
     ...embeddingRows(host),
     ...gatherRows(host),
     ...sortRows(host),
+    ...recurrentRows(host),
     ...scanRows(host),
   } as unknown as KernelTable;
 }
