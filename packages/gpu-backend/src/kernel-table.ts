@@ -1,5 +1,6 @@
 /** @file All structural kernels of the WebGPU backend: one table. */
 import type { KernelTable } from "@lockstep/core/backend";
+import { attentionRows } from "./kernels/attention.js";
 import { copyRows } from "./kernels/copy.js";
 import { gemmRows } from "./kernels/gemm.js";
 import { hostResultRows } from "./kernels/host-results.js";
@@ -9,6 +10,7 @@ export function createKernelTable(host: KernelHost) {
   return {
     ...copyRows(host),
     ...gemmRows(host),
+    ...attentionRows(host),
     ...hostResultRows(),
   } as unknown as KernelTable;
 }
