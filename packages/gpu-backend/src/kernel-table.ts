@@ -1,6 +1,7 @@
 /** @file All structural kernels of the WebGPU backend: one table. */
 import type { KernelTable } from "@lockstep/core/backend";
 import { argReduceRows } from "./kernels/arg-reduce.js";
+import { attentionRows } from "./kernels/attention.js";
 import { columnsRows } from "./kernels/columns.js";
 import { copyRows } from "./kernels/copy.js";
 import { crossEntropyRows } from "./kernels/cross-entropy.js";
@@ -30,6 +31,7 @@ export function createKernelTable(host: KernelHost) {
     ...maxPoolRows(host),
     ...putRowsRows(host),
     ...gemmRows(host),
+    ...attentionRows(host),
     ...hostResultRows(),
     ...reduceRows(host),
     ...argReduceRows(host),

@@ -35,7 +35,18 @@ const params = {
   numGroups: "u32",
   hasBias: "u32",
   accumulates: "u32",
+  /** Whether neighbouring invocations load neighbours along k. */
+  aDeep: "u32",
+  bDeep: "u32",
+  /** 0 or a Triangle. */
+  triangle: "u32",
 } as const;
+
+/**
+ * Products of which a triangle is known: tiles of the result that lie above the diagonal are left as they are; or a is zero above
+ * the diagonal, so that row i needs no k past i; or below it, no k before i.
+ */
+export const triangles = { none: 0, lowerResult: 1, lowerLeft: 2, upperLeft: 3 } as const;
 
 export interface TileShape {
   readonly rows: number;
@@ -60,7 +71,10 @@ function placeText({ rows, columns }: TileShape): string {
   let i0 = matrix / (p.batch2 * p.batch1);
   let aStart = i0 * p.aBatch0 + i1 * p.aBatch1 + i2 * p.aBatch2 + firstRow * p.aRow;
   let bStart = i0 * p.bBatch0 + i1 * p.bBatch1 + i2 * p.bBatch2 + firstColumn * p.bColumn;
-  let cStart = i0 * p.cBatch0 + i1 * p.cBatch1 + i2 * p.cBatch2;`;
+  let cStart = i0 * p.cBatch0 + i1 * p.cBatch1 + i2 * p.cBatch2;
+  if (p.triangle == ${triangles.lowerResult}u && firstColumn >= firstRow + ${rows}u) { return; }
+  let beginK = select(0u, firstRow, p.triangle == ${triangles.upperLeft}u);
+  let endK = select(p.depth, min(p.depth, firstRow + ${rows}u), p.triangle == ${triangles.lowerLeft}u);`;
 }
 
 const each = (count: number, text: (i: number) => string): string =>
@@ -72,7 +86,7 @@ const each = (count: number, text: (i: number) => string): string =>
  */
 function loaderText(factor: "a" | "b", { lines, depth, numLoads }: { lines: number; depth: number; numLoads: number }) {
   const [line, step] = factor === "a" ? ["p.aRow", "p.aDepth"] : ["p.bColumn", "p.bDepth"];
-  const isDeep = `${factor.toUpperCase()}_DEEP == 1u`;
+  const isDeep = `p.${factor}Deep == 1u`;
   const quads = lines / 4;
   const places = each(
     numLoads,
@@ -87,7 +101,7 @@ function loaderText(factor: "a" | "b", { lines, depth, numLoads }: { lines: numb
       numLoads,
       (j) => `
     ${factor}Next${j} = vec4f();
-    if (${firstK} + ${factor}K${j} < p.depth) {
+    if (${firstK} + ${factor}K${j} < endK) {
       let at = ${factor}Start + ${factor}Quad${j} * 4u * ${line} + (${firstK} + ${factor}K${j}) * ${step};
       ${factor}Next${j} = vec4f(${factor}_at(at), ${factor}_at(at + ${line}), ${factor}_at(at + 2u * ${line}), ${factor}_at(at + 3u * ${line}));
     }`,
@@ -131,9 +145,9 @@ var<workgroup> bTile: array<vec4f, ${depth * (columns / 4 + 1)}>;`,
   if (p.accumulates == 1u) {
     ${eachElement((row, quad, i) => `    if (${rowAt(row)} < p.rows && ${columnAt(quad)} + ${i}u < p.columns) { sum${row}_${quad}[${i}] = out_at(cStart + (${rowAt(row)}) * p.cRow + ${columnAt(quad)} + ${i}u); }`)}
   }
-  ${a.loads("0u")}
-  ${b.loads("0u")}
-  for (var firstK = 0u; firstK < p.depth; firstK += ${depth}u) {
+  ${a.loads("beginK")}
+  ${b.loads("beginK")}
+  for (var firstK = beginK; firstK < endK; firstK += ${depth}u) {
     workgroupBarrier();
     ${a.stores}
     ${b.stores}
@@ -179,13 +193,13 @@ export function narrowKernel({ rows, columns, depth }: { rows: number; columns: 
       factor === "a"
         ? ["firstRow", "p.rows", "p.aRow", "p.aDepth"]
         : ["firstColumn", "p.columns", "p.bColumn", "p.bDepth"];
-    const isDeep = `${factor.toUpperCase()}_DEEP == 1u`;
+    const isDeep = `p.${factor}Deep == 1u`;
     return `
     for (var i = lane; i < ${lines * depth}u; i += ${threads}u) {
       let k = select(i / ${lines}u, i % ${depth}u, ${isDeep});
       let line = select(i % ${lines}u, i / ${depth}u, ${isDeep});
       var value = 0.0;
-      if (firstK + k < p.depth && ${first} + line < ${count}) { value = ${factor}_at(${factor}Start + line * ${line} + (firstK + k) * ${step}); }
+      if (firstK + k < endK && ${first} + line < ${count}) { value = ${factor}_at(${factor}Start + line * ${line} + (firstK + k) * ${step}); }
       ${factor}Tile[k * ${lines + 1}u + line] = value;
     }`;
   };
@@ -206,7 +220,7 @@ var<workgroup> bTile: array<f32, ${depth * (columns + 1)}>;`,
   let at = cStart + row * p.cRow + column;
   var sum = 0.0;
   if (p.accumulates == 1u && isInside) { sum = out_at(at); }
-  for (var firstK = 0u; firstK < p.depth; firstK += ${depth}u) {
+  for (var firstK = beginK; firstK < endK; firstK += ${depth}u) {
     workgroupBarrier();
     ${load("a", rows)}
     ${load("b", columns)}

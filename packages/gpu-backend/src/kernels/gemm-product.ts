@@ -41,7 +41,7 @@ export function productOf(a: TensorView, b: TensorView, out: TensorView): Produc
   const dims = Array.from({ length: rank - 2 }, (_, axis) => {
     return { size: out.shape[axis] ?? 1, a: stride(a, axis), b: stride(b, axis), c: stride(out, axis) };
   });
-  const product = {
+  return {
     rows: out.shape[rank - 2] ?? 1,
     columns: out.shape[rank - 1] ?? 1,
     depth: a.shape[rank - 1] ?? 0,
@@ -52,7 +52,10 @@ export function productOf(a: TensorView, b: TensorView, out: TensorView): Produc
     cRow: stride(out, rank - 2),
     batch: collapseBatch(dims),
   };
-  // x [B, T, C] times one matrix is one product of B * T rows.
+}
+
+/** x [B, T, C] times one matrix is one product of B * T rows. */
+export function foldRows(product: Product): Product {
   const inner = product.batch.at(-1);
   const { rows, aRow, cRow } = product;
   if (inner === undefined || inner.b !== 0 || inner.a !== aRow * rows || inner.c !== cRow * rows) return product;

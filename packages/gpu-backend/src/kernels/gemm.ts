@@ -2,8 +2,8 @@
 import type { TensorView } from "@lockstep/core";
 import type { KernelTable, MatmulOptions } from "@lockstep/core/backend";
 import type { KernelHost } from "../launch/kernel.js";
-import { blockedKernel, narrowKernel } from "./gemm-kernels.js";
-import { type Product, productOf, splitBatch } from "./gemm-product.js";
+import { blockedKernel, narrowKernel, triangles } from "./gemm-kernels.js";
+import { foldRows, type Product, productOf, splitBatch } from "./gemm-product.js";
 
 const maxBatchDims = 3;
 /** Fewer workgroups than this leave parts of a large device idle. */
@@ -40,32 +40,36 @@ interface Operands {
   readonly out: TensorView;
 }
 
+interface Flags {
+  readonly hasBias: number;
+  readonly accumulates: number;
+  readonly triangle: number;
+}
+
 function launchProduct(
   host: KernelHost,
   product: Product,
-  { operands, flags }: { operands: Operands; flags: { readonly hasBias: number; readonly accumulates: number } },
+  { operands, flags }: { readonly operands: Operands; readonly flags: Flags },
 ): void {
   const { batch, ...sizes } = product;
   const numMatrices = batch.reduce((count, { size }) => count * size, 1);
   if (sizes.rows * sizes.columns * numMatrices === 0) return;
   const { kernel, rows, columns } = tilesOf(product);
+  const isDeep = (stride: number): number => (stride === 1 && sizes.depth > 1 ? 1 : 0);
   const numTileColumns = Math.ceil(sizes.columns / columns);
   const numTiles = Math.ceil(sizes.rows / rows) * numTileColumns;
   const [dim0, dim1, dim2] = [...Array<undefined>(maxBatchDims - batch.length).fill(undefined), ...batch];
   const params = {
     ...sizes,
     ...flags,
+    ...{ aDeep: isDeep(sizes.aDepth), bDeep: isDeep(sizes.bDepth) },
     ...{ numTileColumns, numTiles, numGroups: numTiles * numMatrices },
     ...{ batch1: dim1?.size ?? 1, batch2: dim2?.size ?? 1 },
     ...{ aBatch0: dim0?.a ?? 0, aBatch1: dim1?.a ?? 0, aBatch2: dim2?.a ?? 0 },
     ...{ bBatch0: dim0?.b ?? 0, bBatch1: dim1?.b ?? 0, bBatch2: dim2?.b ?? 0 },
     ...{ cBatch0: dim0?.c ?? 0, cBatch1: dim1?.c ?? 0, cBatch2: dim2?.c ?? 0 },
   };
-  const constants = {
-    A_DEEP: sizes.aDepth === 1 && sizes.depth > 1 ? 1 : 0,
-    B_DEEP: sizes.bDepth === 1 && sizes.depth > 1 ? 1 : 0,
-  };
-  host.launch(kernel, { ...operands }, params, { groups: params.numGroups, constants });
+  host.launch(kernel, { ...operands }, params, { groups: params.numGroups });
 }
 
 /** The view that begins `distance` elements later. Tensors are views too, whose fields are getters: they do not spread. */
@@ -73,16 +77,29 @@ function moved({ buffer, offset, shape, strides, dtype }: TensorView, distance: 
   return { buffer, offset: offset + distance, shape, strides, dtype };
 }
 
+/** The matrices transposed. */
+export function swapped({ buffer, offset, shape, strides, dtype }: TensorView): TensorView {
+  const swap = (list: readonly number[]): number[] => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
+  return { buffer, offset, shape: swap(shape), strides: swap(strides), dtype };
+}
+
+export interface ProductOptions extends MatmulOptions {
+  readonly triangle?: keyof typeof triangles;
+}
+
 /** The row, and what other rooms compose theirs of. */
 export function matmulOn(
   host: KernelHost,
   [a, b]: readonly [TensorView, TensorView],
   out: TensorView,
-  options: MatmulOptions = {},
+  options: ProductOptions = {},
 ): void {
-  const bias = options.bias ?? out;
-  const flags = { hasBias: options.bias ? 1 : 0, accumulates: options.accumulate ? 1 : 0 };
-  for (const { product, start } of splitBatch(productOf(a, b, out), maxBatchDims)) {
+  // A bias that is there and one that is not make one pipeline.
+  const bias = options.bias ?? host.constantFloats([0]);
+  const triangle = triangles[options.triangle ?? "none"];
+  const flags = { hasBias: options.bias ? 1 : 0, accumulates: options.accumulate ? 1 : 0, triangle };
+  const whole = productOf(a, b, out);
+  for (const { product, start } of splitBatch(triangle === triangles.none ? foldRows(whole) : whole, maxBatchDims)) {
     const operands = { a: moved(a, start.a), b: moved(b, start.b), bias, out: moved(out, start.c) };
     launchProduct(host, product, { operands, flags });
   }
