@@ -2,8 +2,10 @@
 import type { KernelTable } from "@lockstep/core/backend";
 import { attentionRows } from "./kernels/attention.js";
 import { copyRows } from "./kernels/copy.js";
+import { ctcRows } from "./kernels/ctc.js";
 import { gemmRows } from "./kernels/gemm.js";
 import { hostResultRows } from "./kernels/host-results.js";
+import { recurrentRows } from "./kernels/recurrent.js";
 import type { KernelHost } from "./launch/kernel.js";
 
 export function createKernelTable(host: KernelHost) {
@@ -11,6 +13,8 @@ export function createKernelTable(host: KernelHost) {
     ...copyRows(host),
     ...gemmRows(host),
     ...attentionRows(host),
+    ...recurrentRows(host),
+    ...ctcRows(host),
     ...hostResultRows(),
   } as unknown as KernelTable;
 }
