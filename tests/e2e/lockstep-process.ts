@@ -95,6 +95,7 @@ export function runScript(path: string, args: readonly string[]): Promise<Ended>
 }
 
 export interface Summary {
+  readonly numericClasses: readonly string[];
   readonly status: string;
   readonly steps: number;
   readonly worldSize: number;

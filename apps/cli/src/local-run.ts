@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { PreparedChaos } from "./chaos/prepare-chaos.js";
-import type { LogFlags } from "./flags/common-flags.js";
+import type { BackendName, LogFlags } from "./flags/common-flags.js";
 import { startLocalWorkers } from "./local-workers.js";
 import type { PlannedRun } from "./plan-run.js";
 import type { ListeningRun, SuperviseOptions } from "./supervise-run.js";
@@ -13,6 +13,8 @@ export interface LocalRunOptions extends LogFlags {
   readonly workers: number;
   /** Of each worker. Default: cores divided by workers. */
   readonly threads?: number | undefined;
+  /** Where the workers compute gradients: one entry, or one for each. Default: the CPU. */
+  readonly backend?: readonly BackendName[];
   readonly audit?: number;
   readonly chaos?: PreparedChaos | undefined;
   /** Where the workers keep blobs. */
@@ -54,6 +56,7 @@ export function localRunOptions(plan: PlannedRun, options: LocalRunOptions): Sup
         workers,
         threads: options.threads ?? Math.max(1, Math.floor(availableParallelism() / workers)),
         numeric: plan.numeric,
+        backends: options.backend ?? ["cpu"],
         cacheDir: options.cacheDir,
         onCrash: crashReporter(run, workers, chaos === undefined),
       });

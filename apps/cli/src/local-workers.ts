@@ -7,7 +7,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { workerName } from "./chaos/plan-chaos.js";
-import type { NumericClass } from "./flags/common-flags.js";
+import type { BackendName, NumericClass } from "./flags/common-flags.js";
 
 export interface LocalWorkersOptions {
   readonly url: string;
@@ -15,6 +15,8 @@ export interface LocalWorkersOptions {
   readonly workers: number;
   readonly threads: number;
   readonly numeric: NumericClass;
+  /** One for all, or one for each place. */
+  readonly backends: readonly BackendName[];
   readonly cacheDir: string;
   /** A child ended on its own with another status than 0, with the last it wrote to stderr. */
   readonly onCrash: (name: string, status: string, stderr: string) => void;
@@ -79,6 +81,8 @@ export function startLocalWorkers(options: LocalWorkersOptions): LocalWorkers {
 function startChild(index: number, entry: string, options: LocalWorkersOptions, isStopping: () => boolean): Child {
   const name = workerName(index);
   const args = ["worker", options.url, "--token-from-parent", "--name", name, "--threads", String(options.threads)];
+  const { backends } = options;
+  args.push("--backend", backends.length === 1 ? backends[0]! : (backends[index] ?? "cpu"));
   args.push("--numeric", options.numeric, "--cache", options.cacheDir, "--quiet");
   const process = fork(entry, args, { stdio: ["ignore", "ignore", "pipe", "ipc"], serialization: "json" });
   process.send({ type: "token", token: options.token });

@@ -30,7 +30,16 @@ export interface PlannedRun {
   /** The part of the coordinator's options that the plan decides. */
   readonly coordinator: Pick<
     CoordinatorOptions,
-    "runDir" | "job" | "metrics" | "numeric" | "initFrom" | "resume" | "isTakenUp" | "fork" | "stopAtStep"
+    | "runDir"
+    | "job"
+    | "metrics"
+    | "numeric"
+    | "admitsDevices"
+    | "initFrom"
+    | "resume"
+    | "isTakenUp"
+    | "fork"
+    | "stopAtStep"
   >;
   /** Writes the run directory, unless the run is resumed. */
   readonly commit: () => void;
@@ -150,6 +159,7 @@ function describePlan({ job, runDir, flags, seed, numeric, initFrom, resume, isT
         files: job.files.map(({ name, path, sha256, bytes }) => ({ name, path, sha256, bytes })),
       },
       numeric,
+      admitsDevices: flags.numeric === undefined,
       stopAtStep,
       isTakenUp,
       fork: flags.fork === true,

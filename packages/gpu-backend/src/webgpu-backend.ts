@@ -117,10 +117,13 @@ export class WebGpuBackend implements Backend {
     const view = (buffer: GpuBuffer, shape: readonly number[], dtype: "f32" | "i32"): TensorView => {
       return { buffer, offset: 0, shape, strides: contiguousStrides(shape), dtype };
     };
-    const tables = new ConstantTables((words) => {
-      const buffer = this.#pool.allocate(words.byteLength);
-      this.write(buffer, 0, words);
-      return buffer;
+    const tables = new ConstantTables({
+      upload: (words) => {
+        const buffer = this.#pool.allocate(words.byteLength);
+        this.write(buffer, 0, words);
+        return buffer;
+      },
+      release: (buffer) => this.#pool.free(buffer),
     });
     return {
       launch: (kernel, operands, params, options) => {

@@ -2,8 +2,8 @@ import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSy
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type BrowserPage, findChromium, openPage } from "../browser-page.js";
 import { cleanUp, type Ended, readLines, readSummary, runLockstep, temporaryFolder } from "../lockstep-process.js";
-import { type BrowserPage, findChromium, openPage } from "./browser-page.js";
 
 const chromium = findChromium();
 const noBrowser = "there is no chromium on this machine: apt-get install chromium";

@@ -234,6 +234,7 @@ function planOf(job: SimJob, disk: SimDisk, history: RunHistory | undefined): Ru
     stopStep: job.stopStep,
     evalIntervalSteps: job.evalIntervalSteps,
     isJudged: false,
+    admitsDevices: true,
     checkpoints: { intervalSteps: job.checkpointIntervalSteps, intervalMs: 0, keepsBest: true, keepLast: 2 },
     trust: { ...defaultTrust, auditRate: job.auditRate },
     minWorkers: job.minWorkers,

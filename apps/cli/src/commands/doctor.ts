@@ -3,6 +3,8 @@ import { createServer } from "node:net";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import { createNodeCpuBackend } from "@lockstep/core/node";
 import { type ExitStatus, exitStatus } from "../exit-status.js";
+import { webGpuFolders } from "../gpu/choose-device.js";
+import { createDeviceBackend } from "../gpu/device-backend.js";
 import { formatBytes, formatTable } from "../terminal/format.js";
 import { version } from "../version.js";
 
@@ -23,7 +25,7 @@ export async function doctor(flags: { readonly json: boolean }): Promise<ExitSta
     memoryFinding(),
     simdFinding(),
     ...classFindings(),
-    webGpuFinding(),
+    await webGpuFinding(),
     await portFinding(defaultPort),
   ];
   const canTrain = findings
@@ -90,13 +92,25 @@ function classFindings(): Finding[] {
   });
 }
 
-function webGpuFinding(): Finding {
-  return {
-    name: "WebGPU",
-    ok: false,
-    found: "this version trains on the CPU; --backend webgpu is refused",
-    advice: "nothing to install yet; when a version supports it, the package is webgpu@0.6.2 (132 MB)",
-  };
+async function webGpuFinding(): Promise<Finding> {
+  const name = "WebGPU";
+  try {
+    const backend = await createDeviceBackend({
+      allowSoftware: true,
+      folders: webGpuFolders(process.env, process.cwd()),
+    });
+    const { adapter, features, limits } = backend;
+    backend.dispose();
+    const what =
+      adapter.description || [adapter.vendor, adapter.architecture, adapter.device].filter(Boolean).join(" ");
+    const binding = formatBytes(limits.maxStorageBufferBindingSize);
+    const found = `${what}; ${[...features].join(", ") || "no optional features"}; tensors of up to ${binding}`;
+    if (!adapter.isSoftware) return { name, ok: true, found };
+    const advice = "this adapter computes on the CPU, slower than --backend cpu; a GPU needs its maker's Vulkan driver";
+    return { name, ok: false, found, advice };
+  } catch (error) {
+    return { name, ok: false, found: "none", advice: `${(error as Error).message} --backend cpu needs none of it.` };
+  }
 }
 
 function portFinding(port: number): Promise<Finding> {

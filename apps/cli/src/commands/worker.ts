@@ -6,7 +6,8 @@ import { runNodeWorker } from "@lockstep/worker/node";
 import { WebSocket, WebSocketServer } from "ws";
 import { parseCoordinatorUrl } from "../coordinator-url.js";
 import { type ExitStatus, exitStatus, UsageError } from "../exit-status.js";
-import type { ComputeFlags, LogFlags } from "../flags/common-flags.js";
+import { type ComputeFlags, type LogFlags, refuseMixedClasses } from "../flags/common-flags.js";
+import { chooseDevice } from "../gpu/choose-device.js";
 import { onInterrupt } from "../interrupt.js";
 import { resolveRoom } from "../job/resolve-room.js";
 import { createProgressView } from "../terminal/progress.js";
@@ -26,6 +27,14 @@ const childGraceMs = 1_000;
 export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatus> {
   const address = parseCoordinatorUrl(url, "worker");
   assertListen(flags.listen);
+  if (flags.tokenFromParent !== true) refuseMixedClasses("worker", flags);
+  if (flags.backend.length !== 1) {
+    throw new UsageError(
+      `worker: --backend has ${flags.backend.length} entries; a worker computes in one place. Give one of cpu, webgpu and auto.`,
+      { backend: flags.backend },
+      "E_USAGE_BACKEND",
+    );
+  }
   const controller = new AbortController();
   const token = flags.tokenFromParent === true ? await receiveToken(controller) : await findToken(flags);
   const stopListening = listenForStop(flags, controller);
@@ -37,6 +46,7 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
     nowMs: Date.now,
   });
   try {
+    const device = await chooseDevice(flags.backend[0]!, (line) => view.warn(line));
     const result = await runNodeWorker({
       url: address,
       token,
@@ -51,6 +61,7 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
       },
       signal: controller.signal,
       ...(flags.reconnectTimeout === undefined ? {} : { timeouts: { reconnectMs: flags.reconnectTimeout * 1_000 } }),
+      ...(device === undefined ? {} : { device }),
       ...(flags.numeric === undefined ? {} : { numeric: flags.numeric }),
       ...(flags.name === undefined ? {} : { name: flags.name }),
       ...(flags.listen === undefined ? {} : { listen: flags.listen }),

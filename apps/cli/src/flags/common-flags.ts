@@ -16,9 +16,12 @@ export interface JobFlags {
   readonly fork?: boolean;
 }
 
+/** Where a worker computes gradients: "auto" takes a GPU where there is a real one. */
+export type BackendName = "cpu" | "webgpu" | "auto";
+
 /** What `addComputeFlags` reads. */
 export interface ComputeFlags {
-  readonly backend: readonly string[];
+  readonly backend: readonly BackendName[];
   readonly numeric?: NumericClass;
   readonly threads?: number;
 }
@@ -43,7 +46,7 @@ export function addJobFlags(command: Command): Command {
 export function addComputeFlags(command: Command): Command {
   return command
     .addOption(
-      new Option("--backend <names>", "cpu, or a list with one entry per local worker")
+      new Option("--backend <names>", "cpu, webgpu or auto, or a list with one entry for each local worker")
         .argParser(backends)
         .default(["cpu"], "cpu"),
     )
@@ -107,19 +110,21 @@ export function collect(value: string, previous: readonly string[]): readonly st
   return [...previous, value];
 }
 
-/** Reads `--backend`. Everything but the CPU is a feature to come, and says so. */
-function backends(text: string): readonly string[] {
-  const names = text.split(",").map((name) => name.trim());
-  for (const name of names) {
-    if (name === "cpu" || name === "auto") continue;
-    if (name === "webgpu") {
-      throw new UsageError(
-        `--backend: got "webgpu", which this version cannot run yet; it must be cpu or auto. Leave --backend out to train on the CPU.`,
-        { backend: name },
-        "E_FLAG_NOT_YET",
-      );
-    }
+/** Reads `--backend`: one name, or one for each local worker. */
+function backends(text: string): readonly BackendName[] {
+  return text.split(",").map((part) => {
+    const name = part.trim();
+    if (name === "cpu" || name === "auto" || name === "webgpu") return name;
     throw new InvalidArgumentError(`"${name}" is no backend; it must be cpu, webgpu or auto.`);
-  }
-  return names;
+  });
+}
+
+/** @throws {UsageError} E_USAGE_BACKEND when a CPU class is asked for together with a GPU. */
+export function refuseMixedClasses(command: string, { backend, numeric }: ComputeFlags): void {
+  if (numeric === undefined || !backend.includes("webgpu")) return;
+  throw new UsageError(
+    `${command}: --numeric ${numeric} asks for the bits of the CPU, and --backend webgpu computes on a GPU, which rounds otherwise; there can be one of the two. Leave --numeric out, or use --backend cpu.`,
+    { numeric, backend },
+    "E_USAGE_BACKEND",
+  );
 }

@@ -102,9 +102,19 @@ function objectionToPast({ plan, banned }: CoordinatorState, worker: WorkerRecor
 }
 
 function objectionToClass(hello: Hello, worker: WorkerRecord, plan: CoordinatorState["plan"]) {
+  const device = hello.numericClasses.find(isDeviceClass);
+  if (device !== undefined && !plan.admitsDevices) {
+    const message = `join: ${nameOf(worker)} computes gradients in class "${device}", which rounds otherwise than the CPU, and this run was started with --numeric ${plan.welcome.numeric}; every worker must compute in that class. Start the worker with --backend cpu, or the run without --numeric.`;
+    return { code: "E_NUMERIC_CLASS", message };
+  }
   if (hello.numericClasses.includes(plan.welcome.numeric)) return undefined;
   const message = `join: ${nameOf(worker)} can compute in ${hello.numericClasses.join(", ") || "no numeric class"}, and this run is "${plan.welcome.numeric}"; every worker must compute in the run's class. Start the run with --numeric strict, or leave this machine out.`;
   return { code: "E_NUMERIC_CLASS", message };
+}
+
+/** Classes of GPUs: each adapter rounds in its own way. */
+function isDeviceClass(numericClass: string): boolean {
+  return numericClass.startsWith("webgpu:");
 }
 
 function welcome(turn: Turn, worker: WorkerRecord): void {
@@ -148,7 +158,8 @@ export function onReady(turn: Turn, worker: WorkerRecord, body: MessageBody<"rea
   if (worker.status !== "preparing") return;
   const { state } = turn;
   const { plan } = state;
-  if (body.numericClass !== plan.welcome.numeric) {
+  const isDevice = isDeviceClass(body.numericClass);
+  if (isDevice ? !plan.admitsDevices : body.numericClass !== plan.welcome.numeric) {
     const message = `probe: ${nameOf(worker)} computed in class "${body.numericClass}"; this run is "${plan.welcome.numeric}".`;
     refuseWorker(turn, worker, "E_NUMERIC_CLASS", message);
     return;
@@ -158,13 +169,18 @@ export function onReady(turn: Turn, worker: WorkerRecord, body: MessageBody<"rea
     refuseWorker(turn, worker, "E_GRID", message);
     return;
   }
-  const reference = [...state.workers.values()].find(({ ready }) => ready !== undefined);
+  const known = [...state.workers.values()].filter(({ ready }) => ready !== undefined);
+  const reference = known.find(({ ready }) => ready!.numericClass === body.numericClass) ?? known[0];
   const objection = reference && compareReady(body, reference.ready!, nameOf(reference));
   if (objection !== undefined) {
     refuseWorker(turn, worker, objection.code, `probe: ${nameOf(worker)} ${objection.what}.`);
     return;
   }
   turn.update(worker.workerId, { status: "ready", ready: body, held: body.state });
+  if (isDevice && !known.some(({ ready }) => isDeviceClass(ready!.numericClass))) {
+    const message = `${nameOf(worker)} computes gradients in class "${body.numericClass}": from here on the bits depend on who computes what (L1 is off), and replicas still agree after every step. Give --numeric strict to refuse such workers.`;
+    turn.log("notice", message, { workerId: worker.workerId, numericClass: body.numericClass });
+  }
   turn.log("ready", `${nameOf(worker)} is ready, ${Math.round(body.prepareMs)} ms after its welcome`, {
     workerId: worker.workerId,
     probeHash: body.probe.hash,

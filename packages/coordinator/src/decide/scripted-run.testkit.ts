@@ -21,6 +21,7 @@ export function planWith(change: Partial<RunPlan> = {}): RunPlan {
     stopStep: 3,
     evalIntervalSteps: 0,
     isJudged: false,
+    admitsDevices: true,
     checkpoints: { intervalSteps: 0, intervalMs: 0, keepsBest: false, keepLast: 0 },
     trust: defaultTrust,
     minWorkers: 2,

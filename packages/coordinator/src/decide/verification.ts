@@ -103,12 +103,16 @@ function compare(turn: Turn, step: StepInFlight, verification: Verification): bo
   return true;
 }
 
-/** Gives the node to somebody who has not computed it yet; where all have, to the first, who computes it anew. */
+/** Gives the node to somebody of the same numeric class who has not computed it yet; where all have, to the first, who computes it anew. */
 function again(turn: Turn, step: StepInFlight, verification: Verification, why: string): void {
   const { lo, hi } = verification;
   const { members, plan } = turn.state;
   const done = new Set(verification.results.map(({ workerId }) => workerId));
-  const candidates = members.flatMap((id, rank) => (turn.worker(id) === undefined || done.has(id) ? [] : [rank]));
+  const classOf = (id: string): string | undefined => turn.worker(id)?.ready?.numericClass;
+  const wanted = classOf(verification.results[0]!.workerId);
+  const candidates = members.flatMap((id, rank) =>
+    turn.worker(id) === undefined || done.has(id) || classOf(id) !== wanted ? [] : [rank],
+  );
   const to = candidates[0] ?? members.indexOf(verification.results[0]!.workerId);
   const kept = step.assignment.nodesByRank.map((own) => own.filter((node) => node[0] !== lo || node[1] !== hi));
   const nodesByRank = mutable(

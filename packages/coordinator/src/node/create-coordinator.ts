@@ -61,6 +61,8 @@ export interface CoordinatorOptions {
   readonly job: CoordinatorJob;
   /** CPU class of the run. Default "strict". */
   readonly numeric?: "strict" | "fused" | undefined;
+  /** Whether workers may compute gradients on a GPU. Default true; false where the CPU class was asked for. */
+  readonly admitsDevices?: boolean | undefined;
   /** Threads of each worker; without it each decides. */
   readonly threads?: number;
   readonly initFrom?: { readonly path: string; readonly sha256: string };
@@ -308,6 +310,7 @@ function planOf(
     stopStep: options.stopAtStep,
     evalIntervalSteps: config.evalIntervalSteps,
     isJudged: options.judge !== undefined,
+    admitsDevices: options.admitsDevices ?? true,
     metricValues: options.metrics?.valuesOf,
     checkpoints: {
       intervalSteps: config.checkpointIntervalSteps,

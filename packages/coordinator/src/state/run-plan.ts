@@ -133,6 +133,8 @@ export interface RunPlan {
   readonly evalIntervalSteps: number;
   /** Whether the caller says after each evaluation's step, held-out data or not, if the run goes on. */
   readonly isJudged: boolean;
+  /** Whether workers may compute gradients on a GPU, whose numbers are not those of the run's CPU class. */
+  readonly admitsDevices: boolean;
   /** Of a job with metrics. */
   readonly metricValues?: MetricValues | undefined;
   readonly checkpoints: CheckpointPolicy;

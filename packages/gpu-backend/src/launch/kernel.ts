@@ -10,7 +10,8 @@
  */
 import type { TensorView } from "@lockstep/core";
 
-export type OperandType = "f32" | "i32";
+/** "atomic": i32 words for `x_at(i)`, `x_add(i, value)` and `x_max(i, value)`, which answer the old word; in a buffer of their own. */
+export type OperandType = "f32" | "i32" | "atomic";
 export type OperandAccess = "read" | "write";
 
 /** Operand name -> element type and access, such as "read f32". A written operand may be read too. u8 and bool are i32 words. */

@@ -52,7 +52,7 @@ export function moduleText(
   const params = Object.entries(kernel.params).map(([name, type]) => `  ${name}: ${type},`);
   const bindings = plan.bindings.map(
     ({ type, isWritten }, i) =>
-      `@group(0) @binding(${i + 1}) var<storage, ${isWritten ? "read_write" : "read"}> b${i}: array<${type}>;`,
+      `@group(0) @binding(${i + 1}) var<storage, ${isWritten ? "read_write" : "read"}> b${i}: array<${elementType(type)}>;`,
   );
   const accessors = names.map((name, i) => {
     const kind = kernel.operands[name]!;
@@ -83,6 +83,10 @@ export function moduleText(
   ].join("\n");
 }
 
+function elementType(type: OperandType): string {
+  return type === "atomic" ? "atomic<i32>" : type;
+}
+
 interface Accessor {
   readonly place: number;
   readonly isWritten: boolean;
@@ -92,6 +96,14 @@ interface Accessor {
 
 function accessorText(name: string, { place, isWritten, kind, binding }: Accessor): string {
   const type = kind.split(" ")[1] as OperandType;
+  if (type === "atomic") {
+    const element = `&b${place}[p.${name}_offset + i]`;
+    return [
+      `fn ${name}_at(i: u32) -> i32 { return atomicLoad(${element}); }`,
+      `fn ${name}_add(i: u32, value: i32) -> i32 { return atomicAdd(${element}, value); }`,
+      `fn ${name}_max(i: u32, value: i32) -> i32 { return atomicMax(${element}, value); }`,
+    ].join("\n");
+  }
   const [load, store] = type === binding.type ? ["", ""] : [`bitcast<${type}>`, `bitcast<${binding.type}>`];
   const read = `fn ${name}_at(i: u32) -> ${type} { return ${load}(b${place}[p.${name}_offset + i]); }`;
   if (!isWritten) return read;

@@ -18,9 +18,11 @@ fn inf() -> f32 { return fromBits(0x7f800000u); }
 fn nan() -> f32 { return fromBits(0x7fc00000u); }
 fn signOf(x: f32) -> u32 { return bitcast<u32>(x) & 0x80000000u; }
 fn withSign(x: f32, sign: u32) -> f32 { return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | sign); }
-fn less(x: f32, y: f32) -> bool { return x < y && !isNan(x) && !isNan(y); }
-fn lessEqual(x: f32, y: f32) -> bool { return x <= y && !isNan(x) && !isNan(y); }
-fn equal(x: f32, y: f32) -> bool { return x == y && !isNan(x) && !isNan(y); }
+/* order and equality as IEEE 754 says, by integers: devices may flush numbers below the normal range */
+fn ordered(x: f32) -> i32 { let word = bitcast<i32>(x); return select(word, -(word & 0x7fffffff), word < 0); }
+fn less(x: f32, y: f32) -> bool { return ordered(x) < ordered(y) && !isNan(x) && !isNan(y); }
+fn lessEqual(x: f32, y: f32) -> bool { return ordered(x) <= ordered(y) && !isNan(x) && !isNan(y); }
+fn equal(x: f32, y: f32) -> bool { return ordered(x) == ordered(y) && !isNan(x); }
 fn smaller(x: f32, y: f32) -> f32 { if (isNan(x)) { return x; } if (isNan(y)) { return y; } return select(y, x, x < y); }
 fn larger(x: f32, y: f32) -> f32 { if (isNan(x)) { return x; } if (isNan(y)) { return y; } return select(y, x, x > y); }`,
 };

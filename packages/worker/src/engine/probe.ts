@@ -16,11 +16,13 @@ type NamedHash = ProbeResult["tensors"][number];
  * Builds the initial weights a second time and computes the micro-batch twice.
  *
  * @param training freshly built: nothing was trained or restored yet.
+ * @param compute hashes of loss and gradients of the micro-batch; default: on the training's own backend.
  * @throws {JobError} E_NOT_DETERMINISTIC naming the first tensor that differs.
  */
 export function probeTwice(
   training: Training,
   memory: () => MemoryFigures,
+  compute: (training: Training) => readonly NamedHash[] = probe,
 ): { probe: ProbeResult; activationBytes: number } {
   const initial = hashWeights(training, modelTensors(training));
   const again = buildModel(training.source, training.data);
@@ -29,9 +31,9 @@ export function probeTwice(
   assertSameHashes(training.source.job.name, initial, second);
 
   const before = memory().usedBytes;
-  const first = probe(training);
+  const first = compute(training);
   const activationBytes = Math.max(0, memory().peakBytes - before);
-  assertSameHashes(training.source.job.name, first, probe(training));
+  assertSameHashes(training.source.job.name, first, compute(training));
   const tensors = [...initial, ...first];
   return {
     probe: { hash: hashText(training.source.backend, tensors.map(({ hash }) => hash).join()), tensors },

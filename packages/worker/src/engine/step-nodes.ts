@@ -8,6 +8,7 @@ import type { Training } from "./build-training.js";
 import type { ComputeProgress, ComputeRequest, MicroBatchSum, NodeRange, ReadyBucket } from "./compute-engine.js";
 import { emitHeldOut } from "./held-out-plateau.js";
 import { trainMicroBatch } from "./micro-batch.js";
+import { type AttachedDevice, trainOnDevice } from "./micro-batch-device.js";
 
 export interface ComputeHooks {
   readonly onBucket: (bucket: ReadyBucket) => void;
@@ -23,6 +24,8 @@ export interface StepNodesOptions {
   readonly buckets: readonly Bucket[];
   readonly backend: CpuBackend;
   readonly workerId: string;
+  /** Computes the micro-batches, if there is one. */
+  readonly device?: AttachedDevice | undefined;
 }
 
 interface HeldNode {
@@ -88,7 +91,7 @@ export class StepNodes {
 
   /** False when it was stopped; what it has stays for the next request. */
   #computeNode(step: number, node: NodeRange, hooks: ComputeHooks): boolean {
-    const { training, pool, workerId } = this.#options;
+    const { training, pool, workerId, device } = this.#options;
     const half = this.#half ?? { node, stack: new NodeStack(pool, training.layout, node), losses: [] };
     this.#half = undefined;
     const { stack, losses } = half;
@@ -102,7 +105,12 @@ export class StepNodes {
         const onParameter = microBatch === node.hi - 1 ? this.#tellBucketsOf(node, hooks) : undefined;
         const target = { stack, ...(onParameter === undefined ? {} : { onParameter }) };
         emitHeldOut(training, step, microBatch);
-        losses.push(trainMicroBatch(training, { step, microBatch, workerId }, target));
+        const place = { step, microBatch, workerId };
+        losses.push(
+          device === undefined
+            ? trainMicroBatch(training, place, target)
+            : trainOnDevice(device, training, { place, target }),
+        );
       }
     } catch (error) {
       stack.abandon();

@@ -34,6 +34,7 @@ import type {
 } from "./compute-engine.js";
 import { assertPlanFits, memoryFullError, memoryPlan } from "./memory-plan.js";
 import { evalMicroBatch, evaluating } from "./micro-batch.js";
+import { type AttachedDevice, type MicroBatchDevice, probeDevice } from "./micro-batch-device.js";
 import { probeTwice } from "./probe.js";
 import {
   exportedStateOf,
@@ -57,6 +58,8 @@ export interface TrainingEngineOptions extends Omit<TrainingSource, "backend"> {
   readonly restore?: { readonly step: number; readonly files: ReadonlyMap<string, Uint8Array> };
   /** Safetensors bytes whose weights replace the fresh ones. */
   readonly initFrom?: Uint8Array;
+  /** Computes the micro-batches of training; disposed with the engine. Default: the backend does. */
+  readonly device?: MicroBatchDevice;
 }
 
 interface Built {
@@ -113,6 +116,7 @@ export class TrainingEngine {
     training.source.job.callbacks?.afterStep?.({ step, learningRate, gradNorm }, training.model);
     const stateHash = trainingStateHash(training, step);
     this.#stateHash = stateHash;
+    this.#options.device?.invalidate();
     return { stateHash, gradNorm, learningRate, applyMs: this.#options.nowMs() - startedMs };
   }
 
@@ -170,6 +174,7 @@ export class TrainingEngine {
       throw error;
     }
     this.#step = step;
+    this.#options.device?.invalidate();
     nodes.drop();
     return { step, stateHash: this.#stateHash };
   }
@@ -185,6 +190,7 @@ export class TrainingEngine {
   }
 
   dispose(): void {
+    this.#options.device?.dispose();
     this.#built?.pool.dispose();
     this.#options.backend.dispose();
   }
@@ -196,14 +202,25 @@ export class TrainingEngine {
     assertPlanFits(memoryPlan(needs));
     const pool = new VectorPool(backend, layout.length);
     const buckets = bucketsOf(layout.length, bucketBytesOf(config, layout.length));
-    const { probe, activationBytes } = probeTwice(training, () => backend.memory());
+    const device = this.#attach(training, pool);
+    const compute = device && ((built: Training) => probeDevice(device, built));
+    const { probe, activationBytes } = probeTwice(training, () => backend.memory(), compute);
     this.#restore(training);
+    device?.device.invalidate();
     this.#stateHash = trainingStateHash(training, this.#step);
     const plan = memoryPlan({ ...needs, activationBytes });
     assertPlanFits(plan);
-    const nodes = new StepNodes({ training, pool, buckets, backend, workerId });
+    const nodes = new StepNodes({ training, pool, buckets, backend, workerId, device });
     this.#built = { training, pool, nodes, reduced: pool.acquire() };
     return { info: this.#info(this.#built), probe, plan };
+  }
+
+  #attach(training: Training, pool: VectorPool): AttachedDevice | undefined {
+    const { backend, device } = this.#options;
+    if (device === undefined) return undefined;
+    const landing = pool.acquire();
+    device.attach({ backend, training, landing });
+    return { device, landing, backend };
   }
 
   #grid(): { numMicroBatches: number; maxBytes: number } {
@@ -225,7 +242,7 @@ export class TrainingEngine {
     const { backend, config } = this.#options;
     const { layout, numMicroBatches, evalGrid } = training;
     return {
-      numericClass: backend.numericClass,
+      numericClass: this.#options.device?.numericClass ?? backend.numericClass,
       layoutHash: layoutHash(training),
       gradientFloats: layout.length,
       parameters: layout.parameters.map(({ name, offset, length }) => ({ name, offset, length })),

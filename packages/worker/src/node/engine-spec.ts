@@ -7,6 +7,7 @@ import { TrainingEngine } from "../engine/training-engine.js";
 import { createJobFiles, type JobFiles } from "../job/job-files.js";
 import type { ParsedConfig } from "../job/parse-config.js";
 import { importJob } from "./job-loader.js";
+import { ThreadDevice } from "./thread-device.js";
 
 /** A file of the job on this machine's disk. */
 export interface FileOnDisk {
@@ -33,6 +34,17 @@ export interface EngineSpec {
   readonly initFrom?: string;
   /** Most bytes the memory may grow to. */
   readonly maxBytes?: number;
+  /** What computes the micro-batches instead of the CPU backend. */
+  readonly device?: DeviceSpec;
+}
+
+/** A backend that a thread of its own makes: the module at `moduleUrl` exports `createDeviceBackend(options): Promise<Backend>`. */
+export interface DeviceSpec {
+  readonly moduleUrl: string;
+  /** Plain data for the module. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Module of the device's thread; the built one unless a test runs from source. */
+  readonly entry?: string;
 }
 
 /** What a WebAssembly memory of 32-bit addresses can hold. */
@@ -50,8 +62,10 @@ export async function createEngineOf(
     memory: options.memory,
     ...(spec.maxBytes === undefined ? {} : { maxBytes: spec.maxBytes }),
   });
+  const device = spec.device === undefined ? undefined : await ThreadDevice.start(spec, options.memory);
   return new TrainingEngine({
     job,
+    ...(device === undefined ? {} : { device }),
     config: spec.config,
     seed: spec.seed,
     workerId: spec.workerId,

@@ -14,7 +14,7 @@ import type { Log, SessionTimeouts } from "../session/session-ports.js";
 import type { Held } from "../session/worker-state.js";
 import { BlobCache } from "./blob-cache.js";
 import { connectControl, type NodeControlPort } from "./connect-control.js";
-import { sha256 } from "./engine-spec.js";
+import { type DeviceSpec, sha256 } from "./engine-spec.js";
 import { fetchEngineSpec } from "./fetch-engine-spec.js";
 import { createNodeExchangeTools } from "./node-exchange-tools.js";
 import { NodePeerLinks } from "./node-peer-links.js";
@@ -40,6 +40,8 @@ export interface NodeWorkerOptions {
   readonly numeric?: "strict" | "fused";
   /** Threads that compute. Default: what the coordinator says, else all cores. */
   readonly threads?: number;
+  /** Computes the gradients instead of the CPU, in a class of its own. */
+  readonly device?: DeviceSpec & { readonly numericClass: `webgpu:${string}` };
   readonly log: Log;
   /** Aborting leaves the run: the coordinator is told. */
   readonly signal?: AbortSignal;
@@ -150,9 +152,10 @@ function createHello(
     lockstepVersion: options.lockstepVersion,
     workerId: own.workerId,
     name: options.name ?? hostname(),
-    numericClasses: availableNumericClasses().filter(
-      (name) => options.numeric === undefined || name === options.numeric,
-    ),
+    numericClasses: [
+      ...availableNumericClasses().filter((name) => options.numeric === undefined || name === options.numeric),
+      ...(options.device === undefined ? [] : [options.device.numericClass]),
+    ],
     threads: options.threads ?? availableParallelism(),
     listenUrls: own.listenUrls,
     held: own.held,

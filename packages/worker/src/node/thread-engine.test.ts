@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +14,8 @@ import { ThreadEngine } from "./thread-engine.js";
 let dir: string;
 let moduleUrl: string;
 let entry: URL;
+let deviceEntry: URL;
+let deviceModule: string;
 const open: ThreadEngine[] = [];
 
 beforeAll(async () => {
@@ -22,11 +25,39 @@ beforeAll(async () => {
   await writeFile(path, `export { tinyMlpJob as default } from ${JSON.stringify(testkit)};`);
   moduleUrl = pathToFileURL(path).href;
   // The test runs from source: the thread compiles what it loads.
-  const thread = new URL("./compute-thread.ts", import.meta.url).href;
   const tsx = import.meta.resolve("tsx/esm/api");
-  const entryPath = join(dir, "entry.mjs");
-  await writeFile(entryPath, `import { register } from "${tsx}"; register(); await import("${thread}");`);
-  entry = pathToFileURL(entryPath);
+  const entryOf = async (name: string): Promise<URL> => {
+    const thread = new URL(`./${name}.ts`, import.meta.url).href;
+    const path = join(dir, `${name}.mjs`);
+    await writeFile(path, `import { register } from "${tsx}"; register(); await import("${thread}");`);
+    return pathToFileURL(path);
+  };
+  entry = await entryOf("compute-thread");
+  deviceEntry = await entryOf("device-thread");
+  // A device with the CPU's own bits: what it computes can be compared. "losesAt": the read with which it is lost, once.
+  deviceModule = pathToFileURL(join(dir, "device.mjs")).href;
+  const core = new URL("../../../core/src/index.ts", import.meta.url).href;
+  await writeFile(
+    join(dir, "device.mjs"),
+    `import { appendFileSync } from "node:fs";
+    import { BackendError, createCpuBackend } from "${core}";
+    let numBackends = 0;
+    export async function createDeviceBackend({ losesAt, log }) {
+      const backend = createCpuBackend();
+      Object.defineProperty(backend, "numericClass", { value: "webgpu:test/cpu" });
+      let numReads = 0;
+      const isFirst = numBackends++ === 0;
+      const read = backend.read.bind(backend);
+      backend.read = (view) => {
+        if (isFirst && numReads++ === losesAt) {
+          appendFileSync(log, "lost ");
+          return Promise.reject(new BackendError("planted loss", {}, "E_DEVICE_LOST"));
+        }
+        return read(view);
+      };
+      return backend;
+    }`,
+  );
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 afterEach(async () => {
@@ -35,9 +66,10 @@ afterEach(async () => {
 
 const config = parseJobConfig(tinyMlpJob);
 
-function createEngine(threads: number): ThreadEngine {
+function createEngine(threads: number, options?: Readonly<Record<string, unknown>>): ThreadEngine {
+  const device = options && { device: { moduleUrl: deviceModule, options, entry: deviceEntry.href } };
   const engine = new ThreadEngine({
-    spec: { moduleUrl, config, seed: 7, workerId: "w0", numeric: "strict", threads, files: [] },
+    spec: { moduleUrl, config, seed: 7, workerId: "w0", numeric: "strict", threads, files: [], ...device },
     entry,
     execArgv: ["--conditions", "lockstep-source"],
   });
@@ -149,4 +181,21 @@ test("a call on a disposed engine rejects instead of waiting", async () => {
   const engine = createEngine(1);
   await engine.dispose();
   await expect(engine.prepare()).rejects.toMatchObject({ code: "E_DISPOSED" });
+});
+
+test("L2 a device that computes as the CPU does gives the CPU's bits, and keeps the state in CPU memory", async () => {
+  const [plain, device] = [await trainThreeSteps(createEngine(1)), await trainThreeSteps(createEngine(1, {}))];
+  expect(device.prepared.info.numericClass).toBe("webgpu:test/cpu");
+  expect(device.prepared.info.stateHash).toBe(plain.prepared.info.stateHash);
+  expect(device.stateHash).toBe(plain.stateHash);
+  expect(device.early).toBeGreaterThan(0);
+});
+
+test("L3 a device that is lost in the middle of a backward pass is opened anew and the micro-batch computed again, to the same bits", async () => {
+  const plain = await trainThreeSteps(createEngine(1));
+  for (const losesAt of [0, 3, 11]) {
+    const log = join(dir, `lost-at-${losesAt}`);
+    expect((await trainThreeSteps(createEngine(1, { losesAt, log }))).stateHash).toBe(plain.stateHash);
+    expect(readFileSync(log, "utf8")).toBe("lost ");
+  }
 });

@@ -30,12 +30,23 @@ interface Message {
 }
 
 /** Opens `url` and waits until it is loaded. */
-export async function openPage(chromium: string, url: string): Promise<BrowserPage> {
+export async function openPage(
+  chromium: string,
+  url: string,
+  moreFlags: readonly string[] = ["--disable-gpu"],
+): Promise<BrowserPage> {
   const profile = mkdtempSync(join(tmpdir(), "lockstep-browser-"));
-  const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"];
+  const flags = ["--headless", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"];
   const child = spawn(
     chromium,
-    [...flags, `--user-data-dir=${profile}`, "--remote-debugging-port=0", "--window-size=1280,900", "about:blank"],
+    [
+      ...flags,
+      ...moreFlags,
+      `--user-data-dir=${profile}`,
+      "--remote-debugging-port=0",
+      "--window-size=1280,900",
+      "about:blank",
+    ],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));

@@ -1,0 +1,59 @@
+/** @file What `--backend` means on this machine: a GPU of which class, or the CPU. */
+import type { LockstepError } from "@lockstep/core";
+import type { NodeWorkerOptions } from "@lockstep/worker/node";
+import { UsageError } from "../exit-status.js";
+import type { BackendName } from "../flags/common-flags.js";
+import { createDeviceBackend, type DeviceBackendOptions } from "./device-backend.js";
+
+/** Where the npm package `webgpu` is looked for, beside this installation: the folder the command runs in, and LOCKSTEP_WEBGPU. */
+export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): readonly string[] {
+  const { LOCKSTEP_WEBGPU: folder } = environment;
+  return folder === undefined || folder === "" ? [cwd] : [folder, cwd];
+}
+
+/**
+ * The device for "webgpu"; for "auto" a real GPU where there is one, else undefined, which stands for the CPU.
+ *
+ * @param warn told of a software adapter, which "webgpu" accepts because it was asked for.
+ * @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER for "webgpu" where there is none.
+ */
+export async function chooseDevice(
+  backend: BackendName,
+  warn: (line: string) => void,
+): Promise<NodeWorkerOptions["device"]> {
+  if (backend === "cpu") return undefined;
+  const options: DeviceBackendOptions = {
+    allowSoftware: backend === "webgpu",
+    folders: webGpuFolders(process.env, process.cwd()),
+  };
+  try {
+    const found = await createDeviceBackend(options);
+    const { numericClass, adapter } = found;
+    found.dispose();
+    if (adapter.isSoftware) {
+      warn(
+        `the WebGPU adapter is "${adapter.description}", which computes on the CPU: right, and slower than --backend cpu`,
+      );
+    }
+    const moduleUrl = new URL("./device-backend.js", import.meta.url).href;
+    return { numericClass, moduleUrl, options: { ...options } };
+  } catch (error) {
+    if (backend === "auto") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Whether every backend of a list can be had here, before anything is started or written.
+ *
+ * @throws {UsageError} with the code and the text of E_NO_WEBGPU or E_NO_ADAPTER.
+ */
+export async function assertBackends(backends: readonly BackendName[], warn: (line: string) => void): Promise<void> {
+  if (!backends.includes("webgpu")) return;
+  try {
+    await chooseDevice("webgpu", warn);
+  } catch (error) {
+    const { message, code } = error as LockstepError;
+    throw new UsageError(`--backend webgpu: ${message}`, {}, code);
+  }
+}

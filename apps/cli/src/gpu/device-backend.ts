@@ -1,0 +1,14 @@
+/** @file What a worker's device thread loads: makes a WebGPU backend in Node. */
+import { createWebGpuBackend, type WebGpuBackend } from "@lockstep/gpu-backend";
+import { loadWebGpu } from "@lockstep/gpu-backend/node";
+
+export interface DeviceBackendOptions {
+  readonly allowSoftware: boolean;
+  /** Folders whose node_modules may hold the npm package `webgpu`. */
+  readonly folders: readonly string[];
+}
+
+/** @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER, with what to do. */
+export async function createDeviceBackend({ allowSoftware, folders }: DeviceBackendOptions): Promise<WebGpuBackend> {
+  return createWebGpuBackend(await loadWebGpu({ folders }), { allowSoftware });
+}

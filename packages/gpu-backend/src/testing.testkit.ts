@@ -1,0 +1,36 @@
+/** @file WebGPU for the tests: on whatever driver the machine or VK_DRIVER_FILES names, software included. */
+import { describe } from "vitest";
+import { loadWebGpu } from "./node/load-web-gpu.js";
+import { createWebGpuBackend, type WebGpuBackend, type WebGpuBackendOptions } from "./webgpu-backend.js";
+
+/** The entry point, or why the tests are skipped. LOCKSTEP_REQUIRE_GPU=1 makes a missing adapter a failure. */
+async function findGpu(): Promise<{ readonly gpu?: GPU; readonly reason?: string }> {
+  const { LOCKSTEP_WEBGPU: folder, LOCKSTEP_REQUIRE_GPU: isRequired } = process.env;
+  try {
+    const gpu = await loadWebGpu({ folders: folder === undefined ? [] : [folder] });
+    if ((await gpu.requestAdapter()) !== null) return { gpu };
+    if (isRequired === "1") throw new Error("there is no WebGPU adapter, and LOCKSTEP_REQUIRE_GPU is 1");
+    return { reason: "no WebGPU adapter" };
+  } catch (error) {
+    if (isRequired === "1") throw error;
+    return { reason: (error as Error).message };
+  }
+}
+
+const found = await findGpu();
+
+/** `describe` where there is an adapter; skipped, with the reason in its name, where there is none. */
+export function describeGpu(name: string, body: () => void): void {
+  if (found.gpu === undefined) describe.skip(`${name} (${found.reason})`, body);
+  else describe(name, body);
+}
+
+/** The entry point, inside `describeGpu`. */
+export function testGpu(): GPU {
+  return found.gpu!;
+}
+
+/** A backend on the tests' adapter. The caller disposes it. */
+export function createTestBackend(options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
+  return createWebGpuBackend(found.gpu!, { allowSoftware: true, ...options });
+}

@@ -1,0 +1,130 @@
+/**
+ * @file A MicroBatchDevice on a thread of its own, for the compute thread: reading from a GPU is asynchronous, and the engine is not. The
+ * device's thread writes gradients into the shared memory; this side sleeps in Atomics.wait between them.
+ */
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import {
+  type DeviceListener,
+  type DeviceTarget,
+  deviceTensors,
+  type MicroBatchDevice,
+} from "../engine/micro-batch-device.js";
+import { errorFromReport, TrainingError } from "../errors.js";
+import type { DeviceAnswer, DeviceRequest, DeviceThreadData } from "./device-calls.js";
+import type { EngineSpec } from "./engine-spec.js";
+
+/** Longest wait for one answer: the compilation of every kernel of a large model on a slow driver lies within it. */
+const answerLimitMs = 600_000;
+
+export class ThreadDevice implements MicroBatchDevice {
+  readonly numericClass: `webgpu:${string}`;
+  readonly #thread: Worker;
+  readonly #port: MessagePort;
+  readonly #posted: Int32Array;
+  #isStale = true;
+
+  private constructor(
+    thread: Worker,
+    port: MessagePort,
+    started: { posted: Int32Array; numericClass: `webgpu:${string}` },
+  ) {
+    this.#thread = thread;
+    this.#port = port;
+    this.#posted = started.posted;
+    this.numericClass = started.numericClass;
+  }
+
+  /** @throws what the device's module throws, such as E_NO_ADAPTER; {TrainingError} E_COMPUTE_THREAD when the thread ends. */
+  static async start(spec: EngineSpec, memory: WebAssembly.Memory): Promise<ThreadDevice> {
+    const { port1, port2 } = new MessageChannel();
+    const posted = new SharedArrayBuffer(4);
+    const data: DeviceThreadData = { spec, memory, port: port2, posted };
+    const entry = new URL(spec.device?.entry ?? "./device-thread.js", import.meta.url);
+    const thread = new Worker(entry, { workerData: data, transferList: [port2] });
+    const answer = await new Promise<DeviceAnswer>((resolve, reject) => {
+      port1.once("message", resolve);
+      thread.once("error", reject);
+      thread.once("exit", (code) => reject(endedError(code)));
+    });
+    if (answer.kind === "error") throw errorFromReport(answer.error);
+    if (answer.kind !== "started") throw endedError(0);
+    port1.unref();
+    thread.unref();
+    return new ThreadDevice(thread, port1, { posted: new Int32Array(posted), numericClass: answer.numericClass });
+  }
+
+  attach({ backend, training, landing }: DeviceTarget): void {
+    const base = backend.addressOf(landing);
+    const entries = training.layout.parameters.map(({ offset, length }) => ({ address: base + 4 * offset, length }));
+    const tensors = deviceTensors(training).map((tensor) => {
+      return { address: backend.addressOf(tensor), length: tensor.size };
+    });
+    this.#send({ kind: "attach", tensors, entries });
+    this.#receive((answer) => answer.kind === "attached");
+  }
+
+  invalidate(): void {
+    this.#isStale = true;
+  }
+
+  train(
+    { stepIndex, microBatch }: { readonly stepIndex: number; readonly microBatch: number },
+    listener: DeviceListener,
+  ): void {
+    this.#send({ kind: "train", stepIndex, microBatch, isStale: this.#isStale });
+    this.#isStale = false;
+    this.#receive((answer) => {
+      if (answer.kind === "loss") listener.onLoss(answer.loss, answer.weight);
+      else if (answer.kind === "entry") listener.onEntry(answer.index, answer.isThere);
+      return answer.kind === "trained";
+    });
+  }
+
+  dispose(): void {
+    this.#send({ kind: "close" });
+    this.#port.close();
+    void this.#thread.terminate();
+  }
+
+  #send(request: DeviceRequest): void {
+    this.#port.postMessage(request);
+  }
+
+  /** Takes answers until `isLast`. What a listener throws is thrown once the device has told all, so that the next request finds it idle. */
+  #receive(isLast: (answer: DeviceAnswer) => boolean): void {
+    let failure: unknown;
+    for (;;) {
+      const answer = this.#next();
+      if (answer.kind === "error") throw failure ?? errorFromReport(answer.error);
+      try {
+        if (failure === undefined ? isLast(answer) : answer.kind === "trained") break;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  #next(): DeviceAnswer {
+    for (;;) {
+      const seen = Atomics.load(this.#posted, 0);
+      const received = receiveMessageOnPort(this.#port) as { message: DeviceAnswer } | undefined;
+      if (received !== undefined) return received.message;
+      if (Atomics.wait(this.#posted, 0, seen, answerLimitMs) === "timed-out") {
+        throw new TrainingError(
+          `device: no answer came for ${answerLimitMs / 1000} s; a micro-batch must take less. Lower microBatchSize, or train on the CPU (--backend cpu).`,
+          { limitMs: answerLimitMs },
+          "E_DEVICE_TIMEOUT",
+        );
+      }
+    }
+  }
+}
+
+function endedError(code: number): TrainingError {
+  return new TrainingError(
+    `device: its thread ended with status ${code}; it must live as long as the worker. See the log above it.`,
+    { status: code },
+    "E_COMPUTE_THREAD",
+  );
+}

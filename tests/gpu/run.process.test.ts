@@ -1,0 +1,67 @@
+/** @file Runs whose gradients come from WebGPU: alone, beside a CPU worker, refused by a numeric class, killed and resumed on a CPU. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, test } from "vitest";
+import { cleanUp, readLines, readSummary, runLockstep, temporaryFolder } from "../e2e/lockstep-process.js";
+
+const isRequired = process.env.LOCKSTEP_REQUIRE_GPU === "1";
+const digits = fileURLToPath(new URL("../../examples/07-digits", import.meta.url));
+const charGpt = fileURLToPath(new URL("../../examples/02-char-gpt", import.meta.url));
+const quick = ["--threads", "1", "--quiet", "--set", "evalIntervalSteps=0"];
+
+afterAll(cleanUp);
+
+interface Line {
+  readonly step: number;
+  readonly loss: number;
+}
+
+describe.skipIf(!isRequired)("lockstep run on WebGPU", () => {
+  const run = async (job: string, ...flags: string[]): Promise<string> => {
+    const out = join(temporaryFolder(), "run");
+    const { status, stderr } = await runLockstep(["run", job, "--out", out, ...quick, ...flags]);
+    expect(`${status} ${stderr.includes("error")}`).toBe("0 false");
+    return out;
+  };
+  const lossesOf = (out: string): number[] =>
+    (readLines(out, "metrics.jsonl") as unknown as Line[]).map(({ loss }) => loss);
+
+  test("twenty steps of the GPT follow the CPU's, step by step", async () => {
+    const small = ["--steps", "20", "--set", "globalBatchSize=4", "--set", "microBatchSize=2"];
+    const [cpu, gpu] = [await run(charGpt, ...small), await run(charGpt, ...small, "--backend", "webgpu")];
+    const [expected, found] = [lossesOf(cpu), lossesOf(gpu)];
+    expect(found.length).toBe(20);
+    // f32 on both sides: the first step differs by rounding alone, and training makes the difference grow.
+    for (const [i, loss] of found.entries()) {
+      expect(Math.abs(loss / expected[i]! - 1)).toBeLessThan(i === 0 ? 1e-5 : 2e-3);
+    }
+    expect(found.at(-1)).toBeLessThan(found[0]!);
+    expect(readSummary(gpu).numericClasses).toEqual([expect.stringMatching(/^webgpu:/)]);
+  }, 300_000);
+
+  test("L2 a CPU and a GPU worker hold the same bits after every step", async () => {
+    const out = await run(digits, "--workers", "2", "--backend", "cpu,webgpu", "--steps", "12");
+    const commits = readLines(out, "events.jsonl").filter(({ type }) => type === "commit");
+    expect(commits.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+    for (const { reason } of commits) expect(reason).toMatch(/2 workers hold the same gradient/);
+    const notices = readLines(out, "events.jsonl").filter(({ type }) => type === "notice");
+    expect(notices.map(({ reason }) => String(reason)).join()).toMatch(/L1 is off/);
+    expect(readSummary(out).numericClasses).toEqual(["strict", expect.stringMatching(/^webgpu:/)]);
+  }, 120_000);
+
+  test("L4 what a GPU began goes on without one", async () => {
+    const out = await run(digits, "--backend", "webgpu", "--steps", "4");
+    const { status } = await runLockstep(["run", digits, "--resume", out, ...quick, "--steps", "8"]);
+    expect(status).toBe(0);
+    expect(lossesOf(out).length).toBe(8);
+  }, 120_000);
+
+  test("--numeric refuses a GPU, with the reason and nothing written", async () => {
+    const out = join(temporaryFolder(), "run");
+    const flags = ["--out", out, "--backend", "webgpu", "--numeric", "strict"];
+    const { status, stderr } = await runLockstep(["run", digits, ...flags]);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/there can be one of the two/);
+    expect(() => readSummary(out)).toThrow();
+  });
+});
