@@ -45,6 +45,7 @@ export function createKernelTable(host: KernelHost) {
     ...embeddingRows(host),
     ...gatherRows(host),
     ...sortRows(host),
+    ...recurrentRows(host),
     ...scanRows(host),
   } satisfies KernelTable;
 }

@@ -77,7 +77,8 @@ export class WebGpuBackend implements Backend {
     if (isContiguous(view)) return this.#readback.read(asGpuBuffer(view.buffer), { view, length });
     const packed = this.#pool.allocate(length * 4);
     const strides = contiguousStrides(view.shape);
-    this.kernels.copy(view, { ...view, buffer: packed, offset: 0, strides });
+    const { shape, dtype } = view;
+    this.kernels.copy(view, { buffer: packed, offset: 0, shape, strides, dtype });
     const result = this.#readback.read(packed, { view: { dtype: view.dtype, offset: 0 }, length });
     this.#pool.free(packed);
     return result;

@@ -55,6 +55,22 @@ export function currentMicroBatch(): object | undefined {
   return current === outside ? undefined : current;
 }
 
+/** Where the draws stand, for `withDraws`. */
+export function currentDraws(): object {
+  return { ...current };
+}
+
+/** Runs `fn` with the draws as they stood, for what is computed again; those that come afterwards are as without it. Synchronous. */
+export function withDraws<T>(draws: object, fn: () => T): T {
+  const outer = current;
+  current = { ...(draws as Draws) };
+  try {
+    return fn();
+  } finally {
+    current = outer;
+  }
+}
+
 /** The key of the next draw. Each call is one `use`. */
 export function nextPhiloxKey(): PhiloxKey {
   const { seedLo, seedHi, step, m } = current;

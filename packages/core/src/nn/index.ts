@@ -14,6 +14,7 @@ export {
 export { BatchNorm1d, BatchNorm2d, type BatchNormModuleOptions } from "./batch-norm.js";
 export { Bilinear, type BilinearSizes, CosineSimilarity } from "./bilinear.js";
 export { CausalSelfAttention, type CausalSelfAttentionOptions } from "./causal-self-attention.js";
+export { type CheckpointedModule, checkpoint } from "./checkpoint.js";
 export { Conv1d, Conv2d, Conv3d, type ConvLayerOptions } from "./conv.js";
 export { ConvTranspose1d, ConvTranspose2d, type ConvTransposeLayerOptions } from "./conv-transpose.js";
 export { AlphaDropout, DropPath } from "./drop-path.js";

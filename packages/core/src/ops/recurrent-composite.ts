@@ -1,10 +1,12 @@
-/** @file The specification of the recurrent ops in simple ones: each row by itself, one step after the other. */
+/** @file The specification of the recurrent ops in simple ones: one step after the other, rows past their length keeping their state. */
 import { type RecurrentCell, recurrentCellSizes } from "../backend/recurrent-cell.js";
-import { zerosLike } from "../tensor/create.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { relu, sigmoid } from "./activations.js";
-import { add, mul, sub } from "./arithmetic.js";
+import { add, maximum, mul, sub } from "./arithmetic.js";
+import { gt, where } from "./compare.js";
 import { concat, split } from "./concat.js";
+import { expand } from "./expand-sum.js";
+import { gather } from "./gather.js";
 import { linear } from "./linear.js";
 import { tanh } from "./math.js";
 import { reshape } from "./reshape.js";
@@ -30,7 +32,7 @@ interface State {
   readonly c: Tensor | undefined;
 }
 
-/** One step: x and z are the pre-activations of each gate, [1, H] each. */
+/** One step: x and z are the pre-activations of each gate, [B, H] each. */
 const steps: Readonly<Record<RecurrentCell, (x: readonly Tensor[], z: readonly Tensor[], before: State) => State>> = {
   lstm: (x, z, before) => {
     const [i, f, g, o] = x.map((value, gate) => add(value, z[gate]!)) as [Tensor, Tensor, Tensor, Tensor];
@@ -54,20 +56,24 @@ export function recurrentComposite(
 ): readonly Tensor[] {
   const [B, T, width] = gates.shape as [number, number, number];
   const H = width / recurrentCellSizes[cell].numGates;
-  const counts = lengths.dataSync();
-  const rows = Array.from({ length: B }, (_, b) => {
-    const length = counts[b]!;
-    const pick = (x: Tensor): Tensor => narrow(x, 0, b, 1); // [1, H]
-    let state: State = { h: pick(h0), c: c0 && pick(c0) };
-    const outputs = Array.from({ length: T }, () => zerosLike({ dtype: "f32", backend: h0.backend, shape: [1, 1, H] }));
-    for (let s = 0; s < length; s++) {
-      const t = isReversed ? length - 1 - s : s;
-      const x = reshape(narrow(pick(gates), 1, t, 1), [1, width]);
-      state = steps[cell](split(x, H, 1), split(linear(state.h, weight, bias), H, 1), state);
-      outputs[t] = reshape(state.h, [1, 1, H]);
-    }
-    return { out: concat(outputs, 1), ...state };
+  const counts = reshape(lengths, [B, 1]);
+  // Where the s-th step of a row lies: rows run from their own last step to their first when reversed.
+  const placesOf = (s: number): Tensor => maximum(sub(counts, s + 1), 0); // [B, 1] i32
+  const take = (x: Tensor, place: Tensor, size: number): Tensor =>
+    reshape(gather(x, 1, expand(reshape(place, [B, 1, 1]), [B, 1, size])), [B, size]);
+  let state: State = { h: h0, c: c0 };
+  const inOrder = Array.from({ length: T }, (_, s) => {
+    const isThere = gt(counts, s); // [B, 1]
+    const x = isReversed ? take(gates, placesOf(s), width) : reshape(narrow(gates, 1, s, 1), [B, width]);
+    const after = steps[cell](split(x, H, 1), split(linear(state.h, weight, bias), H, 1), state);
+    const h = where(isThere, after.h, state.h);
+    state = { h, c: state.c && where(isThere, after.c!, state.c) };
+    return reshape(where(isThere, after.h, 0), [B, 1, H]);
   });
-  const states = [concat(rows.map(({ out }) => out)), concat(rows.map(({ h }) => h))];
-  return c0 === undefined ? states : [...states, concat(rows.map(({ c }) => c!))];
+  const outputs = concat(inOrder, 1); // [B, T, H]
+  const placed = Array.from({ length: T }, (_, t) =>
+    reshape(where(gt(counts, t), take(outputs, placesOf(t), H), 0), [B, 1, H]),
+  );
+  const out = isReversed ? concat(placed, 1) : outputs;
+  return state.c === undefined ? [out, state.h] : [out, state.h, state.c];
 }
