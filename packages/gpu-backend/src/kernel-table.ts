@@ -45,7 +45,6 @@ export function createKernelTable(host: KernelHost) {
     ...embeddingRows(host),
     ...gatherRows(host),
     ...sortRows(host),
-    ...recurrentRows(host),
     ...scanRows(host),
   } satisfies KernelTable;
 }
