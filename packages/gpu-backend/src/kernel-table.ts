@@ -5,6 +5,7 @@ import { attentionRows } from "./kernels/attention.js";
 import { columnsRows } from "./kernels/columns.js";
 import { copyRows } from "./kernels/copy.js";
 import { crossEntropyRows } from "./kernels/cross-entropy.js";
+import { ctcRows } from "./kernels/ctc.js";
 import { embeddingRows } from "./kernels/embedding.js";
 import { gatherRows } from "./kernels/gather.js";
 import { gemmRows } from "./kernels/gemm.js";
@@ -32,6 +33,8 @@ export function createKernelTable(host: KernelHost) {
     ...putRowsRows(host),
     ...gemmRows(host),
     ...attentionRows(host),
+    ...recurrentRows(host),
+    ...ctcRows(host),
     ...hostResultRows(),
     ...reduceRows(host),
     ...argReduceRows(host),
@@ -42,7 +45,6 @@ export function createKernelTable(host: KernelHost) {
     ...embeddingRows(host),
     ...gatherRows(host),
     ...sortRows(host),
-    ...recurrentRows(host),
     ...scanRows(host),
-  } as unknown as KernelTable;
+  } satisfies KernelTable;
 }

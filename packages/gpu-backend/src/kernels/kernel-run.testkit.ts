@@ -1,11 +1,10 @@
 /** @file Runs rows of the kernel table on arrays, for shapes that the op suite does not reach. */
-import type { TensorView } from "@lockstep/core";
+import type { Backend, TensorView } from "@lockstep/core";
 import { contiguousStrides, numElements } from "@lockstep/core/backend";
-import type { WebGpuBackend } from "../webgpu-backend.js";
 
 /** A contiguous view with these contents, or with undefined ones. */
 export function viewOf(
-  backend: WebGpuBackend,
+  backend: Backend,
   shape: readonly number[],
   contents: Float32Array | Int32Array | "f32" | "i32",
 ): TensorView {

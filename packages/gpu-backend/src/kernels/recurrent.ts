@@ -24,7 +24,8 @@ import { cellCode } from "./recurrent-cells.js";
 const sigmoid: WgslLibrary = {
   name: "sigmoid",
   requires: [bits, exponential],
-  code: "fn sigmoidOf(x: f32) -> f32 { return 1.0 / (1.0 + expOf(-x)); }",
+  // Of -|x|, so that no infinity is divided by: a compiler may assume that there is none.
+  code: "fn sigmoidOf(x: f32) -> f32 { let e = expOf(-abs(x)); return select(e, 1.0, x >= 0.0) / (1.0 + e); }",
 };
 
 /** Row b and unit j of an item, the row's length, and where the step lies in the sequence. */
