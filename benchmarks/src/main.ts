@@ -14,6 +14,7 @@ const suites: Readonly<Record<string, () => Promise<BenchSuite>>> = {
   "all-reduce": async () => (await import("./all-reduce.js")).allReduce,
   scaling: async () => (await import("./scaling.js")).scaling,
   recovery: async () => (await import("./recovery.js")).recovery,
+  webgpu: async () => (await import("./webgpu.js")).webgpu,
 };
 
 export interface BenchFile {
@@ -23,15 +24,15 @@ export interface BenchFile {
   readonly rows: readonly BenchResult[];
 }
 
-/** Suites that take many minutes run only when they are named. */
-const onlyWhenNamed = ["recovery"];
+/** Suites that take many minutes, or need what is not installed, run only when they are named. */
+const onlyWhenNamed = ["recovery", "webgpu"];
 
 const usage = `npm run bench -- [SUITE...] [OPTION...]
 
 Measures, prints a table and compares it with benchmarks/baselines. Nothing else should run meanwhile.
 
 SUITE          one of ${Object.keys(suites).join(", ")};
-               default all but ${onlyWhenNamed.join(", ")}, which takes many minutes
+               default all but recovery, which takes many minutes, and webgpu, which needs npm install webgpu@0.6.2
 --runs N       runs of each measurement, ours and the peer's in turn; default 5
 --only A,B     only these models of a suite
 --faults N     recovery: kills to measure; default 20

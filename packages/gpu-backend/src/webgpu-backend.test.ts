@@ -112,7 +112,7 @@ describeGpu("the WebGPU backend", () => {
     const pool = new BufferPool(device, { beforeDestroy: () => {} });
     const broken = { name: "broken", operands: { x: "write f32" }, params: {}, body: "x_put(0u, nothing);" } as const;
     const buffer = pool.allocate(16);
-    launcher.launch(broken, [{ buffer, offset: 0 }], {}, { groups: 1 });
+    launcher.launch(broken, () => ({ buffer, offset: 0 }), {}, { groups: 1 });
     launcher.submit();
     await device.queue.onSubmittedWorkDone();
     expect(() => launcher.assertWell()).toThrowError(/unresolved value 'nothing'/);

@@ -128,11 +128,11 @@ export class WebGpuBackend implements Backend {
     });
     return {
       launch: (kernel, operands, params, options) => {
-        const launched = Object.keys(kernel.operands).map((name) => {
+        const operandOf = (name: string) => {
           const { buffer, offset } = operands[name]!;
           return { buffer: asGpuBuffer(buffer), offset };
-        });
-        this.#launcher.launch(kernel, launched, params, options);
+        };
+        this.#launcher.launch(kernel, operandOf, params, options);
       },
       withTemporary: (shape, dtype, use) => {
         const buffer = this.#pool.allocate(numElements(shape) * 4);

@@ -14,6 +14,8 @@ import { moduleText, paramNames, planBindings, uniformBinding } from "./module-t
 const paramBlockBytes = 256;
 /** Launches between two submits at most: a device has something to do while the next ones are recorded. */
 const maxLaunches = 512;
+/** Bind groups kept for one pipeline. */
+const maxBindGroups = 1024;
 
 /** An operand at launch: its buffer, and the element at which its view begins. */
 export interface LaunchOperand {
@@ -21,8 +23,16 @@ export interface LaunchOperand {
   readonly offset: number;
 }
 
+/** What is known of a kernel once it was launched: found by its identity, so that a launch builds no names. */
+interface KernelRecord {
+  readonly operandNames: readonly string[];
+  readonly paramNames: readonly string[];
+  readonly isFloat: readonly boolean[];
+  /** By constants, and by which operands share a buffer. */
+  readonly pipelines: Map<string, Pipeline>;
+}
+
 interface Pipeline {
-  readonly name: string;
   readonly handle: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   readonly bindGroups: Map<string, GPUBindGroup>;
@@ -36,8 +46,7 @@ export interface LauncherFigures {
 
 export class Launcher {
   readonly #device: GPUDevice;
-  readonly #pipelines = new Map<string, Pipeline>();
-  readonly #plans = new Map<string, ReturnType<typeof planBindings>>();
+  readonly #kernels = new Map<WgslKernel, KernelRecord>();
   readonly #uniforms: GPUBuffer;
   readonly #block = new ArrayBuffer(maxLaunches * paramBlockBytes);
   readonly #words = new Uint32Array(this.#block);
@@ -74,27 +83,30 @@ export class Launcher {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** @param operandOf buffer and offset of an operand. */
   launch(
     kernel: WgslKernel,
-    operands: readonly LaunchOperand[],
+    operandOf: (name: string) => LaunchOperand,
     params: Readonly<Record<string, number>>,
     options: LaunchOptions,
   ): void {
-    const groups = this.#gridOf(options.groups);
-    if (groups[0] === 0 || groups[1] === 0 || groups[2] === 0) return;
+    const [x, y, z] = this.#gridOf(options.groups);
+    if (x * y * z === 0) return;
     this.assertWell();
     if (this.#numPending === maxLaunches) this.submit();
-    const ids = operands.map(({ buffer }) => buffer.id);
-    const pipeline = this.#pipelineOf(kernel, ids, options.constants);
+    const record = this.#recordOf(kernel);
+    const operands: LaunchOperand[] = [];
+    for (const name of record.operandNames) operands.push(operandOf(name));
+    const pipeline = this.#pipelineOf(kernel, record, { operands, constants: options.constants });
     const block = this.#numPending * paramBlockBytes;
-    this.#writeParams(kernel, operands, params, block / 4);
+    this.#writeParams(record, operands, { params, start: block / 4 });
     this.#numPending++;
     this.#numLaunches++;
     this.#encoder ??= this.#device.createCommandEncoder();
     this.#pass ??= this.#encoder.beginComputePass();
     this.#pass.setPipeline(pipeline.handle);
     this.#pass.setBindGroup(0, this.#bindGroupOf(pipeline, operands), [block]);
-    this.#pass.dispatchWorkgroups(...groups);
+    this.#pass.dispatchWorkgroups(x, y, z);
   }
 
   /** Records a copy of bytes between buffers, after the launches so far. */
@@ -125,14 +137,16 @@ export class Launcher {
   /** Forgets bind groups, because buffers in them are about to go. */
   forgetBindGroups(): void {
     this.submit();
-    for (const pipeline of this.#pipelines.values()) pipeline.bindGroups.clear();
+    for (const { pipelines } of this.#kernels.values()) {
+      for (const { bindGroups } of pipelines.values()) bindGroups.clear();
+    }
   }
 
   figures(): LauncherFigures {
     return {
       numLaunches: this.#numLaunches,
       numSubmits: this.#numSubmits,
-      numPipelines: this.#pipelines.size,
+      numPipelines: [...this.#kernels.values()].reduce((sum, { pipelines }) => sum + pipelines.size, 0),
     };
   }
 
@@ -150,21 +164,52 @@ export class Launcher {
     return [Math.ceil(groups / rows), rows, 1];
   }
 
+  #recordOf(kernel: WgslKernel): KernelRecord {
+    let record = this.#kernels.get(kernel);
+    if (record === undefined) {
+      const words = paramNames(kernel).length;
+      if (words > paramBlockBytes / 4) {
+        throw new BackendError(
+          `webgpu: kernel "${kernel.name}" has ${words} parameters; there must be at most ${paramBlockBytes / 4}.`,
+          { kernel: kernel.name },
+        );
+      }
+      const types = Object.values(kernel.params);
+      record = {
+        operandNames: Object.keys(kernel.operands),
+        paramNames: Object.keys(kernel.params),
+        isFloat: types.map((type) => type === "f32"),
+        pipelines: new Map(),
+      };
+      this.#kernels.set(kernel, record);
+    }
+    return record;
+  }
+
   #pipelineOf(
     kernel: WgslKernel,
-    buffers: readonly number[],
-    constants: Readonly<Record<string, number>> | undefined,
+    { pipelines }: KernelRecord,
+    {
+      operands,
+      constants,
+    }: { readonly operands: readonly LaunchOperand[]; readonly constants: LaunchOptions["constants"] },
   ): Pipeline {
-    const pattern = buffers.map((id) => buffers.indexOf(id)).join(".");
-    const planKey = `${kernel.name}|${pattern}`;
-    let plan = this.#plans.get(planKey);
-    if (plan === undefined) {
-      plan = planBindings(kernel.operands, buffers);
-      this.#plans.set(planKey, plan);
-    }
-    const key = constants === undefined ? planKey : `${planKey}|${Object.values(constants).join(",")}`;
-    const known = this.#pipelines.get(key);
+    let key = sharingOf(operands);
+    if (constants !== undefined) for (const value of Object.values(constants)) key += `,${value}`;
+    const known = pipelines.get(key);
     if (known !== undefined) return known;
+    const made = this.#createPipeline(kernel, operands, constants);
+    pipelines.set(key, made);
+    return made;
+  }
+
+  #createPipeline(
+    kernel: WgslKernel,
+    operands: readonly LaunchOperand[],
+    constants: LaunchOptions["constants"],
+  ): Pipeline {
+    const ids = operands.map(({ buffer }) => buffer.id);
+    const plan = planBindings(kernel.operands, ids);
     const code = moduleText(kernel, plan, constants);
     const module = this.#device.createShaderModule({ code, label: kernel.name });
     const uniform: GPUBindGroupLayoutEntry = {
@@ -181,9 +226,7 @@ export class Launcher {
       layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module, entryPoint: "main" },
     });
-    const made: Pipeline = { name: kernel.name, handle, layout, bindGroups: new Map() };
-    this.#pipelines.set(key, made);
-    return made;
+    return { handle, layout, bindGroups: new Map() };
   }
 
   #bindGroupOf(pipeline: Pipeline, operands: readonly LaunchOperand[]): GPUBindGroup {
@@ -191,6 +234,7 @@ export class Launcher {
     for (const { buffer } of operands) key += `${buffer.id},`;
     const known = pipeline.bindGroups.get(key);
     if (known !== undefined) return known;
+    if (pipeline.bindGroups.size >= maxBindGroups) pipeline.bindGroups.clear();
     const buffers = [...new Set(operands.map(({ buffer }) => buffer))];
     const entries = buffers.map((buffer, i): GPUBindGroupEntry => {
       return { binding: i + 1, resource: { buffer: buffer.handle } };
@@ -202,24 +246,30 @@ export class Launcher {
   }
 
   #writeParams(
-    kernel: WgslKernel,
+    { paramNames: names, isFloat }: KernelRecord,
     operands: readonly LaunchOperand[],
-    params: Readonly<Record<string, number>>,
-    start: number,
+    { params, start }: { readonly params: Readonly<Record<string, number>>; readonly start: number },
   ): void {
     let word = start;
     for (const { offset } of operands) this.#words[word++] = offset;
     this.#words[word++] = 0;
-    for (const [name, type] of Object.entries(kernel.params)) {
-      const value = params[name]!;
-      if (type === "f32") this.#floats[word++] = value;
+    for (let i = 0; i < names.length; i++) {
+      const value = params[names[i]!]!;
+      if (isFloat[i]) this.#floats[word++] = value;
       else this.#words[word++] = value; // modulo 2^32, so that i32 keeps its bits
     }
-    if (word - start > paramBlockBytes / 4) {
-      throw new BackendError(
-        `webgpu: kernel "${kernel.name}" has ${paramNames(kernel).length} parameters; there must be at most ${paramBlockBytes / 4}.`,
-        { kernel: kernel.name },
-      );
+  }
+}
+
+/** Which operands lie in one buffer; "" where each has its own. */
+function sharingOf(operands: readonly LaunchOperand[]): string {
+  let sharing = "";
+  for (let i = 1; i < operands.length; i++) {
+    for (let j = 0; j < i; j++) {
+      if (operands[i]!.buffer !== operands[j]!.buffer) continue;
+      sharing += `${i}=${j} `;
+      break;
     }
   }
+  return sharing;
 }
