@@ -7,7 +7,7 @@ import { type FitMetrics, measuredMetrics } from "./fit-metrics.js";
 export type FitLoss = (outputs: Tensor, targets: Tensor) => LossSum;
 
 /** Losses by name. Targets of crossEntropy are labels (i32), of binaryCrossEntropy 0 and 1, of hinge -1 and 1. */
-const namedLosses = {
+export const namedLosses = {
   crossEntropy: losses.crossEntropy as FitLoss,
   binaryCrossEntropy: losses.binaryCrossEntropyWithLogits as FitLoss,
   mse: losses.mseLoss as FitLoss,
