@@ -174,6 +174,6 @@ test("L1: seventy steps of a narrow network are the same with one worker and wit
   });
   expect(three.paramsSha256).toBe(one.paramsSha256);
   expect(three.metrics).toEqual(one.metrics);
-  expect(one.metrics.f1).toBeGreaterThan(0.9);
+  expect(one.metrics.f1).toBeGreaterThan(0.9); // seen: 0.930, of 0.949 and 0.911
   expect(Math.min(one.metrics.precision!, one.metrics.recall!)).toBeGreaterThan(0.85);
 }, 180_000);
