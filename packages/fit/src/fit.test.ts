@@ -299,7 +299,7 @@ describe("what a report shows of a fit", () => {
     class Mean extends nn.Module {
       scale = new nn.Linear(1, 1);
       forward(x: Tensor): Tensor {
-        return this.scale.forward(x.reshape([x.shape[0]!, -1]).mean(1, { keepDim: true }));
+        return this.scale.forward(x.reshape([x.shape[0]!, -1]).mean(1).reshape([-1, 1]));
       }
     }
     const pictures = tensor(
