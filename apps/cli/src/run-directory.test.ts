@@ -58,3 +58,15 @@ test("a run of another schema is refused with the version that made it", () => {
   plant("run/config.json", '{"schema": 9, "version": "7.1.0"}');
   expect(() => readRunConfig(join(cwd, "run"))).toThrow(/schema 9; this version reads schema 1\. .*7\.1\.0/);
 });
+
+test("a config.json that is cut off or no object is refused with its path", () => {
+  plant("run/config.json", '{"schema": 1, "na');
+  expect(() => readRunConfig(join(cwd, "run"))).toThrow(
+    expect.objectContaining({
+      code: "E_USAGE_RUN",
+      message: expect.stringMatching(/run\/config\.json cannot be read \(/),
+    }),
+  );
+  plant("run/config.json", "null");
+  expect(() => readRunConfig(join(cwd, "run"))).toThrow(/run\/config\.json is null; it must be the JSON object/);
+});

@@ -103,7 +103,7 @@ export function readRunConfig(runDir: string): RunConfig {
       "E_USAGE_RUN",
     );
   }
-  const config = JSON.parse(readFileSync(path, "utf8")) as RunConfig;
+  const config = parsedConfig(path);
   if (config.schema !== 1) {
     throw new UsageError(
       `run: ${path} has schema ${String(config.schema)}; this version reads schema 1. Use the version that made it: ${config.version}.`,
@@ -112,6 +112,23 @@ export function readRunConfig(runDir: string): RunConfig {
     );
   }
   return config;
+}
+
+function parsedConfig(path: string): RunConfig {
+  let config: unknown;
+  try {
+    config = JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw brokenConfig(path, `cannot be read (${what})`);
+  }
+  if (typeof config !== "object" || config === null) throw brokenConfig(path, `is ${JSON.stringify(config)}`);
+  return config as RunConfig;
+}
+
+function brokenConfig(path: string, what: string): UsageError {
+  const text = `run: ${relative(process.cwd(), path)} ${what}; it must be the JSON object that the run wrote. Take it from a backup: without it the run cannot be used.`;
+  return new UsageError(text, { path }, "E_USAGE_RUN");
 }
 
 function newestRun(folder: string): string | undefined {

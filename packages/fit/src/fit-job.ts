@@ -10,6 +10,7 @@ import * as z from "zod";
 import { columnDataset } from "./column-dataset.js";
 import { type Columns, decodeColumns } from "./columns.js";
 import { type FitDefinition, lossFunctionOf, type ModelInputs, namedOptimizers } from "./definition.js";
+import { explainBatch } from "./explain-batch.js";
 import { FitError } from "./fit-error.js";
 import { measure, measuredMetrics } from "./fit-metrics.js";
 import { sampleWeights, weightedLoss } from "./weighted-loss.js";
@@ -57,6 +58,8 @@ export function jobOf<I extends ModelInputs, M extends nn.Module>(definition: Fi
       measure(measured, made, { outputs, targets });
       return weightedLoss(loss, outputs, { targets, weights });
     },
+    explain: (model, { inputs, targets }: FitBatch) =>
+      explainBatch(definition.loss, (x) => forward(model, x), { inputs, targets }),
     optimizer: (_, model) => optimizerOf(definition, model as M),
     schedule: ({ totalSteps, stepsPerEpoch }) =>
       definition.schedule?.({ totalSteps, stepsPerEpoch, learningRate }) ?? schedules.constant(learningRate),

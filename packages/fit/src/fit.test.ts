@@ -12,6 +12,7 @@ import {
   treeAccumulator,
 } from "@lockstep/core";
 import { createMatrix, createSampler, createTable } from "@lockstep/data";
+import type { AnyJob } from "@lockstep/worker";
 import { describe, expect, test } from "vitest";
 import { callbacks, compile, createCompile, type FitOptions, type Inputs, type Values } from "./index.js";
 
@@ -266,6 +267,56 @@ describe("metrics", () => {
     const stop = new callbacks.EarlyStopping({ monitor: "accuracy", mode: "max", patience: 2 });
     const history = await model.fit(clouds(20), { epochs: 9, validationSplit: 0.5, callbacks: [stop] });
     expect(history.epochs.length).toBe(3);
+  });
+});
+
+describe("what a report shows of a fit", () => {
+  const explained = ({ job }: { job: AnyJob }, network: nn.Module, batch: { inputs: unknown; targets: Tensor }) =>
+    job.explain!(network, batch as never);
+
+  test("is columns or images with labels or values", () => {
+    const [points, labels] = [
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]),
+      tensor(Int32Array.of(0, 1)),
+    ];
+    const ofClasses = explained(classifier(), new Net(), { inputs: points, targets: labels })!;
+    expect([ofClasses.kind, ofClasses.targets === labels]).toEqual(["columns", true]);
+    expect(ofClasses.outputs(points).shape).toEqual([2, 2]);
+    const xs = tensor([[1], [2]]);
+    const net = new Line();
+    const ofValues = explained(line(), net, { inputs: xs, targets: tensor([[3], [5]]) })!;
+    expect(ofValues.targets.toArraySync()).toEqual([3, 5]);
+    const raw = net.forward(xs).reshape([-1]).toArraySync() as number[];
+    expect(ofValues.outputs(xs).toArraySync()).toEqual(raw);
+    const yesOrNo = compile({ model: () => new Line(), loss: "binaryCrossEntropy" });
+    const shown = explained(yesOrNo, net, { inputs: xs, targets: tensor([[1], [0]]) })!.outputs(xs);
+    for (const [i, value] of (shown.toArraySync() as number[]).entries()) {
+      expect(value).toBeCloseTo(1 / (1 + Math.exp(-raw[i]!)), 6);
+    }
+    class Mean extends nn.Module {
+      scale = new nn.Linear(1, 1);
+      forward(x: Tensor): Tensor {
+        return this.scale.forward(x.reshape([x.shape[0]!, -1]).mean(1).reshape([-1, 1]));
+      }
+    }
+    const pictures = tensor(
+      Float32Array.from({ length: 8 }, (_, i) => i),
+      { shape: [2, 1, 2, 2] },
+    );
+    expect(explained(line(), new Mean(), { inputs: pictures, targets: tensor([[1], [0]]) })!.kind).toBe("image");
+  });
+
+  test("is nothing where there are several inputs, sequences, or outputs that are neither scores nor one value", () => {
+    const targets = tensor([[1]]);
+    const answers = [
+      explained(line(), new Line(), { inputs: { a: targets, b: targets }, targets }),
+      explained(line(), new Line(), { inputs: tensor([[[1]]]), targets }),
+      explained(line(), new Net(), { inputs: tensor([[1, 2]]), targets: tensor([[1, 2]]) }),
+    ];
+    expect(answers.map((answer) => answer?.kind)).toEqual([undefined, undefined, undefined]);
   });
 });
 

@@ -54,7 +54,8 @@ async function modelPart(runDir: string, flags: ReportFlags): Promise<ModelPart>
     });
     try {
       const shown = run.explain({ numSamples: flags.samples });
-      return { model: shown && modelSection(shown, checkpoint.step), notes: [] };
+      if (shown !== undefined) return { model: modelSection(shown, checkpoint.step), notes: [] };
+      return { notes: ["Nothing of the model is shown: its job has no explain for such data, or no held-out data."] };
     } finally {
       run.dispose();
     }

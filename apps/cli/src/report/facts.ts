@@ -11,7 +11,7 @@ export function figures({ summary, steps, events }: RunLog): Markup {
   const numLost = events.filter(({ type }) => ["left", "evicted", "banned"].includes(type)).length;
   const metrics = Object.entries((summary?.metrics ?? evaluated?.metrics ?? {}) as Record<string, number | null>);
   const tiles: readonly (readonly [string, string | undefined, string?])[] = [
-    ["status", summary?.status ?? "no summary", summary?.status === "completed" ? "good" : "bad"],
+    ["status", summary?.status ?? "unfinished", summary?.status === "completed" ? "good" : "bad"],
     ["steps", String(last.step)],
     ["training loss", fixed(summary?.trainLoss ?? last.loss)],
     ["held-out loss", fixed(summary?.evalLoss ?? evaluated?.evalLoss)],

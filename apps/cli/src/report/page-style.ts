@@ -18,7 +18,7 @@ header .dim { margin: 2px 0 0; }
 .notice { border: 1px solid var(--line); border-left: 3px solid var(--tone-2); background: var(--card); padding: 8px 12px; margin: 12px 0 0; border-radius: 4px; }
 nav { margin: 10px 0 0; display: flex; gap: 16px; flex-wrap: wrap; font-size: 13px; }
 a { color: var(--tone-1); text-decoration: none; } a:hover { text-decoration: underline; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); margin: 16px 0 0; background: var(--card);
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(136px, 1fr)); margin: 16px 0 0; background: var(--card);
   border: 1px solid var(--line); border-radius: 6px; overflow: hidden; }
 .tiles div { box-shadow: 0 0 0 0.5px var(--line); padding: 9px 12px; } .tiles dt { color: var(--dim); font-size: 12px; overflow-wrap: anywhere; }
 .tiles dd { margin: 0; font-size: 18px; font-weight: 600; } .tiles .bad dd { color: var(--bad); } .tiles .good dd { color: var(--good); }
@@ -28,7 +28,7 @@ figcaption { display: flex; flex-wrap: wrap; gap: 2px 10px; align-items: baselin
 .legend { margin-left: auto; display: flex; flex-wrap: wrap; gap: 0 14px; color: var(--dim); font-size: 12.5px; } .legend b { color: var(--ink); font-weight: 600; }
 .key i { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 5px; }
 svg { display: block; width: 100%; height: auto; } svg text { fill: var(--dim); font-size: 11px; }
-.chart .spare { display: none; } @media (max-width: 640px) { .wide svg:not(.spare) { display: none; } .wide .spare { display: block; } svg text { font-size: 15px; } }
+.chart svg { overflow: visible; } .chart .spare { display: none; } @media (max-width: 640px) { .wide svg:not(.spare) { display: none; } .wide .spare { display: block; } svg text { font-size: 15px; } }
 .axes line { stroke: var(--grid); stroke-width: 1; } .axes .base { stroke: var(--line); }
 .curve { fill: none; stroke-width: 1.75; stroke-linejoin: round; stroke-linecap: round; } .curve.faint { opacity: 0.32; stroke-width: 1; }
 .tone-1 { stroke: var(--tone-1); } .tone-2 { stroke: var(--tone-2); } .tone-3 { stroke: var(--tone-3); } .tone-4 { stroke: var(--tone-4); } .tone-5 { stroke: var(--tone-5); }

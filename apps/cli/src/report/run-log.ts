@@ -34,7 +34,11 @@ const eventSchema = z.looseObject({
   name: z.string().optional(),
 });
 
-const summarySchema = z.looseObject({ status: z.string(), steps: z.number() });
+const summarySchema = z.looseObject({
+  status: z.string(),
+  steps: z.number(),
+  error: z.looseObject({ message: z.string() }).nullish(),
+});
 
 /** A line of metrics.jsonl. */
 export type StepLine = z.infer<typeof stepSchema>;
@@ -78,13 +82,9 @@ export function readRunLog(runDir: string, shown: string): RunLog {
     );
     return { config, steps, events, summary: undefined, notes };
   }
-  return {
-    config,
-    steps,
-    events,
-    summary: parsed(summaryPath, readFileSync(summaryPath, "utf8"), summarySchema),
-    notes,
-  };
+  const summary = parsed(summaryPath, readFileSync(summaryPath, "utf8"), summarySchema);
+  if (summary.error) notes.push(`The run ${summary.status}: ${summary.error.message}`);
+  return { config, steps, events, summary, notes };
 }
 
 function readLines<T>(path: string, schema: z.ZodType<T>, notes: string[]): T[] {
@@ -111,7 +111,7 @@ function parsed<T>(path: string, text: string, schema: z.ZodType<T>, line?: numb
   const result = schema.safeParse(JSON.parse(text));
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
-  return refuse(`has ${issue.path.join(".") || "no object"}: ${issue.message}`);
+  return refuse(`has ${issue.path.join(".") || "no object"}: ${issue.message.replace(/^Invalid input: /, "")}`);
 }
 
 function isJson(text: string): boolean {

@@ -10,8 +10,9 @@ const maxTokens = 400;
 const maxHeads = 8;
 
 export function samples(shown: RunExplanation): Markup {
+  const hasAttention = shown.samples.some(({ attention }) => attention !== undefined);
   return html`<h3 class="apart">Samples</h3>
-<p class="note">First the worst mistakes, then others in their order. Attributions say how much each part of the input raised (red) or lowered (blue) the output that was predicted: gradient times input, and integrated gradients, whose sum must be the output less that of an input of zeros or the job's baseline.</p>
+<p class="note">First the worst mistakes, then others in their order. Attributions say how much each part of the input raised (red) or lowered (blue) the output that was predicted: gradient times input, and integrated gradients, whose sum must be the output less that of an input of zeros or the job's baseline.${hasAttention && " Attention: row by row what each piece looks at, in the order of the pieces; dark is much."}</p>
 <div class="samples kind-${shown.kind}">${shown.samples.map((sample) => card(shown, sample))}</div>`;
 }
 

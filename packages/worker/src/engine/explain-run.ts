@@ -55,13 +55,14 @@ export interface ExplainOptions {
 }
 
 /**
- * Undefined when the job has no `explain` or no evaluation data. Leaves the model as it was.
+ * Undefined when the job has no `explain`, or nothing to explain, or no evaluation data. Leaves the model as it was.
  *
  * @throws {JobError} E_JOB_EXPLAIN when the job's answer does not fit; what core's `explain` throws.
  */
 export function explainRun(training: Training, { numSamples = 16 }: ExplainOptions = {}): RunExplanation | undefined {
   if (training.source.job.explain === undefined || training.evalGrid.length === 0) return undefined;
   return withoutParameterGradients(training, () => {
+    if (!asEvaluated(training, () => hasAnswer(training, training.evalGrid[0]!))) return undefined;
     const parts = training.evalGrid.map((samples) => asEvaluated(training, () => predictionsOf(training, samples)));
     const { kind, classNames, isClassifier } = parts[0]!;
     const targets = parts.flatMap((part) => part.targets);
@@ -151,6 +152,11 @@ function explainSamples(
       attention: rows.attention && croppedAttention(rows.attention[i]!, texts?.length),
     };
   });
+}
+
+function hasAnswer(training: Training, samples: readonly SampleRef[]): boolean {
+  const { job } = training.source;
+  return job.explain!(training.model, training.data.eval!.batch(samples)) !== undefined;
 }
 
 function answerOf(training: Training, samples: readonly SampleRef[]): ExplainedBatch {

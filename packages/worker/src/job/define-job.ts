@@ -111,9 +111,9 @@ export interface JobDefinition<
   evaluate?(model: M, batch: BatchOf<D>, metrics: E): LossSum;
   /**
    * What can be shown of one evaluation batch: predictions, and what they rest on. Asked by `lockstep report` alone, never by a run. The
-   * model is in evaluation mode.
+   * model is in evaluation mode. Undefined: nothing can be shown.
    */
-  explain?(model: M, batch: BatchOf<D>): ExplainedBatch;
+  explain?(model: M, batch: BatchOf<D>): ExplainedBatch | undefined;
   /** What the weights of `loss` count; "tokens" gives tokensPerSec in the metrics. Default "samples". */
   readonly unit?: "samples" | "tokens";
   /** Its learning rate is set from `schedule` before every step. */

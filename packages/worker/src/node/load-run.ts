@@ -46,7 +46,7 @@ export interface LoadedRun {
     readonly metrics: Readonly<Record<string, number>>;
     readonly numMicroBatches: number;
   };
-  /** What the model does with the evaluation data. Undefined when the job offers no `explain`, or has no such data. @throws {JobError} E_JOB_EXPLAIN */
+  /** What the model does with the evaluation data. Undefined when the job offers no `explain` or nothing to explain, or has no such data. @throws {JobError} E_JOB_EXPLAIN */
   explain(options?: ExplainOptions): RunExplanation | undefined;
   dispose(): void;
 }
