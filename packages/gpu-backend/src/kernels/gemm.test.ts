@@ -87,22 +87,22 @@ describeGpu("matrix products of many tiles on WebGPU", () => {
   });
 
   test("batch dims that broadcast by turns, more than one launch walks through", async () => {
-    const [left, right] = [randomFloats(2 * 3 * 20 * 5, 1), randomFloats(2 * 2 * 5 * 18, 2)];
-    const shape = [2, 2, 3, 2];
+    const [left, right] = [randomFloats(2 * 3 * 20 * 5, 1), randomFloats(2 * 2 * 2 * 5 * 18, 2)];
+    const shape = [2, 2, 2, 3, 2];
     const a: TensorView = {
       ...viewOf(backend, [600], left),
       shape: [...shape, 20, 5],
-      strides: [300, 0, 100, 0, 5, 1],
+      strides: [0, 300, 0, 100, 0, 5, 1],
     };
     const b: TensorView = {
-      ...viewOf(backend, [360], right),
+      ...viewOf(backend, [720], right),
       shape: [...shape, 5, 18],
-      strides: [0, 180, 0, 90, 18, 1],
+      strides: [360, 0, 180, 0, 90, 18, 1],
     };
     const out = viewOf(backend, [...shape, 20, 18], "f32");
     backend.kernels.matmul(a, b, out, {});
     const factors = { a: valuesOf(a, left), b: valuesOf(b, right) };
-    const expected = productOf(factors, [20, 5, 18], new Float32Array(24 * 20 * 18));
+    const expected = productOf(factors, [20, 5, 18], new Float32Array(48 * 20 * 18));
     expect(largestError(await backend.read(out), expected)).toBeLessThan(1e-5);
   });
 
