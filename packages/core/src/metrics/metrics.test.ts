@@ -124,6 +124,23 @@ describe("streaming", () => {
     expect(parts.reset().update([0], [1]).compute()).toBe(1);
   });
 
+  test("updates may be as many as there are batches; what comes after a merge is a part behind it", () => {
+    const metric = streaming.accuracyScore();
+    for (let i = 0; i < 200_000; i++) metric.update([i % 2], [1]);
+    expect(metric.compute()).toBe(0.5);
+    const other = streaming.rocAucScore().merge(streaming.rocAucScore().startPart(4).update([0], [0.5]).state());
+    other.update([1], [0.7]).update([1], [0.1]);
+    expect(other.compute()).toBe(0.5);
+    expect(
+      streaming
+        .rocAucScore()
+        .startPart(6)
+        .update([0], [0.5])
+        .merge(other.reset().update([1], [1]).state())
+        .compute(),
+    ).toBe(1);
+  });
+
   test("sums are added by the tree over the parts, not in the order they come", () => {
     const big = 1e8;
     const errors = [big, 1, -1, 3, 1e-8];
