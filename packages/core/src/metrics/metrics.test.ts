@@ -109,6 +109,35 @@ test("suppression keeps the best of each heap, within a class where classes are 
   expect(metrics.nonMaximumSuppression([], [], { iouThreshold: 0.5 })).toEqual([]);
 });
 
+test("a detection whose best target is taken counts for the next one with COCO's rules, and not with VOC's", () => {
+  const targets = [
+    {
+      boxes: [
+        [0, 0, 10, 10],
+        [0, 0, 10, 9],
+      ],
+      labels: [1, 1],
+    },
+  ];
+  const found = [
+    {
+      boxes: [
+        [0, 0, 10, 10],
+        [0, 0, 10, 10],
+      ],
+      labels: [1, 1],
+      scores: [0.9, 0.8],
+    },
+  ];
+  const iouThresholds = [0.5];
+  expect(metrics.meanAveragePrecision(targets, found, { method: "coco", iouThresholds })).toBe(1);
+  expect(metrics.meanAveragePrecision(targets, found, { method: "voc", iouThresholds })).toBe(0.5);
+});
+
+test("BLEU takes the shorter of two references that are equally near in length", () => {
+  expect(metrics.bleuScore([["a b c", "a b c d e"]], ["a b c d"])).toBeCloseTo(100, 12);
+});
+
 test("edit distance counts insertions, deletions and replacements", () => {
   expect(metrics.editDistance([], ["a"])).toBe(1);
   expect(metrics.editDistance([1, 2, 3], [2, 3])).toBe(1);
