@@ -34,6 +34,14 @@ describe("callbacks", () => {
     expect(loss).toBe(history.epochs[0]!.evalLoss);
   });
 
+  test("EarlyStopping takes a value for better only by more than minDelta", async () => {
+    const lengthWith = async (minDelta: number) => {
+      const stop = new callbacks.EarlyStopping({ monitor: "loss", minDelta, patience: 2 });
+      return (await line().fit(ramp, { epochs: 6, batchSize: 4, callbacks: [stop] })).epochs.length;
+    };
+    expect([await lengthWith(0), await lengthWith(1e6)]).toEqual([6, 3]);
+  });
+
   test("begin anew with a new fit", async () => {
     const held = { x: [[9]], y: [[0]] };
     const stop = new callbacks.EarlyStopping({ patience: 2 });

@@ -1,6 +1,6 @@
 import { ValueError } from "../errors.js";
 import { treeSplit } from "../train/tree-order.js";
-import { decodeMetricState, encodeMetricState, type MetricPart } from "./metric-state.js";
+import { decodeMetricState, encodeMetricState } from "./metric-state.js";
 
 /** What one update adds to a metric. */
 export interface Measure {
@@ -48,8 +48,10 @@ export interface MetricRule<Args extends readonly unknown[], Value> {
 export class Metric<Args extends readonly unknown[] = never, Value = unknown> {
   readonly #rule: MetricRule<Args, Value>;
   readonly #counts = new Map<number, number>();
-  readonly #parts = new Map<number, MetricPart>();
+  readonly #parts = new Map<number, { readonly sums: readonly number[]; readonly rows: (readonly number[])[] }>();
   #part: number | undefined;
+  /** Index behind the last part. */
+  #end = 0;
 
   constructor(rule: MetricRule<Args, Value>) {
     this.#rule = rule;
@@ -82,13 +84,12 @@ export class Metric<Args extends readonly unknown[] = never, Value = unknown> {
   /** Takes samples, as the function of the same name does. */
   update(...args: Args): this {
     const { counts = [], sums = [], rows = [] } = this.#rule.measure(...args);
-    const index = this.#part ?? Math.max(-1, ...this.#parts.keys()) + 1;
+    const index = this.#part ?? this.#end;
     const before = this.#parts.get(index);
     for (const [key, count] of counts) this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
-    this.#parts.set(index, {
-      sums: before === undefined ? sums : this.#combine(before.sums, sums),
-      rows: before === undefined ? rows : [...before.rows, ...rows],
-    });
+    const kept = before?.rows ?? [];
+    for (const row of rows) kept.push(row);
+    this.#keep(index, { sums: before === undefined ? sums : this.#combine(before.sums, sums), rows: kept });
     return this;
   }
 
@@ -113,7 +114,7 @@ export class Metric<Args extends readonly unknown[] = never, Value = unknown> {
       );
     }
     for (const [key, count] of counts) this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
-    for (const [index, part] of parts) this.#parts.set(index, part);
+    for (const [index, { sums, rows }] of parts) this.#keep(index, { sums, rows: [...rows] });
     return this;
   }
 
@@ -144,7 +145,13 @@ export class Metric<Args extends readonly unknown[] = never, Value = unknown> {
     this.#counts.clear();
     this.#parts.clear();
     this.#part = undefined;
+    this.#end = 0;
     return this;
+  }
+
+  #keep(index: number, part: { readonly sums: readonly number[]; readonly rows: (readonly number[])[] }): void {
+    this.#parts.set(index, part);
+    this.#end = Math.max(this.#end, index + 1);
   }
 
   #combine(a: readonly number[], b: readonly number[]): readonly number[] {

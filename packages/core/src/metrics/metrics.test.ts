@@ -109,6 +109,35 @@ test("suppression keeps the best of each heap, within a class where classes are 
   expect(metrics.nonMaximumSuppression([], [], { iouThreshold: 0.5 })).toEqual([]);
 });
 
+test("a detection whose best target is taken counts for the next one with COCO's rules, and not with VOC's", () => {
+  const targets = [
+    {
+      boxes: [
+        [0, 0, 10, 10],
+        [0, 0, 10, 9],
+      ],
+      labels: [1, 1],
+    },
+  ];
+  const found = [
+    {
+      boxes: [
+        [0, 0, 10, 10],
+        [0, 0, 10, 10],
+      ],
+      labels: [1, 1],
+      scores: [0.9, 0.8],
+    },
+  ];
+  const iouThresholds = [0.5];
+  expect(metrics.meanAveragePrecision(targets, found, { method: "coco", iouThresholds })).toBe(1);
+  expect(metrics.meanAveragePrecision(targets, found, { method: "voc", iouThresholds })).toBe(0.5);
+});
+
+test("BLEU takes the shorter of two references that are equally near in length", () => {
+  expect(metrics.bleuScore([["a b c", "a b c d e"]], ["a b c d"])).toBeCloseTo(100, 12);
+});
+
 test("edit distance counts insertions, deletions and replacements", () => {
   expect(metrics.editDistance([], ["a"])).toBe(1);
   expect(metrics.editDistance([1, 2, 3], [2, 3])).toBe(1);
@@ -122,6 +151,23 @@ describe("streaming", () => {
     const parts = streaming.meanSquaredError().startPart(3).update([1], [2]).update([1], [4]);
     expect(parts.compute()).toBe(5);
     expect(parts.reset().update([0], [1]).compute()).toBe(1);
+  });
+
+  test("updates may be as many as there are batches; what comes after a merge is a part behind it", () => {
+    const metric = streaming.accuracyScore();
+    for (let i = 0; i < 200_000; i++) metric.update([i % 2], [1]);
+    expect(metric.compute()).toBe(0.5);
+    const other = streaming.rocAucScore().merge(streaming.rocAucScore().startPart(4).update([0], [0.5]).state());
+    other.update([1], [0.7]).update([1], [0.1]);
+    expect(other.compute()).toBe(0.5);
+    expect(
+      streaming
+        .rocAucScore()
+        .startPart(6)
+        .update([0], [0.5])
+        .merge(other.reset().update([1], [1]).state())
+        .compute(),
+    ).toBe(1);
   });
 
   test("sums are added by the tree over the parts, not in the order they come", () => {

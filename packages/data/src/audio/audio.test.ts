@@ -137,6 +137,16 @@ describe("transforms of sound are NumPy's", () => {
     ).toEqual([1, 0]);
   });
 
+  test("decibels end 80 below the largest unless told otherwise, and count from a reference", () => {
+    const power: Spectrogram = { numBins: 1, numFrames: 3, values: Float64Array.of(10, 1e-3, 1e-12) };
+    const rounded = (options: object) =>
+      Array.from(powerToDecibels(power, options).values, (x) => Math.round(x * 1e6) / 1e6);
+    expect(rounded({})).toEqual([10, -30, -70]);
+    expect(rounded({ topDecibels: 25 })).toEqual([10, -15, -15]);
+    expect(rounded({ topDecibels: Number.POSITIVE_INFINITY })).toEqual([10, -30, -100]);
+    expect(rounded({ reference: 10, floor: 1e-2 })).toEqual([0, -30, -30]);
+  });
+
   test("monoSamples is the mean of the channels; a rate that stays changes nothing", () => {
     const clip = { sampleRate, channels: [Float32Array.of(1, 0), Float32Array.of(0, -1)] };
     expect(Array.from(monoSamples(clip))).toEqual([0.5, -0.5]);

@@ -98,6 +98,13 @@ describe("missing values", () => {
   });
 });
 
+test("dropMissing of rows that lack every value keeps those that lack some", () => {
+  const given = createTable({ a: [1, null, null], b: [null, null, null], c: ["x", "y", null] });
+  const { removedRows, findings } = dropMissing(given, { how: "all" });
+  expect(removedRows).toEqual([2]);
+  expect(findings.map(({ column }) => column)).toEqual(["a", "b", "c"]);
+});
+
 describe("outliers", () => {
   test.each(["iqr", "zScore"] as const)("have NumPy's bounds: %s", (method) => {
     const detector = new OutlierDetector({ method, ...(method === "zScore" ? { threshold: 2 } : {}) }).fit(
@@ -147,6 +154,13 @@ describe("outliers", () => {
           "OutlierDetector: column x, row 3 is Infinity, and the bounds (zScore) are NaN and NaN; they must be finite. Replace infinite values first.",
       }),
     );
+  });
+
+  test("lie 1.5 iqr beyond the quartiles or 3 standard deviations from the mean, unless told otherwise", () => {
+    const column = createTable({ x: [1, 2, 3, 4] });
+    expect(new OutlierDetector().fit(column).bounds.x).toEqual({ lower: -0.5, upper: 5.5 });
+    const { lower, upper } = new OutlierDetector({ method: "zScore" }).fit(column).bounds.x!;
+    expect([lower, upper]).toEqual([2.5 - 3 * Math.sqrt(1.25), 2.5 + 3 * Math.sqrt(1.25)]);
   });
 
   test("are refused a threshold that is not positive", () => {

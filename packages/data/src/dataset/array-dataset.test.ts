@@ -49,6 +49,12 @@ describe("arrayDataset", () => {
       message: "arrayDataset: there are 0 samples; there must be at least one.",
     },
     {
+      make: () => arrayDataset({ x: { data: Float32Array.of(0, 1, 2, Number.NaN), shape: [2] } }),
+      code: "E_MISSING",
+      message:
+        "arrayDataset: column x, row 1 holds NaN; every number must be finite. Drop or impute missing values first (dropMissing, SimpleImputer).",
+    },
+    {
       make: () => arrayDataset(columns).batch([{ epoch: 0, index: 3 }]),
       code: "E_SAMPLE",
       message: "arrayDataset.batch: a sample is {epoch: 0, index: 3}; index must be in 0..2 and epoch at least 0.",

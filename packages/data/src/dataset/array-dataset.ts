@@ -15,7 +15,7 @@ export interface Column {
  * Samples that lie in arrays in memory, as columns of equal length; a batch is a record of tensors [B, ...shape].
  *
  * @throws {ValueError} E_VALUE without columns, or when a column's length is no multiple of its sample's; E_DATASET_EMPTY without
- *   samples; E_COLUMNS when columns hold different numbers of samples.
+ *   samples; E_COLUMNS when columns hold different numbers of samples; E_MISSING with column and row for a number that is not finite.
  * @example
  * arrayDataset({ x: { data: new Float32Array(8), shape: [2] }, y: { data: new Int32Array(4), shape: [] } }).size; // => 4
  */
@@ -24,6 +24,7 @@ export function arrayDataset<Name extends string>(
 ): Dataset<Record<Name, Tensor>> {
   const entries = Object.entries(columns) as [Name, Column][];
   const size = commonSize(entries);
+  for (const entry of entries) assertFinite(entry);
   return {
     size,
     batch(samples: readonly SampleRef[]) {
@@ -40,6 +41,18 @@ export function arrayDataset<Name extends string>(
       return batch;
     },
   };
+}
+
+function assertFinite([name, { data, shape }]: readonly [string, Column]): void {
+  if (!(data instanceof Float32Array)) return;
+  const place = data.findIndex((value) => !Number.isFinite(value));
+  if (place < 0) return;
+  const row = Math.floor(place / lengthOf(shape));
+  throw new ValueError(
+    `arrayDataset: column ${name}, row ${row} holds ${data[place]}; every number must be finite. Drop or impute missing values first (dropMissing, SimpleImputer).`,
+    { column: name, row, value: String(data[place]) },
+    "E_MISSING",
+  );
 }
 
 function lengthOf(shape: readonly number[]): number {

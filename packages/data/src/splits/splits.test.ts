@@ -53,6 +53,21 @@ describe("every fold", () => {
     );
   });
 
+  test("is another one with another seed, and each class is shuffled apart", () => {
+    const labels = upTo(40).map((i) => i % 2);
+    for (const make of [
+      (seed: number) => testsOf(kFold(40, { numSplits: 4, shuffle: true, seed })),
+      (seed: number) => testsOf(stratifiedKFold(labels, { numSplits: 4, shuffle: true, seed })),
+    ]) {
+      expect(make(1)).toEqual(make(1));
+      expect(make(1)).not.toEqual(make(2));
+      expect(make(1)).not.toEqual(testsOf(kFold(40, { numSplits: 4 })));
+    }
+    const [{ test: held }] = stratifiedKFold(labels, { numSplits: 4, shuffle: true, seed: 1 }) as [{ test: number[] }];
+    const ofClass = (label: number) => held.filter((place) => labels[place] === label).map((place) => place >> 1);
+    expect(ofClass(0)).not.toEqual(ofClass(1));
+  });
+
   test("of stratifiedKFold has each class within one sample of its share", () => {
     fc.assert(
       fc.property(labelled, ({ labels, numSplits, seed }) => {

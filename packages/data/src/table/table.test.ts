@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createTable, selectColumns, tableOfRecords, takeRows, withColumns } from "../index.js";
+import { momentsOf } from "./quantile.js";
 
 const table = createTable({ age: [31, null, 7], city: ["Bern", "Oslo", undefined], isHere: [true, false, true] });
 
@@ -58,4 +59,9 @@ describe("a table", () => {
   ])("says: $message", ({ make, code, message }) => {
     expect(make).toThrow(expect.objectContaining({ name: "ValueError", code, message }));
   });
+});
+
+test("the variance of equal values is 0, though their mean may be a rounding away", () => {
+  expect(momentsOf([0.1, 0.1, 0.1])).toMatchObject({ count: 3, variance: 0 });
+  expect(momentsOf([1, Number.NaN, 3])).toEqual({ count: 2, mean: 2, variance: 1 });
 });
