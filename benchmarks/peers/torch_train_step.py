@@ -47,33 +47,30 @@ class Gpt(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
-def gpt_work(num_layers, embed_dim, num_heads, seq_len, batch):
-    model = Gpt(num_layers, embed_dim, num_heads, seq_len, 65)
+def stepper(model, loss):
+    """One optimizer step on what loss() answers, as ours makes it."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    ids = torch.randint(0, 65, (batch, seq_len))
-    targets = torch.randint(0, 65, (batch, seq_len))
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        model(ids, targets).backward()
+        loss().backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
-    return step, batch * seq_len
+    return step
+
+
+def gpt_work(num_layers, embed_dim, num_heads, seq_len, batch):
+    model = Gpt(num_layers, embed_dim, num_heads, seq_len, 65)
+    ids = torch.randint(0, 65, (batch, seq_len))
+    targets = torch.randint(0, 65, (batch, seq_len))
+    return stepper(model, lambda: model(ids, targets)), batch * seq_len
 
 
 def mlp_work():
     model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     x, y = torch.randn(64, 784), torch.randint(0, 10, (64,))
-
-    def step():
-        optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(model(x), y).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-
-    return step, 1
+    return stepper(model, lambda: F.cross_entropy(model(x), y)), 1
 
 
 class Lenet(nn.Module):
@@ -90,16 +87,8 @@ class Lenet(nn.Module):
 
 def lenet_work():
     model = Lenet()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     x, y = torch.randn(64, 1, 28, 28), torch.randint(0, 10, (64,))
-
-    def step():
-        optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(model(x), y).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-
-    return step, 64
+    return stepper(model, lambda: F.cross_entropy(model(x), y)), 64
 
 
 class LstmClassifier(nn.Module):
@@ -115,16 +104,8 @@ class LstmClassifier(nn.Module):
 
 def lstm_work():
     model = LstmClassifier()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     ids, targets = torch.randint(0, 1000, (32, 64)), torch.randint(0, 4, (32,))
-
-    def step():
-        optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(model(ids), targets).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-
-    return step, 32
+    return stepper(model, lambda: F.cross_entropy(model(ids), targets)), 32
 
 
 makers = {

@@ -41,8 +41,8 @@ export default defineJob({
   training: {
     globalBatchSize: 128,
     microBatchSize: 32,
-    totalSteps: 800,
-    evalIntervalSteps: 200,
+    totalSteps: 1500,
+    evalIntervalSteps: 500,
     maxGradNorm: 1,
     bestMetric: "phonemeErrorRate",
   },

@@ -29,8 +29,8 @@ export default defineJob({
   training: {
     globalBatchSize: 64,
     microBatchSize: 16,
-    totalSteps: 250,
-    evalIntervalSteps: 50,
+    totalSteps: 400,
+    evalIntervalSteps: 100,
     bestMetric: "accuracy",
   },
   files: ({ soundsFolder }): Record<string, string> =>

@@ -1,11 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { encodeWav } from "@lockstep/data";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readSummary, runLockstep, type Summary } from "../../tests/e2e/lockstep-process.js";
+import { afterAll, describe, expect, test } from "vitest";
+import { cleanUp, temporaryFolder } from "../../tests/e2e/lockstep-process.js";
+import { trainWithOneAndThree } from "../../tests/e2e/one-and-three-workers.js";
 import { decibelRange, logMelsOfWav, numFrames, numMels } from "./log-mels.js";
 import { drawRenderings, say } from "./make-sounds.js";
 import { drawSounds, soundAt } from "./sound-picture.js";
@@ -14,6 +13,8 @@ import { heldOutVoices, trainVoices, words } from "./voices.js";
 
 const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const committed = () => soundsOfPicture(readFileSync(beside("log-mels.png")), readFileSync(beside("renderings.csv")));
+
+afterAll(cleanUp);
 
 /** A tone that stops after 0.4 s. */
 function tone(hertz: number): Uint8Array {
@@ -65,49 +66,24 @@ describe("the sounds", () => {
     expect(() => splitByVoice(soundsOfFiles([file("no_me_en-us.wav")]))).toThrow('the voice "me" is on neither list');
   });
 
-  test("of espeak-ng 1.51, where it is installed, are those that lie beside the job", () => {
-    if (!(spawnSync("espeak-ng", ["--version"], { encoding: "utf8" }).stdout ?? "").includes(" 1.51 ")) return;
-    const folder = mkdtempSync(join(tmpdir(), "lockstep-sounds-"));
-    try {
-      const [rendering] = drawRenderings(2, 12);
-      const sounds = [0, 9].map((word) => {
-        const file = say(words[word]!, rendering!, folder);
-        return logMelsOfWav(readFileSync(file), file);
-      });
-      expect(sounds).toEqual([committed()[0]!.logMels, committed()[9]!.logMels]);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+  // Other versions say the words a little differently.
+  const version = spawnSync("espeak-ng", ["--version"], { encoding: "utf8" }).stdout ?? "";
+  test.skipIf(!version.includes(" 1.51 "))("of espeak-ng 1.51 are those that lie beside the job", () => {
+    const folder = temporaryFolder();
+    const [rendering] = drawRenderings(2, 12);
+    const sounds = [0, 9].map((word) => {
+      const file = say(words[word]!, rendering!, folder);
+      return logMelsOfWav(readFileSync(file), file);
+    });
+    expect(sounds).toEqual([committed()[0]!.logMels, committed()[9]!.logMels]);
   });
 });
 
-describe("sixty steps of a narrow network, with one worker and with three", () => {
-  let folder = "";
+test("sixty steps of a narrow network know two of three words of unheard voices, to the same bits with one and with three workers", async () => {
   const small = { width: 8, totalSteps: 60, globalBatchSize: 48, evalIntervalSteps: 0, learningRate: 0.006 };
-  const settings = Object.entries(small).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-  const outOf = (workers: number) => join(folder, `run-${workers}`);
-
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "lockstep-12-"));
-    const runs = [1, 3].map((workers) =>
-      runLockstep(["run", beside("."), "--workers", `${workers}`, "--out", outOf(workers), "--quiet", ...settings], {
-        limitMs: 240_000,
-      }),
-    );
-    expect((await Promise.all(runs)).map(({ status, stderr }) => `${status} ${stderr}`)).toEqual(["0 ", "0 "]);
-  }, 250_000);
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-  const summaryOf = (workers: number) =>
-    readSummary(outOf(workers)) as Summary & { readonly metrics: { readonly accuracy: number } };
-
-  test("make the same bits and the same accuracy", () => {
-    expect(summaryOf(3).paramsSha256).toBe(summaryOf(1).paramsSha256);
-    expect(summaryOf(3).metrics).toEqual(summaryOf(1).metrics);
-    expect(summaryOf(3).worldSize).toBe(3);
-  });
-
-  test("know two of three words of voices that they never heard", () => {
-    expect(summaryOf(1).metrics.accuracy).toBeGreaterThan(0.667);
-  });
-});
+  const { one, three } = await trainWithOneAndThree(beside("."), small);
+  expect(three.paramsSha256).toBe(one.paramsSha256);
+  expect(three.metrics).toEqual(one.metrics);
+  expect(three.worldSize).toBe(3);
+  expect(one.metrics.accuracy).toBeGreaterThan(0.667); // 0.793 when this was written
+}, 180_000);

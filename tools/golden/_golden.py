@@ -115,3 +115,51 @@ def _exactly_in_place(fill):
         return tensor
 
     return filled
+
+
+def normal(*shape, mean=0.0, std=1.0):
+    return torch.randn(*shape) * std + mean
+
+
+def cases_of_functions(tensors):
+    """`case(name, fn, *inputs)`: <name>/in/<i>, /out, and under a random /cotangent the gradients /grad/<i>."""
+
+    def case(name, fn, *inputs):
+        leaves = [x.clone().requires_grad_(True) if x.is_floating_point() else x for x in inputs]
+        out = fn(*leaves)
+        for i, x in enumerate(inputs):
+            tensors[f"{name}/in/{i}"] = x
+        tensors[f"{name}/out"] = out
+        if not out.requires_grad:
+            return
+        cotangent = torch.randn(out.shape)
+        tensors[f"{name}/cotangent"] = cotangent
+        out.backward(cotangent)
+        for i, x in enumerate(leaves):
+            if x.is_floating_point() and x.grad is not None:
+                tensors[f"{name}/grad/{i}"] = x.grad
+
+    return case
+
+
+def cases_of_modules(tensors):
+    """`case(name, module, run, **inputs)`: <name>/in/<key>, /weight/, /out/, /cotangent/ and /grad/."""
+
+    def case(name, module, run, **inputs):
+        """`run` answers {name: tensor} from the inputs; floats get gradients."""
+        for parameter in module.parameters():
+            torch.nn.init.normal_(parameter, std=0.4)
+        leaves = {k: x.clone().requires_grad_(True) if x.is_floating_point() else x for k, x in inputs.items()}
+        outs = run(module, **leaves)
+        cotangents = {k: torch.randn(out.shape) for k, out in outs.items()}
+        torch.autograd.backward(list(outs.values()), list(cotangents.values()))
+        for part, items in (("in", inputs), ("out", outs), ("cotangent", cotangents)):
+            tensors.update({f"{name}/{part}/{key}": value for key, value in items.items()})
+        for key, leaf in leaves.items():
+            if leaf.is_floating_point() and leaf.grad is not None:
+                tensors[f"{name}/grad/{key}"] = leaf.grad
+        for key, parameter in module.named_parameters():
+            tensors[f"{name}/weight/{key}"] = parameter
+            tensors[f"{name}/grad/{key}"] = parameter.grad
+
+    return case

@@ -5,35 +5,16 @@ Names as in ops.py. A case whose output NumPy computes has no gradients.
 import numpy as np
 import torch
 
-from _golden import begin, save
+from _golden import begin, cases_of_functions, normal, save
 
 SEED = 47
 begin(SEED)
 tensors = {}
-
-
-def normal(*shape, mean=0.0, std=1.0):
-    return torch.randn(*shape) * std + mean
+case = cases_of_functions(tensors)
 
 
 def uniform(low, high, *shape):
     return torch.rand(*shape) * (high - low) + low
-
-
-def case(name, fn, *inputs):
-    leaves = [x.clone().requires_grad_(True) if x.is_floating_point() else x for x in inputs]
-    out = fn(*leaves)
-    for i, x in enumerate(inputs):
-        tensors[f"{name}/in/{i}"] = x
-    tensors[f"{name}/out"] = out
-    if not out.requires_grad:
-        return
-    cotangent = torch.randn(out.shape)
-    tensors[f"{name}/cotangent"] = cotangent
-    out.backward(cotangent)
-    for i, x in enumerate(leaves):
-        if x.is_floating_point() and x.grad is not None:
-            tensors[f"{name}/grad/{i}"] = x.grad
 
 
 def numpy_case(name, fn, *inputs):

@@ -10,29 +10,12 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from _golden import begin, save
+from _golden import begin, cases_of_modules, save
 
 SEED = 33
 begin(SEED)
 tensors = {}
-
-
-def case(name, module, run, **inputs):
-    """`run` answers {name: tensor} from the inputs; floats get gradients."""
-    for parameter in module.parameters():
-        nn.init.normal_(parameter, std=0.4)
-    leaves = {k: x.clone().requires_grad_(True) if x.is_floating_point() else x for k, x in inputs.items()}
-    outs = run(module, **leaves)
-    cotangents = {k: torch.randn(out.shape) for k, out in outs.items()}
-    torch.autograd.backward(list(outs.values()), list(cotangents.values()))
-    for part, items in (("in", inputs), ("out", outs), ("cotangent", cotangents)):
-        tensors.update({f"{name}/{part}/{key}": value for key, value in items.items()})
-    for key, leaf in leaves.items():
-        if leaf.is_floating_point() and leaf.grad is not None:
-            tensors[f"{name}/grad/{key}"] = leaf.grad
-    for key, parameter in module.named_parameters():
-        tensors[f"{name}/weight/{key}"] = parameter
-        tensors[f"{name}/grad/{key}"] = parameter.grad
+case = cases_of_modules(tensors)
 
 
 B, T, S, C, HEADS = 3, 5, 7, 24, 6

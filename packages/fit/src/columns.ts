@@ -100,9 +100,15 @@ export function encodeColumns(parts: Readonly<Record<string, Columns>>): Uint8Ar
   return encodeSafetensors(tensors);
 }
 
-/** What `encodeColumns` wrote of one part; undefined when the file does not have it. */
-export function decodeColumns(bytes: Uint8Array, part: string): Columns | undefined {
+/** What `encodeColumns` wrote, by part. */
+export function decodeColumns(bytes: Uint8Array): Readonly<Record<string, Columns | undefined>> {
   const { tensors } = decodeSafetensors(bytes, { source: "the samples" });
+  const names = new Set([...tensors.keys()].map((name) => name.slice(0, name.indexOf("/"))));
+  return Object.fromEntries([...names].map((part) => [part, partOf(tensors, part)]));
+}
+
+/** Undefined when there are no inputs of that part. */
+function partOf(tensors: ReturnType<typeof decodeSafetensors>["tensors"], part: string): Columns | undefined {
   const inputs: Record<string, Column> = {};
   let targets: Column | undefined;
   let sampleWeight: Float32Array | undefined;

@@ -14,14 +14,15 @@ import {
   untracked,
   withBackend,
 } from "@lockstep/core";
-import { arrayDataset, evalMicroBatches } from "@lockstep/data";
+import { evalMicroBatches } from "@lockstep/data";
 import { type AnyJob, importWeights, modelTensors, parseJobConfig } from "@lockstep/worker";
 import type { EpochLog, FitPlan } from "./callbacks/callback.js";
+import { columnDataset } from "./column-dataset.js";
 import { type Columns, columnsOf, encodeColumns, type Inputs, type SampleArrays, sliceColumns } from "./columns.js";
 import { type FitDefinition, lossFunctionOf, type ModelInputs, targetDtypeOf } from "./definition.js";
 import { EpochBook } from "./epoch-book.js";
 import { FitError } from "./fit-error.js";
-import { forwardOf, inputsOf, jobOf } from "./fit-job.js";
+import { forwardOf, jobOf } from "./fit-job.js";
 import { measure, measuredMetrics } from "./fit-metrics.js";
 import { type FitOptions, type FitSizes, sizesOf } from "./fit-options.js";
 import type { FitPorts } from "./fit-ports.js";
@@ -272,21 +273,19 @@ export class CompiledModel<I extends ModelInputs = Tensor, M extends nn.Module =
   }
 
   #eachBatch(
-    { inputs, targets, size }: Columns,
+    columns: Columns,
     batchSize: number,
     use: (outputs: Tensor, batch: { readonly y: Tensor | undefined; readonly indices: readonly number[] }) => void,
   ): void {
     const { backend, model } = this.#loaded();
-    const names = Object.keys(inputs);
-    const targetName = "target of the sample";
-    const dataset = arrayDataset(targets === undefined ? inputs : { ...inputs, [targetName]: targets });
-    evalMicroBatches(size, batchSize).forEach((samples, m) => {
+    const dataset = columnDataset(columns);
+    evalMicroBatches(columns.size, batchSize).forEach((samples, m) => {
       withBackend(backend, () =>
         noGrad(() =>
           microBatchScope({ seed: 0, step: 0, m }, () => {
-            const batch = dataset.batch(samples) as Record<string, Tensor>;
-            const outputs = forwardOf(this.#definition, model, inputsOf(batch, names) as I);
-            use(outputs, { y: batch[targetName], indices: samples.map(({ index }) => index) });
+            const { inputs, targets } = dataset.batch(samples);
+            const outputs = forwardOf(this.#definition, model, inputs as I);
+            use(outputs, { y: targets, indices: samples.map(({ index }) => index) });
           }),
         ),
       );

@@ -4,10 +4,11 @@
  * The samples come as a file of the job, the options of `fit` as its configuration.
  */
 import { type nn, type optim, schedules, type Tensor } from "@lockstep/core";
-import { arrayDataset, type SampleRef } from "@lockstep/data";
+import type { SampleRef } from "@lockstep/data";
 import { type AnyJob, defineJob, type JobDataset } from "@lockstep/worker";
 import * as z from "zod";
-import { type Column, type Columns, decodeColumns, onlyInput } from "./columns.js";
+import { columnDataset } from "./column-dataset.js";
+import { type Columns, decodeColumns } from "./columns.js";
 import { type FitDefinition, lossFunctionOf, type ModelInputs, namedOptimizers } from "./definition.js";
 import { FitError } from "./fit-error.js";
 import { measure, measuredMetrics } from "./fit-metrics.js";
@@ -39,10 +40,9 @@ export function jobOf<I extends ModelInputs, M extends nn.Module>(definition: Fi
     training: { maxGradNorm },
     files: () => ({ [samplesFile]: `${samplesFile}.safetensors` }),
     data: ({ classWeight }, files) => {
-      const bytes = files.bytes(samplesFile);
-      const held = decodeColumns(bytes, "eval");
+      const { train, eval: held } = decodeColumns(files.bytes(samplesFile));
       return {
-        train: datasetOf(decodeColumns(bytes, "train"), classWeight),
+        train: datasetOf(train, classWeight),
         ...(held === undefined ? {} : { eval: datasetOf(held, {}) }),
       };
     },
@@ -73,30 +73,17 @@ export function forwardOf<I extends ModelInputs, M extends nn.Module>(
   return (model as unknown as { forward(inputs: I): Tensor }).forward(inputs);
 }
 
-/** Inputs of some samples: a tensor where there is one column of the lone input's name, else a record. */
-export function inputsOf(batch: Readonly<Record<string, Tensor>>, names: readonly string[]): ModelInputs {
-  if (names.length === 1 && names[0] === onlyInput) return batch[onlyInput]!;
-  return Object.fromEntries(names.map((name) => [name, batch[name]!]));
-}
-
 function datasetOf(columns: Columns | undefined, classWeight: Readonly<Record<string, number>>): JobDataset<FitBatch> {
   if (columns?.targets === undefined) {
     throw new FitError("E_FIT_DATA", "fit: the file of samples has no targets; fit must be given y.", {});
   }
-  const names = Object.keys(columns.inputs);
-  const targetName = "target of the sample";
-  const all: Record<string, Column> = { ...columns.inputs, [targetName]: columns.targets };
-  const dataset = arrayDataset(all);
+  const dataset = columnDataset(columns);
   const weights = sampleWeights(columns.targets, columns.sampleWeight, classWeight);
   return {
     size: dataset.size,
     batch: (samples: readonly SampleRef[]) => {
-      const batch = dataset.batch(samples);
-      return {
-        inputs: inputsOf(batch, names),
-        targets: batch[targetName]!,
-        weights: weights && samples.map(({ index }) => weights[index]!),
-      };
+      const { inputs, targets } = dataset.batch(samples);
+      return { inputs, targets: targets!, weights: weights && samples.map(({ index }) => weights[index]!) };
     },
   };
 }

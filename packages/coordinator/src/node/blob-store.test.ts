@@ -143,3 +143,36 @@ test("a part whose worker does not come back goes in time, and another worker ca
   expect(await put(worker("b"), 0, 11)).toMatchObject({ isComplete: true });
   await store.dispose();
 });
+
+test("a job of many files does not keep them all open, and each is read from where it is asked", async () => {
+  const { incomingDir, store } = storeIn();
+  mkdirSync(incomingDir);
+  const texts = Array.from({ length: 100 }, (_, i) => `file ${100 + i}`);
+  const refs = texts.map((text) => {
+    const path = join(incomingDir, text);
+    writeFileSync(path, text);
+    const ref = { sha256: sha256Of(new TextEncoder().encode(text)), path };
+    store.addFile(ref.sha256, path, 8);
+    return ref;
+  });
+  const read = async ({ sha256 }: { readonly sha256: string }, offset: number): Promise<string> =>
+    new TextDecoder().decode((await store.read({ sha256, offset, maxBytes: 4 })).bytes);
+  expect(await Promise.all(refs.map((ref) => read(ref, 0)))).toEqual(texts.map((text) => text.slice(0, 4)));
+  if (process.platform === "linux") expect(openBelow(incomingDir).length).toBe(64);
+  for (const [i, ref] of refs.entries()) expect(await read(ref, 4)).toBe(texts[i]!.slice(4));
+  // The ones that were used last stay open.
+  if (process.platform === "linux")
+    expect(openBelow(incomingDir).sort()).toEqual(refs.slice(-64).map(({ path }) => path));
+  await store.dispose();
+});
+
+test("a file that could not be opened is tried again when it is asked for again", async () => {
+  const { incomingDir, store } = storeIn();
+  const path = join(incomingDir, "late");
+  store.addFile(sha256, path, bytes.byteLength);
+  await expect(store.read({ sha256, offset: 0, maxBytes: 11 })).rejects.toMatchObject({ code: "ENOENT" });
+  mkdirSync(incomingDir);
+  writeFileSync(path, bytes);
+  expect((await store.read({ sha256, offset: 0, maxBytes: 11 })).bytes).toEqual(bytes);
+  await store.dispose();
+});

@@ -25,6 +25,9 @@ export interface BlobStoreOptions {
   readonly keepParts?: { readonly forMs: number; readonly clock: Pick<Clock, "schedule"> };
 }
 
+/** Files that are kept open between two chunks. */
+const maxOpenReaders = 64;
+
 /** A connection that sends blobs. Parts belong to its worker, and outlive it. */
 export interface BlobSender {
   readonly workerId: string | undefined;
@@ -33,6 +36,11 @@ export interface BlobSender {
 interface Stored {
   readonly path: string;
   readonly byteLength: number;
+}
+
+interface Reader {
+  readonly file: Promise<Handle>;
+  numReads: number;
 }
 
 interface Incoming {
@@ -58,7 +66,8 @@ export class BlobStore {
   /** By the worker that sends, then by sha256. */
   readonly #incoming = new Map<string, Map<string, Incoming>>();
   readonly #left = new WeakSet<BlobSender>();
-  readonly #readers = new Map<string, Promise<Handle>>();
+  /** The one that was used last comes last. */
+  readonly #readers = new Map<string, Reader>();
   #incomingBytes = 0;
   #numBegun = 0;
 
@@ -92,8 +101,7 @@ export class BlobStore {
       throw new CoordinatorError("E_BLOB_RANGE", text, { sha256, offset, byteLength: blob.byteLength });
     }
     const bytes = new Uint8Array(Math.min(maxBytes, blob.byteLength - offset));
-    const file = await this.#reader(sha256, blob.path);
-    const { bytesRead } = await file.read(bytes, 0, bytes.byteLength, offset);
+    const bytesRead = await this.#readFrom(sha256, blob.path, { bytes, offset });
     if (bytesRead !== bytes.byteLength) {
       const text = `blob: ${blob.path} has ${offset + bytesRead} bytes now; it had ${blob.byteLength} when the run began. Start the run again.`;
       throw new CoordinatorError("E_BLOB_CHANGED", text, { sha256, path: blob.path });
@@ -155,7 +163,7 @@ export class BlobStore {
       this.#incomingBytes -= blob.byteLength;
       const reader = this.#readers.get(sha256);
       this.#readers.delete(sha256);
-      await closeQuietly(reader);
+      await closeQuietly(reader?.file);
       await rm(blob.path, { force: true });
     }
   }
@@ -163,7 +171,7 @@ export class BlobStore {
   async dispose(): Promise<void> {
     for (const [key, parts] of [...this.#incoming])
       for (const sha256 of [...parts.keys()]) await this.#drop(sha256, key);
-    for (const reader of this.#readers.values()) await closeQuietly(reader);
+    for (const { file } of this.#readers.values()) await closeQuietly(file);
     this.#readers.clear();
     await rm(this.#incomingDir, { recursive: true, force: true });
   }
@@ -247,13 +255,36 @@ export class BlobStore {
     await rm(blob.path, { force: true });
   }
 
-  #reader(sha256: string, path: string): Promise<Handle> {
-    let reader = this.#readers.get(sha256);
-    if (reader === undefined) {
-      reader = open(path, "r");
-      this.#readers.set(sha256, reader);
+  async #readFrom(
+    sha256: string,
+    path: string,
+    { bytes, offset }: { readonly bytes: Uint8Array; readonly offset: number },
+  ): Promise<number> {
+    const reader = this.#readers.get(sha256) ?? { file: open(path, "r"), numReads: 0 };
+    this.#readers.delete(sha256);
+    this.#readers.set(sha256, reader);
+    reader.numReads++;
+    try {
+      const { bytesRead } = await (await reader.file).read(bytes, 0, bytes.byteLength, offset);
+      return bytesRead;
+    } catch (error) {
+      if (this.#readers.get(sha256) === reader) this.#readers.delete(sha256);
+      await closeQuietly(reader.file).catch(() => {});
+      throw error;
+    } finally {
+      reader.numReads--;
+      await this.#closeReaders();
     }
-    return reader;
+  }
+
+  /** The ones that nobody has read from for longest go. */
+  async #closeReaders(): Promise<void> {
+    for (const [sha256, { file, numReads }] of this.#readers) {
+      if (this.#readers.size <= maxOpenReaders) return;
+      if (numReads > 0) continue;
+      this.#readers.delete(sha256);
+      await closeQuietly(file);
+    }
   }
 }
 

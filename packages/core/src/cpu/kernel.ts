@@ -49,6 +49,8 @@ export interface KernelBody<A extends ArgTypes> {
   readonly context: BuildContext;
   /** Loads an argument into a new local. Call it once an argument, at the top. */
   arg(name: keyof A): Local;
+  /** `arg` of every argument, by name. */
+  allArgs(): Readonly<Record<keyof A, Local>>;
   /** v128 constants move out of loops: call it first in kernels whose loops hold many (exp, log ...), not in register-bound ones. */
   poolConstants(): void;
   /** Loads the address of this thread's scratch memory into a new local. */
@@ -86,12 +88,15 @@ export function defineKernel<const A extends ArgTypes>(
       f.get(block).mem(`${type}.load`, offset).set(local);
       return local;
     };
+    const arg = (argName: keyof A): Local =>
+      load(args[argName] ?? "i32", firstArgOffset + 4 * names.indexOf(argName as string));
     body({
       f,
       begin,
       end,
       context,
-      arg: (argName) => load(args[argName] ?? "i32", firstArgOffset + 4 * names.indexOf(argName as string)),
+      arg,
+      allArgs: () => Object.fromEntries(names.map((argName) => [argName, arg(argName)])) as Record<keyof A, Local>,
       poolConstants: () => f.poolConstants(block, argsBytes, maxPooledConstants),
       scratch: () => load("i32", 0),
     });

@@ -1,10 +1,7 @@
 /** @file Dropout of whole samples, and dropout for SELU. Random numbers as for Dropout. */
-import { withBackend } from "../backend/current-backend.js";
-import { ValueError } from "../errors.js";
 import { add, mul, sub } from "../ops/arithmetic.js";
-import { dropout } from "../ops/dropout.js";
-import { ones } from "../tensor/create.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { assertProbability, dropoutMask } from "./dropout-mask.js";
 import { Module } from "./module.js";
 
 /** -scale * alpha of selu: what SELU gives far below 0. */
@@ -30,13 +27,7 @@ export class DropPath extends Module {
   forward(x: Tensor): Tensor {
     if (!this.training || this.probability === 0 || x.numDims === 0) return x;
     const shape = x.shape.map((size, axis) => (axis === 0 ? size : 1));
-    return mul(
-      x,
-      dropout(
-        withBackend(x.backend, () => ones(shape)),
-        this.probability,
-      ),
-    );
+    return mul(x, dropoutMask(x, shape, this.probability));
   }
 }
 
@@ -60,18 +51,9 @@ export class AlphaDropout extends Module {
   forward(x: Tensor): Tensor {
     const p = this.probability;
     if (!this.training || p === 0) return x;
-    const drawn = dropout(
-      withBackend(x.backend, () => ones(x.shape)),
-      p,
-    );
-    const kept = mul(drawn, 1 - p); // 1 or 0
+    const kept = mul(dropoutMask(x, x.shape, p), 1 - p); // 1 or 0
     const scale = 1 / Math.sqrt((1 - p) * (1 + p * SELU_FLOOR * SELU_FLOOR));
     const replaced = add(mul(x, kept), mul(sub(1, kept), SELU_FLOOR));
     return add(mul(replaced, scale), -scale * p * SELU_FLOOR);
   }
-}
-
-function assertProbability(layer: string, probability: number): number {
-  if (probability >= 0 && probability < 1) return probability;
-  throw new ValueError(`${layer}: probability is ${probability}; it must be in [0, 1).`, { probability }, "E_LAYER");
 }

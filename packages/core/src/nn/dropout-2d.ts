@@ -1,11 +1,8 @@
-import { withBackend } from "../backend/current-backend.js";
-import { ShapeError, ValueError } from "../errors.js";
+import { ShapeError } from "../errors.js";
 import { mul } from "../ops/arithmetic.js";
-import { dropout } from "../ops/dropout.js";
-import { reshape } from "../ops/reshape.js";
-import { ones } from "../tensor/create.js";
 import { formatShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { assertProbability, dropoutMask } from "./dropout-mask.js";
 import { Module } from "./module.js";
 
 /**
@@ -21,14 +18,7 @@ export class Dropout2d extends Module {
 
   constructor(probability = 0.5) {
     super();
-    if (!(probability >= 0 && probability < 1)) {
-      throw new ValueError(
-        `Dropout2d: probability is ${probability}; it must be in [0, 1).`,
-        { probability },
-        "E_LAYER",
-      );
-    }
-    this.probability = probability;
+    this.probability = assertProbability("Dropout2d", probability);
   }
 
   forward(x: Tensor): Tensor {
@@ -37,10 +27,6 @@ export class Dropout2d extends Module {
     }
     if (!this.training || this.probability === 0) return x;
     const [numImages, numChannels] = x.shape as [number, number];
-    const kept = dropout(
-      withBackend(x.backend, () => ones([numImages, numChannels])),
-      this.probability,
-    );
-    return mul(x, reshape(kept, [numImages, numChannels, 1, 1]));
+    return mul(x, dropoutMask(x, [numImages, numChannels, 1, 1], this.probability));
   }
 }

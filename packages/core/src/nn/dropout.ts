@@ -1,6 +1,6 @@
-import { ValueError } from "../errors.js";
 import { dropout } from "../ops/dropout.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { assertProbability } from "./dropout-mask.js";
 import { Module } from "./module.js";
 
 /**
@@ -17,10 +17,7 @@ export class Dropout extends Module {
 
   constructor(probability = 0.5) {
     super();
-    if (!(probability >= 0 && probability < 1)) {
-      throw new ValueError(`Dropout: probability is ${probability}; it must be in [0, 1).`, { probability }, "E_LAYER");
-    }
-    this.probability = probability;
+    this.probability = assertProbability("Dropout", probability);
   }
 
   forward(x: Tensor): Tensor {

@@ -16,6 +16,7 @@ import { select } from "../ops/slice.js";
 import { zerosLike } from "../tensor/create.js";
 import { formatShape, shapesEqual } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
+import { assertProbability } from "./dropout-mask.js";
 import { uniformParameter } from "./init.js";
 import { assertSizes } from "./linear.js";
 import { Module } from "./module.js";
@@ -117,13 +118,7 @@ export abstract class RecurrentLayer extends Module {
     super();
     const { numLayers = 1, bias = true, batchFirst = false, dropout: probability = 0, bidirectional = false } = options;
     assertSizes(this.constructor.name, { ...sizes, numLayers });
-    if (!(probability >= 0 && probability < 1)) {
-      throw new ValueError(
-        `${this.constructor.name}: dropout is ${probability}; it must be in [0, 1).`,
-        { dropout: probability },
-        "E_LAYER",
-      );
-    }
+    assertProbability(this.constructor.name, probability, "dropout");
     this.cell = cell;
     this.inputSize = sizes.inputSize;
     this.hiddenSize = sizes.hiddenSize;

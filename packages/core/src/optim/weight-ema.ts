@@ -4,6 +4,7 @@ import { add, input, mul, scalar } from "../expr/expr.js";
 import { elementwiseProgram } from "../expr/program.js";
 import { untracked } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
+import { assertFraction } from "./assert-settings.js";
 import { isFrozen, runInPlace } from "./optimizer.js";
 
 export interface WeightEmaOptions {
@@ -55,9 +56,7 @@ export class WeightEma {
   #isSwapped = false;
 
   constructor(parameters: Iterable<Tensor>, { decay = 0.999, warmup = false }: WeightEmaOptions = {}) {
-    if (!(decay >= 0 && decay < 1)) {
-      throw new ValueError(`WeightEma: decay is ${decay}; it must be in [0, 1).`, { decay });
-    }
+    assertFraction("WeightEma", "decay", decay);
     this.#decay = decay;
     this.#hasWarmup = warmup;
     this.#pairs = [...parameters].flatMap((parameter, index) =>

@@ -9,6 +9,11 @@ import type { BlobCache } from "./blob-cache.js";
 import type { EngineSpec, FileOnDisk } from "./engine-spec.js";
 import { writeJobModule } from "./job-loader.js";
 
+/** With the chunks of the larger ones these are fewer than the 64 requests of a worker that the coordinator takes at once. */
+const maxBlobsUnderWay = 32;
+/** As many as one large blob has under way, so that nothing else waits longer behind many small ones. */
+const maxBytesUnderWay = 4 * 2 ** 20;
+
 export interface FetchOptions {
   readonly workerId: string;
   readonly cache: BlobCache;
@@ -20,18 +25,16 @@ export interface FetchOptions {
 
 /** @throws {JobError} E_CONFIG_JSON when the configuration is no JSON object; E_BLOB, E_JOB_ROOM. */
 export async function fetchEngineSpec(welcome: MessageBody<"welcome">, options: FetchOptions): Promise<EngineSpec> {
-  const pathOf = (ref: BlobRef): Promise<string> =>
-    options.cache.pathOf({ sha256: ref.sha256, byteLength: ref.byteLength }, (wanted) =>
-      options.control.fetchBlob(wanted),
-    );
-  const bundle = await readFile(await pathOf(welcome.jobBundle), "utf8");
-  const files: FileOnDisk[] = [];
-  for (const file of welcome.files) {
-    files.push({ name: file.logicalName, path: file.path, diskPath: await pathOf(file) });
-  }
-  const restored: { name: string; diskPath: string }[] = [];
-  for (const file of welcome.resume?.files ?? []) restored.push({ name: file.name, diskPath: await pathOf(file) });
-  const initFrom = welcome.initFrom === null ? undefined : await pathOf(welcome.initFrom);
+  const { jobBundle, initFrom, resume } = welcome;
+  const refs = [jobBundle, ...welcome.files, ...(resume?.files ?? []), ...(initFrom === null ? [] : [initFrom])];
+  const paths = await fetchSeveral(refs, ({ sha256, byteLength }) =>
+    options.cache.pathOf({ sha256, byteLength }, (wanted) => options.control.fetchBlob(wanted)),
+  );
+  const diskPathOf = ({ sha256 }: BlobRef): string => paths.get(sha256)!;
+  const bundle = await readFile(diskPathOf(jobBundle), "utf8");
+  const files = welcome.files.map(
+    (file): FileOnDisk => ({ name: file.logicalName, path: file.path, diskPath: diskPathOf(file) }),
+  );
   const tempDir = join(options.cacheDir, "jobs");
   return {
     moduleUrl: await writeJobModule(bundle, { resolveRoom: options.resolveRoom, tempDir }),
@@ -41,9 +44,43 @@ export async function fetchEngineSpec(welcome: MessageBody<"welcome">, options: 
     numeric: welcome.numeric,
     threads: options.threads ?? welcome.threads ?? availableParallelism(),
     files,
-    ...(welcome.resume === null ? {} : { restore: { step: welcome.resume.step, files: restored } }),
-    ...(initFrom === undefined ? {} : { initFrom }),
+    ...(resume === null
+      ? {}
+      : {
+          restore: {
+            step: resume.step,
+            files: resume.files.map((file) => ({ name: file.name, diskPath: diskPathOf(file) })),
+          },
+        }),
+    ...(initFrom === null ? {} : { initFrom: diskPathOf(initFrom) }),
   };
+}
+
+/** Paths by sha256. Small blobs are under way together, so that they do not cost a round trip each; large ones one at a time. */
+async function fetchSeveral(
+  refs: readonly BlobRef[],
+  pathOf: (ref: BlobRef) => Promise<string>,
+): Promise<ReadonlyMap<string, string>> {
+  const paths = new Map<string, string>();
+  const underWay = new Set<Promise<void>>();
+  let bytesUnderWay = 0;
+  for (const ref of refs) {
+    while (
+      underWay.size >= maxBlobsUnderWay ||
+      (underWay.size > 0 && bytesUnderWay + ref.byteLength > maxBytesUnderWay)
+    ) {
+      await Promise.race(underWay);
+    }
+    bytesUnderWay += ref.byteLength;
+    const one: Promise<void> = pathOf(ref).then((path) => {
+      paths.set(ref.sha256, path);
+      bytesUnderWay -= ref.byteLength;
+      underWay.delete(one);
+    });
+    underWay.add(one);
+  }
+  await Promise.all(underWay);
+  return paths;
 }
 
 function parseConfigJson(text: string): ParsedConfig {

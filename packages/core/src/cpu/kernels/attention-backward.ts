@@ -94,7 +94,7 @@ const scoreGradientRow: FunctionDefinition = defineFunction(
 
 export const attentionBackward = defineKernel("causalAttentionBackward", args, (kernel) => {
   const { f, begin, end } = kernel;
-  const p = Object.fromEntries(Object.keys(args).map((name) => [name, kernel.arg(name as keyof Args)])) as Loaded;
+  const p = kernel.allArgs();
   const scratch = kernel.scratch();
   const pieces = ["rows", "products", "rowPanel", "vPanels", "kPanels", "qPanels", "dOutPanels", "dScores"] as const;
   for (const name of pieces) increase(f, p[name], scratch);

@@ -53,7 +53,7 @@ type Loaded = Readonly<Record<keyof Args, Local>>;
 export const attentionForward = defineKernel("causalAttention", args, (kernel) => {
   kernel.poolConstants();
   const { f, begin, end } = kernel;
-  const p = Object.fromEntries(Object.keys(args).map((name) => [name, kernel.arg(name as keyof Args)])) as Loaded;
+  const p = kernel.allArgs();
   const scratch = kernel.scratch();
   for (const name of ["rows", "qPanel", "weightPanel", "kPanels", "vPanels"] as const) increase(f, p[name], scratch);
   const panels = define(f, div(add(p.tokens, tileRows - 1), tileRows));

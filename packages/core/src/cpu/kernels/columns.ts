@@ -63,10 +63,6 @@ const args = {
 type Args = typeof args;
 type Loaded = Readonly<Record<keyof Args, Local>>;
 
-function load(kernel: KernelBody<Args>): Loaded {
-  return Object.fromEntries(Object.keys(args).map((name) => [name, kernel.arg(name as keyof Args)])) as Loaded;
-}
-
 /** Where a tap's row lies: input position of output 0 along w, and the outputs [from, to) that it finds inside the image. */
 interface Run {
   readonly offset: Local;
@@ -98,7 +94,7 @@ const below = (x: Int, y: Int): Int => ({ op: "i32.lt_u", operands: [x, y] });
 /** An item is a line. */
 const im2colKernel = defineKernel("im2col", args, (kernel) => {
   const { f, begin, end } = kernel;
-  const p = load(kernel);
+  const p = kernel.allArgs();
   const run = runLocals(kernel);
   const planeBytes = define(f, words(mul(mul(p.inD, p.inH), p.inW)));
   const [plane, to, from, id, oh, ih, count, rest] = f.locals("i32", 8) as [
@@ -178,7 +174,7 @@ const im2colKernel = defineKernel("im2col", args, (kernel) => {
 /** An item is one channel of one image of the tile. */
 const col2imKernel = defineKernel("col2im", args, (kernel) => {
   const { f, begin, end } = kernel;
-  const p = load(kernel);
+  const p = kernel.allArgs();
   const run = runLocals(kernel);
   const planeBytes = define(f, words(mul(mul(p.inD, p.inH), p.inW)));
   const [plane, to, from, id, ih, count, line, row] = f.locals("i32", 8) as [

@@ -74,7 +74,7 @@ type Loaded = Readonly<Record<keyof Args, Local>>;
 
 export const matmulKernel = defineKernel("matmul", args, (kernel) => {
   const { f, begin, end } = kernel;
-  const p = Object.fromEntries(Object.keys(args).map((name) => [name, kernel.arg(name as keyof Args)])) as Loaded;
+  const p = kernel.allArgs();
   const scratch = kernel.scratch();
   const rowPanels = define(f, div(add(p.rows, tileRows - 1), tileRows));
   const columnBlocks = define(f, div(add(p.columns, columnBlock - 1), columnBlock));

@@ -59,7 +59,7 @@ interface Columns {
 
 export const layerNormWeights = defineKernel("layerNormWeightGradients", args, (kernel) => {
   const { f, begin, end } = kernel;
-  const p = Object.fromEntries(Object.keys(args).map((name) => [name, kernel.arg(name as keyof Args)])) as Columns["p"];
+  const p = kernel.allArgs();
   const start = define(f, mul(begin, 16));
   const width = define(f, mul(sub(end, begin), 16));
   const weightLanes = kernel.scratch();

@@ -47,8 +47,7 @@ type Loaded = Readonly<Record<keyof Args, Local>>;
 function backwardOf(cell: RecurrentCell): Kernel<Args> {
   return defineKernel(`recurrentBackward-${cell}`, backwardArgs, (kernel) => {
     const { f } = kernel;
-    const names = Object.keys(backwardArgs) as (keyof Args)[];
-    const p = Object.fromEntries(names.map((name) => [name, kernel.arg(name)])) as Loaded;
+    const p = kernel.allArgs();
     const scratch = kernel.scratch();
     for (const name of ["dz", "packed", "carry", "cellCarry"] as const) increase(f, p[name], scratch);
     forBlocks(kernel, p.batch, (block) => emitBlock(kernel, cell, { p, block }));

@@ -50,8 +50,7 @@ function forwardOf(cell: RecurrentCell): Kernel<Args> {
   return defineKernel(`recurrent-${cell}`, forwardArgs, (kernel) => {
     kernel.poolConstants();
     const { f } = kernel;
-    const names = Object.keys(forwardArgs) as (keyof Args)[];
-    const p = Object.fromEntries(names.map((name) => [name, kernel.arg(name)])) as Loaded;
+    const p = kernel.allArgs();
     const scratch = kernel.scratch();
     for (const name of ["packed", "z", "h", "c"] as const) increase(f, p[name], scratch);
     forBlocks(kernel, p.batch, (block) => emitBlock(kernel, cell, { p, block }));
