@@ -57,7 +57,7 @@ const classesLast = (logits: Tensor): Tensor => logits.permute([0, 2, 3, 1]);
 export default defineJob({
   name: "segmentation",
   config,
-  training: { globalBatchSize: 16, microBatchSize: 4, totalSteps: 800, evalIntervalSteps: 200, bestMetric: "meanIou" },
+  training: { globalBatchSize: 16, microBatchSize: 4, totalSteps: 1500, evalIntervalSteps: 500, bestMetric: "meanIou" },
   files: () => ({ digits: digitsFile }),
   data: ({ side, maxDigits, noise, trainScenes, evalScenes }, files) => {
     const { train, test } = readDigits(files.bytes("digits"));

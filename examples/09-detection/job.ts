@@ -3,14 +3,14 @@
  *
  * Boxes go around the ink. Legend: B batch, S side of a scene, G cells of a side, K digits.
  */
-import { metrics, optim, schedules, tensor } from "@lockstep/core";
+import { metrics, optim, schedules, type Tensor, tensor } from "@lockstep/core";
 import { type Dataset, type Pipeline, stackImages, stackSamples } from "@lockstep/data";
 import { defineJob } from "@lockstep/worker";
 import { digitsFile, readDigits } from "@lockstep-examples/digits-data/digits";
 import { numHeldOutScenes, type Scene, sceneSeeds, scenesOf, usualScenes } from "@lockstep-examples/digits-data/scenes";
 import * as z from "zod";
 import { CentreNet, type CentreNetAnswer, centreLoss } from "./centre-net.js";
-import { cellSide, decodeCentres, encodeCentres, numBoxNumbers, numDigits } from "./centres.js";
+import { type CentreTargets, cellSide, decodeCentres, encodeCentres, numBoxNumbers } from "./centres.js";
 
 const config = z.object({
   /** Pixels of a scene's side. */
@@ -32,19 +32,19 @@ type SceneBatch = ReturnType<typeof collate>;
 function collate(scenes: readonly Scene[]) {
   const side = scenes[0]!.image.width;
   const G = side / cellSide;
-  const targets = scenes.map(({ objects }) => encodeCentres(objects, side));
-  const stacked = (name: "heat" | "boxes" | "isCentre", channels: number) =>
+  const all = scenes.map(({ objects }) => encodeCentres(objects, side));
+  const stacked = (name: keyof CentreTargets, channels: readonly number[]) =>
     stackSamples(
-      targets.map((target) => target[name]),
-      [channels, G, G],
+      all.map((targets) => targets[name]),
+      [...channels, G, G],
     );
   return {
     x: stackImages(scenes.map(({ image }) => image)), // [B, 1, S, S]
     targets: {
-      heat: stacked("heat", numDigits),
-      boxes: stacked("boxes", numBoxNumbers),
-      isCentre: stacked("isCentre", 1),
-      numObjects: scenes.reduce((count, { objects }) => count + objects.length, 0),
+      heat: stacked("heat", [1]),
+      labels: stacked("labels", []),
+      boxes: stacked("boxes", [numBoxNumbers]),
+      isCentre: stacked("isCentre", [1]),
     },
     objects: scenes.map(({ objects }) => objects),
   };
@@ -53,19 +53,18 @@ function collate(scenes: readonly Scene[]) {
 const datasetOf = (scenes: Pipeline<Scene>): Dataset<SceneBatch> => scenes.toDataset(collate);
 
 /** What was found in each scene. */
-function detect(answer: CentreNetAnswer): metrics.BoxPredictions[] {
-  const numScenes = answer.boxes.shape[0]!;
-  const heat = answer.heat.sigmoid();
-  return Array.from({ length: numScenes }, (_, scene) => {
-    const [ownHeat, boxes] = [heat, answer.boxes].map((all) => all.select(0, scene).dataSync());
-    return decodeCentres({ heat: ownHeat!, boxes: boxes! });
+function detect({ heat, classes, boxes }: CentreNetAnswer): metrics.BoxPredictions[] {
+  const all = { heat: heat.sigmoid(), classes: classes.softmax(1), boxes };
+  return Array.from({ length: boxes.shape[0]! }, (_, scene) => {
+    const own = (tensor: Tensor) => tensor.select(0, scene).dataSync();
+    return decodeCentres({ heat: own(all.heat), classes: own(all.classes), boxes: own(all.boxes) });
   });
 }
 
 export default defineJob({
   name: "detection",
   config,
-  training: { globalBatchSize: 32, microBatchSize: 8, totalSteps: 1200, evalIntervalSteps: 200, bestMetric: "map50" },
+  training: { globalBatchSize: 24, microBatchSize: 6, totalSteps: 800, evalIntervalSteps: 200, bestMetric: "map50" },
   files: () => ({ digits: digitsFile }),
   data: ({ side, maxDigits, noise, trainScenes, evalScenes }, files) => {
     const { train, test } = readDigits(files.bytes("digits"));
@@ -92,7 +91,7 @@ export default defineJob({
     map50to95.update(targets, found);
     return centreLoss(answer, batch.targets);
   },
-  /** Of each scene its first digit: the heat of the cell where its middle is. */
+  /** Of each scene its first digit: the scores of the cell where its middle is. */
   explain: (model, { x, objects }) => {
     const firsts = objects.map(([first]) => first!);
     const side = x.shape[2]!;
@@ -101,7 +100,7 @@ export default defineJob({
     return {
       kind: "image",
       inputs: x,
-      outputs: (images) => model.forward(images).heat.mul(isCentre).sum([2, 3]),
+      outputs: (images) => model.forward(images).classes.mul(isCentre).sum([2, 3]),
       targets: tensor(Int32Array.from(firsts, ({ label }) => label)),
     };
   },
