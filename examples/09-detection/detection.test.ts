@@ -58,7 +58,13 @@ describe("decoding", () => {
   test("takes a cell that is as hot as its neighbours, for each digit that it may be, and leaves the cold ones", () => {
     const heat = Object.assign(new Float32Array(16), { 5: 0.5, 10: 0.4, 3: 0.25, 12: 0.01 }); // 5 and 10 touch
     const classes = new Float32Array(160);
-    Object.assign(classes, { [16 * 2 + 5]: 0.75, [16 * 6 + 5]: 0.25, [16 * 9 + 3]: 1, [16 * 9 + 12]: 1 });
+    Object.assign(classes, {
+      [16 * 2 + 5]: 0.75,
+      [16 * 6 + 5]: 0.25,
+      [16 * 1 + 10]: 1,
+      [16 * 9 + 3]: 1,
+      [16 * 9 + 12]: 1,
+    });
     const [early, late] = [
       [14, 2, 18, 6],
       [6, 6, 10, 10],
