@@ -1,6 +1,6 @@
 """scikit-learn on the same scenes: the digit of a pixel from the 15 x 15 pixels around it; mean IoU of the digits on the held-out scenes.
 
-    npx tsx examples/digits-data/write-scenes.ts scenes.json
+    npx tsx examples/digits-data/write-scenes.ts scenes.json 300
     python3 examples/08-segmentation/peer.py scenes.json
 """
 import json
@@ -36,9 +36,10 @@ x, y = x[chosen], y[chosen]
 weights = np.where(y > 0, 1.0, 1 / BACKGROUND_SHARE)
 x_held, y_held = patches(split["heldOut"], split["side"])
 print(f"{len(split['train'])} scenes, {len(y)} of their pixels")
+logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=100))
 peers = {
-    "logistic regression": (make_pipeline(StandardScaler(), LogisticRegression(max_iter=100)), "logisticregression__sample_weight"),
     "random forest": (RandomForestClassifier(n_estimators=100, random_state=0, n_jobs=2), "sample_weight"),
+    "logistic regression": (logistic, "logisticregression__sample_weight"),
 }
 for name, (peer, weight_name) in peers.items():
     begin = time.perf_counter()
