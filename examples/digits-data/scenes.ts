@@ -3,7 +3,7 @@
  *
  * A scene is a function of (seed, epoch, index), so every worker makes the same, and every epoch has new ones. Legend: S side of a scene.
  */
-import { type FloatImage, resizeImage, type SampleKey, sampleDraws } from "@lockstep/data";
+import { type FloatImage, type Pipeline, pipelineOf, resizeImage, type SampleKey, sampleDraws } from "@lockstep/data";
 import type { LabelledImage } from "./labelled-images.js";
 
 type Draws = ReturnType<typeof sampleDraws>;
@@ -33,6 +33,12 @@ export interface SceneOptions {
   readonly noise: number;
 }
 
+/** What the examples train and test on, unless their configuration says otherwise. */
+export const usualScenes: SceneOptions = { side: 32, maxDigits: 4, noise: 0.1 };
+export const numHeldOutScenes = 256;
+/** Seeds of the scenes to train on, and of those held out: they are made of other digits as well. */
+export const sceneSeeds = { train: 1, heldOut: 2 };
+
 /** Classes of a mask: nothing and ten digits. */
 export const numMaskClasses = 11;
 /** The middles of two digits are at least so many pixels apart, across or down. */
@@ -43,6 +49,14 @@ const numTries = 20;
 /** A pixel of at least so much ink belongs to the digit. */
 const leastInk = 0.25;
 const palest = 0.6;
+
+/** `size` scenes an epoch that `digits` make under a seed. */
+export function scenesOf(
+  digits: readonly LabelledImage[],
+  { size, seed, ...options }: SceneOptions & { readonly size: number; readonly seed: number },
+): Pipeline<Scene> {
+  return pipelineOf({ size, get: (sample) => composeScene(digits, { seed, ...sample }, options) });
+}
 
 /** One to `maxDigits` digits of different size and strength, none over another; fewer where no place is left. */
 export function composeScene(digits: readonly LabelledImage[], key: SampleKey, options: SceneOptions): Scene {
