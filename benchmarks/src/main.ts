@@ -1,11 +1,8 @@
-/**
- * @file `npm run bench -- [SUITE...] [--only NAME,...] [--runs N] [--json FILE] [--accept]`: measures, prints a table, compares with the
- * committed baseline; --accept makes the results the baseline.
- */
+/** @file `npm run bench`: measures, prints a table, compares with the committed baseline. What it takes: `usage` below. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { parseArgs } from "node:util";
+import { readCommandLine } from "../../tools/command-line.mjs";
 import { type BenchContext, type BenchResult, type BenchSuite, resultOf } from "./bench-row.js";
 import { formatTable } from "./table.js";
 import { findTorchPython } from "./torch-peer.js";
@@ -29,34 +26,47 @@ export interface BenchFile {
 /** Suites that take many minutes run only when they are named. */
 const onlyWhenNamed = ["recovery"];
 
+const usage = `npm run bench -- [SUITE...] [OPTION...]
+
+Measures, prints a table and compares it with benchmarks/baselines. Nothing else should run meanwhile.
+
+SUITE          one of ${Object.keys(suites).join(", ")};
+               default all but ${onlyWhenNamed.join(", ")}, which takes many minutes
+--runs N       runs of each measurement, ours and the peer's in turn; default 5
+--only A,B     only these models of a suite
+--faults N     recovery: kills to measure; default 20
+--full         recovery: 100 kills
+--json FILE    writes the results there
+--accept       makes the results the baseline
+--help         this`;
+
 const baselineFile = new URL("../baselines/baseline.json", import.meta.url);
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const given = readCommandLine({
+    name: "bench",
+    usage,
     allowPositionals: true,
     options: {
-      json: { type: "string" },
       runs: { type: "string", default: "5" },
-      accept: { type: "boolean" },
-      full: { type: "boolean", default: false },
-      faults: { type: "string" },
       only: { type: "string" },
+      faults: { type: "string" },
+      full: { type: "boolean", default: false },
+      json: { type: "string" },
+      accept: { type: "boolean" },
     },
   });
-  const runs = Number(values.runs);
-  const faults = values.faults === undefined ? undefined : Number(values.faults);
-  const isCount = (value: number) => Number.isInteger(value) && value >= 1;
-  const unknown = positionals.filter((name) => !(name in suites));
-  if (unknown.length > 0 || !isCount(runs) || !isCount(faults ?? 1)) {
-    console.error(
-      `bench: suites are ${unknown.join(", ")}, runs is ${values.runs}, faults ${values.faults}; a suite must be one of ${Object.keys(suites).join(", ")}, runs and faults positive integers.`,
-    );
+  if (typeof given === "number") return given;
+  const { values, positionals } = given;
+  const problem = problemOf(positionals, values);
+  if (problem !== undefined) {
+    console.error(`bench: ${problem}`);
     return 2;
   }
   const context: BenchContext = {
-    runs,
+    runs: Number(values.runs),
     isFull: values.full,
-    faults,
+    faults: values.faults === undefined ? undefined : Number(values.faults),
     only: values.only?.split(",") ?? [],
     nowMs: () => performance.now(),
     log: (line) => console.error(line),
@@ -81,6 +91,19 @@ async function main(): Promise<number> {
   if (values.accept)
     writeFileSync(baselineFile, `${JSON.stringify(withOthers(file, values.only !== undefined), null, 2)}\n`);
   return 0;
+}
+
+/** What is wrong with what was asked for. */
+function problemOf(
+  names: readonly string[],
+  { runs, faults }: { readonly runs: string; readonly faults?: string | undefined },
+): string | undefined {
+  const unknown = names.find((name) => !Object.hasOwn(suites, name));
+  if (unknown !== undefined) return `there is no suite "${unknown}"; the suites are ${Object.keys(suites).join(", ")}.`;
+  const isCount = (value: string) => Number.isInteger(Number(value)) && Number(value) >= 1;
+  if (!isCount(runs)) return `--runs is ${runs}; it must be a whole number from 1.`;
+  if (faults !== undefined && !isCount(faults)) return `--faults is ${faults}; it must be a whole number from 1.`;
+  return undefined;
 }
 
 /** The results, and of the present baseline what was not measured now: other suites, and with --only other models of these. */

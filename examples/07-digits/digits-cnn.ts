@@ -16,7 +16,7 @@ export interface DigitsCnnConfig {
  */
 export class DigitsCnn extends nn.Module {
   body: nn.Sequential;
-  head: nn.Linear;
+  head: nn.Layer;
 
   constructor({ numClasses, width, dropout = 0 }: DigitsCnnConfig) {
     super();

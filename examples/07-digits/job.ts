@@ -5,7 +5,7 @@
 import { losses, metrics, type nn, optim, schedules, type Tensor } from "@lockstep/core";
 import { pipelineOf, randomAffine, randomHorizontalFlip } from "@lockstep/data";
 import { Lenet } from "@lockstep/models";
-import { defineJob } from "@lockstep/worker";
+import { defineJob, type JobFileLocation } from "@lockstep/worker";
 import { augmentImage, imageDataset } from "@lockstep-examples/digits-data";
 import { digitsFile, readDigits } from "@lockstep-examples/digits-data/digits";
 import { fashionMnistFolder, readFashionMnist } from "@lockstep-examples/digits-data/fashion-mnist";
@@ -43,7 +43,7 @@ export default defineJob({
     evalIntervalSteps: 100,
     bestMetric: "accuracy",
   },
-  files: ({ dataset, dataFolder }): Record<string, string> =>
+  files: ({ dataset, dataFolder }): Record<string, JobFileLocation> =>
     dataset === "digits" ? { digits: digitsFile } : { fashionMnist: fashionMnistFolder(dataFolder) },
   data: ({ dataset, augment }, files) => {
     const { train, test } =

@@ -7,12 +7,12 @@ const howToGetIt =
   "On Debian: apt install dataset-fashion-mnist, then --set dataFolder=/usr/share/datasets/fashion-mnist. Elsewhere take the four files from github.com/zalandoresearch/fashion-mnist.";
 
 /**
- * The folder of Fashion-MNIST for a job's `files()`.
+ * The folder of Fashion-MNIST for a job's `files()`, with how to get one.
  *
- * @throws {JobError} E_JOB_FILE when no folder is named, with how to get one.
+ * @throws {JobError} E_JOB_FILE when no folder is named.
  */
-export function fashionMnistFolder(dataFolder: string): string {
-  if (dataFolder !== "") return dataFolder;
+export function fashionMnistFolder(dataFolder: string): { readonly path: string; readonly ifMissing: string } {
+  if (dataFolder !== "") return { path: dataFolder, ifMissing: howToGetIt };
   throw new JobError(
     `fashion-mnist: dataFolder is ""; it must be the folder with train-images-idx3-ubyte.gz and the other three files. ${howToGetIt}`,
     { dataFolder },

@@ -16,7 +16,7 @@ interface Document {
 const documents: readonly Document[] = [
   { path: "docs/coming-from-numpy.md", moreRowsThan: 50, numBlocks: Number.POSITIVE_INFINITY, theirs: /`/ },
   { path: "docs/coming-from-pytorch.md", moreRowsThan: 100 },
-  { path: "docs/coming-from-scikit-learn.md", moreRowsThan: 30 },
+  { path: "docs/coming-from-scikit-learn.md", moreRowsThan: 100 },
   { path: "docs/coming-from-keras.md", moreRowsThan: 25 },
 ];
 

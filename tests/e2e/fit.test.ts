@@ -28,6 +28,18 @@ test("L1: fit has the same epochs, weights, files and end with three workers as 
   expect(losses("together")).toEqual(losses("alone"));
 }, 120_000);
 
+test("what a callback throws ends the fit with that error, with workers as in one process", async () => {
+  const { status, stdout, stderr } = await runScript(join(root, "tests/e2e/fit/throw.ts"), []);
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  expect(stdout.trim().split("\n")).toEqual([
+    "onStep: alone",
+    "onStep: 2 workers",
+    "onEpochEnd: alone",
+    "onEpochEnd: 2 workers",
+  ]);
+}, 120_000);
+
 interface Fitted {
   readonly logs: readonly { readonly epoch: number; readonly loss: number }[];
   readonly stopReason: string;

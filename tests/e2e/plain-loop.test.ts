@@ -19,11 +19,10 @@ function plainSha256(job: AnyJob, folder: string, numeric: "strict" | "fused"): 
   const backend = createNodeCpuBackend({ numeric, threads: 1 });
   return withBackend(backend, () => {
     const config = parseJobConfig(job);
-    const sources = Object.entries(job.files?.(config as never) ?? {}).map(([name, path]) => ({
-      name,
-      path,
-      read: () => new Uint8Array(readFileSync(join(root, folder, path))),
-    }));
+    const sources = Object.entries(job.files?.(config as never) ?? {}).map(([name, location]) => {
+      const path = typeof location === "string" ? location : location.path;
+      return { name, path, read: () => new Uint8Array(readFileSync(join(root, folder, path))) };
+    });
     const data = job.data(config as never, createJobFiles(sources));
     const model = seedScope(seed, () => job.model(config as never, data));
     const { globalBatchSize, microBatchSize, totalSteps, maxGradNorm } = config;

@@ -232,7 +232,7 @@ function refuseChangedFiles(run: string, found: readonly RunFile[], kept: readon
 }
 
 /** The safetensors file that FILE means: itself, the model of a checkpoint, or that of a run's last checkpoint. */
-export function findWeights(file: string, cwd: string): { readonly path: string; readonly sha256: string } {
+function findWeights(file: string, cwd: string): { readonly path: string; readonly sha256: string } {
   const absolute = resolve(cwd, file);
   const path = existsSync(absolute) && statSync(absolute).isDirectory() ? weightsOfFolder(absolute) : absolute;
   if (path === undefined || !existsSync(path)) {

@@ -154,7 +154,7 @@ export async function superviseToEnd(plan: PlannedRun, options: SuperviseOptions
   }
 }
 
-export function statusOfSummary(summary: Pick<RunSummary, "status" | "error">): ExitStatus {
+function statusOfSummary(summary: Pick<RunSummary, "status" | "error">): ExitStatus {
   if (summary.status === "completed") return exitStatus.completed;
   if (summary.status === "interrupted") return exitStatus.interrupted;
   return summary.error?.code === "E_JOIN_TIMEOUT" ? exitStatus.notEnoughWorkers : exitStatus.failed;

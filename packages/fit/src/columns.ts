@@ -1,5 +1,6 @@
 /** @file Arrays as people have them, as columns of samples; and columns as one safetensors file, which is how they reach workers. */
 import { type DTypeArray, decodeSafetensors, encodeSafetensors, Tensor } from "@lockstep/core";
+import { createMatrix, type Matrix, type Table } from "@lockstep/data";
 import { FitError } from "./fit-error.js";
 
 /** As data's Column, of whole numbers or floats. */
@@ -8,19 +9,22 @@ export interface Column {
   readonly shape: readonly number[];
 }
 
-/** Numbers of numbers ..., as deep as the values have dims. */
-export type Nested = number | readonly Nested[];
+/** Numbers of numbers ..., as deep as the values have dims; typed arrays count as rows. true counts as 1, false as 0. */
+export type Nested = number | boolean | Float32Array | Float64Array | Int32Array | Uint8Array | readonly Nested[];
 
 /**
- * Samples along the first dim: a tensor, nested arrays, a flat typed array (one number a sample), or numbers with a shape.
- * Int32Array and i32 tensors stay i32; everything else is f32 (bytes and booleans, too), but for targets of a loss over classes.
+ * Samples along the first dim: a tensor, nested arrays, a flat typed array (one number a sample), numbers with a shape, or a matrix or table of
+ * the room `data` (a sample is a row). Int32Array and i32 tensors stay i32; everything else is f32 (bytes and booleans, too), but for targets of a loss over classes.
  */
 export type Values =
   | Tensor
   | readonly Nested[]
   | Float32Array
   | Int32Array
+  | Float64Array
   | Uint8Array
+  | Matrix
+  | Table
   | { readonly data: Float32Array | Int32Array | Uint8Array; readonly shape: readonly number[] };
 
 /** One input, or several by name. */
@@ -49,6 +53,7 @@ export interface SampleArrays {
  *   column, the row and the rule.
  */
 export function columnsOf(where: string, arrays: SampleArrays, targetDtype: "f32" | "i32"): Columns {
+  assertArrays(where, arrays);
   const named = isValues(arrays.x) ? { [onlyInput]: arrays.x } : arrays.x;
   const inputs = Object.fromEntries(
     Object.entries(named).map(([name, values]) => [name, columnOf(`${where}: ${name}`, values, "f32")]),
@@ -125,8 +130,28 @@ function partOf(tensors: ReturnType<typeof decodeSafetensors>["tensors"], part: 
   return Object.keys(inputs).length === 0 ? undefined : { inputs, targets, sampleWeight, size };
 }
 
+const arrayNames = { x: true, y: true, sampleWeight: true } as const satisfies Record<keyof SampleArrays, true>;
+
+/** @throws {FitError} E_FIT_DATA unless there is one record with x, and nothing that is not known. */
+export function assertArrays(where: string, arrays: SampleArrays): void {
+  const given: unknown = arrays;
+  const isRecord = typeof given === "object" && given !== null && !Array.isArray(given) && !(given instanceof Tensor);
+  const names = isRecord ? Object.keys(given) : [];
+  const unknown = names.find((name) => !Object.hasOwn(arrayNames, name));
+  const what = isRecord ? `the samples have ${names.join(", ") || "no fields"}` : "the first argument is no record";
+  if (isRecord && unknown === undefined && typeof arrays.x === "object" && arrays.x !== null) return;
+  const text = `${where}: ${what}; they must be one object, { x, y } or { x, y, sampleWeight }, with arrays of as many samples.`;
+  throw new FitError("E_FIT_DATA", text, { names });
+}
+
+function isMatrixOrTable(inputs: object): inputs is Matrix | Table {
+  if (!("numRows" in inputs) || typeof inputs.numRows !== "number") return false;
+  return ("values" in inputs && inputs.values instanceof Float64Array) || "columns" in inputs;
+}
+
 function isValues(inputs: Inputs): inputs is Values {
   if (inputs instanceof Tensor || Array.isArray(inputs) || ArrayBuffer.isView(inputs)) return true;
+  if (isMatrixOrTable(inputs)) return true;
   const { data, shape } = inputs as { data?: unknown; shape?: unknown };
   return ArrayBuffer.isView(data) && Array.isArray(shape);
 }
@@ -136,8 +161,12 @@ function columnOf(what: string, values: Values, plainDtype: "f32" | "i32"): Colu
   const { data } = column;
   const bad = data instanceof Float32Array ? data.findIndex((value) => !Number.isFinite(value)) : -1;
   if (bad >= 0) {
-    const row = Math.floor(bad / column.shape.reduce((product, n) => product * n, 1));
-    const text = `${what}: row ${row} holds ${data[bad]}; every value must be finite. Fill or drop missing values first.`;
+    const width = column.shape.reduce((product, n) => product * n, 1);
+    const [row, place] = [Math.floor(bad / width), bad % width];
+    const name = "columns" in values ? Object.keys(values.columns)[place] : place;
+    const at = column.shape.length === 0 ? `row ${row}` : `row ${row}, column ${name}`;
+    const advice = Number.isNaN(data[bad]) ? "Fill or drop missing values first." : "f32 must hold it: scale it first.";
+    const text = `${what}: ${at} holds ${data[bad]}; every value must be finite. ${advice}`;
     throw new FitError("E_FIT_DATA", text, { row, value: String(data[bad]) });
   }
   return column;
@@ -148,10 +177,15 @@ function readColumn(what: string, values: Values, plainDtype: "f32" | "i32"): Co
     if (values.shape.length === 0) throw ragged(what, "is a scalar");
     return asTargets(what, { data: wide(values.dataSync()), shape: values.shape.slice(1) }, plainDtype);
   }
+  if (values instanceof Float64Array) return { data: numbersOf(what, values, plainDtype), shape: [] };
   if (values instanceof Float32Array || values instanceof Int32Array || values instanceof Uint8Array) {
     return asTargets(what, { data: wide(values), shape: [] }, plainDtype);
   }
   if (Array.isArray(values)) return nestedColumn(what, values, plainDtype);
+  if (isMatrixOrTable(values)) {
+    const matrix = createMatrix(values);
+    return { data: numbersOf(what, matrix.values, plainDtype), shape: [matrix.numColumns] };
+  }
   const { data, shape } = values as { data: DTypeArray; shape: readonly number[] };
   const size = shape.reduce((product, n) => product * n, 1);
   if (shape.length === 0 || size !== data.length) {
@@ -162,6 +196,11 @@ function readColumn(what: string, values: Values, plainDtype: "f32" | "i32"): Co
 
 function wide(data: DTypeArray): Float32Array | Int32Array {
   return data instanceof Uint8Array ? Float32Array.from(data) : data;
+}
+
+/** Labels are whole, everything else f32. */
+function numbersOf(what: string, values: Float64Array | readonly number[], dtype: "f32" | "i32") {
+  return dtype === "i32" ? wholeNumbers(what, values) : Float32Array.from(values);
 }
 
 /** Labels that came as f32 become i32 where the loss is over classes. */
@@ -181,24 +220,40 @@ function wholeNumbers(what: string, data: ArrayLike<number>): Int32Array {
 
 function nestedColumn(what: string, values: readonly Nested[], plainDtype: "f32" | "i32"): Column {
   const shape: number[] = [];
-  for (let level: Nested | undefined = values[0]; Array.isArray(level); level = (level as readonly Nested[])[0]) {
-    shape.push((level as readonly Nested[]).length);
-  }
+  for (let level: Nested | undefined = values[0]; isList(level); level = level[0]) shape.push(level.length);
   const out: number[] = [];
   const read = (value: Nested, depth: number, row: number): void => {
     if (depth === shape.length) {
-      if (typeof value !== "number") throw ragged(what, `is deeper at row ${row} than at row 0`, row);
-      out.push(value);
+      if (isList(value)) throw ragged(what, `is deeper at row ${row} than at row 0`, row);
+      if (typeof value !== "number" && typeof value !== "boolean") throw notNumber(what, value, row);
+      out.push(Number(value));
       return;
     }
-    if (!Array.isArray(value) || value.length !== shape[depth]) {
-      const found = Array.isArray(value) ? `${value.length} values` : "a number";
+    if (!isList(value) || value.length !== shape[depth]) {
+      const found = isList(value) ? `${value.length} values` : "a number";
       throw ragged(what, `has ${found} at row ${row} where row 0 has ${shape[depth]}`, row);
     }
-    for (const part of value as readonly Nested[]) read(part, depth + 1, row);
+    for (let i = 0; i < value.length; i++) read(value[i]!, depth + 1, row);
   };
   for (const [row, value] of values.entries()) read(value, 0, row);
-  return { data: plainDtype === "i32" ? wholeNumbers(what, out) : Float32Array.from(out), shape };
+  return { data: numbersOf(what, out, plainDtype), shape };
+}
+
+/** An array, or a row that is a typed array. */
+function isList(value: Nested | undefined): value is readonly Nested[] {
+  return Array.isArray(value) || ArrayBuffer.isView(value);
+}
+
+function notNumber(what: string, value: unknown, row: number): FitError {
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const advice =
+    typeof value === "string"
+      ? "Encode text first (LabelEncoder for labels, OneHotEncoder)."
+      : "Fill or drop missing values first.";
+  return new FitError("E_FIT_DATA", `${what}: row ${row} holds ${shown}; every value must be a number. ${advice}`, {
+    row,
+    value: shown,
+  });
 }
 
 function ragged(what: string, problem: string, row?: number): FitError {

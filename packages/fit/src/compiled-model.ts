@@ -18,16 +18,25 @@ import { evalMicroBatches } from "@lockstep/data";
 import { type AnyJob, importWeights, modelTensors, parseJobConfig } from "@lockstep/worker";
 import type { EpochLog, FitPlan } from "./callbacks/callback.js";
 import { columnDataset } from "./column-dataset.js";
-import { type Columns, columnsOf, encodeColumns, type Inputs, type SampleArrays, sliceColumns } from "./columns.js";
+import {
+  assertArrays,
+  type Columns,
+  columnsOf,
+  encodeColumns,
+  type Inputs,
+  type SampleArrays,
+  sliceColumns,
+} from "./columns.js";
 import { type FitDefinition, lossFunctionOf, type ModelInputs, targetDtypeOf } from "./definition.js";
 import { EpochBook } from "./epoch-book.js";
 import { FitError } from "./fit-error.js";
-import { forwardOf, jobOf } from "./fit-job.js";
+import { forwardOf, jobOf, networkOf } from "./fit-job.js";
 import { measure, measuredMetrics } from "./fit-metrics.js";
-import { type FitOptions, type FitSizes, sizesOf } from "./fit-options.js";
+import { assertBatchSize, type FitOptions, type FitSizes, sizesOf } from "./fit-options.js";
 import type { FitPorts } from "./fit-ports.js";
 import { runLocally } from "./local-run.js";
-import { sampleWeights, weightedLoss } from "./weighted-loss.js";
+import { assertTargetRange } from "./target-range.js";
+import { assertClassesAreThere, sampleWeights, weightedLoss } from "./weighted-loss.js";
 
 /** What a fit was. */
 export interface History {
@@ -85,6 +94,7 @@ export class CompiledModel<I extends ModelInputs = Tensor, M extends nn.Module =
         "fit: this model is being fitted; it must be one fit at a time. Await the first.",
       );
     }
+    assertArrays("fit", samples);
     const sizes = sizesOf(options);
     const { train, held } = this.#split(samples, options);
     const bytes = encodeColumns(held === undefined ? { train } : { train, eval: held });
@@ -112,7 +122,9 @@ export class CompiledModel<I extends ModelInputs = Tensor, M extends nn.Module =
    * @throws {FitError} E_FIT_DATA
    */
   async evaluate(samples: SampleArrays, { batchSize = 32 }: BatchOptions = {}): Promise<Evaluation> {
-    const columns = columnsOf("evaluate", samples, targetDtypeOf(this.#definition as unknown as FitDefinition));
+    assertBatchSize("evaluate", batchSize);
+    const given = columnsOf("evaluate", samples, targetDtypeOf(this.#definition as unknown as FitDefinition));
+    const columns = this.#checked({ evaluate: given }).evaluate!;
     const { targets } = columns;
     if (targets === undefined) {
       throw new FitError("E_FIT_DATA", "evaluate: there is no y; it must be given, one target a sample.");
@@ -140,6 +152,7 @@ export class CompiledModel<I extends ModelInputs = Tensor, M extends nn.Module =
    * @throws {FitError} E_FIT_DATA
    */
   async predict(x: Inputs, { batchSize = 32 }: BatchOptions = {}): Promise<Tensor> {
+    assertBatchSize("predict", batchSize);
     const columns = columnsOf("predict", { x }, "f32");
     const parts: Float32Array[] = [];
     let rowShape: readonly number[] = [];
@@ -200,7 +213,7 @@ export class CompiledModel<I extends ModelInputs = Tensor, M extends nn.Module =
       stepsPerEpoch: plan.stepsPerEpoch,
       evalIntervalSteps: plan.stepsPerEpoch,
       checkpointIntervalSteps: all.some(({ needsWeights }) => needsWeights) ? plan.stepsPerEpoch : 0,
-      classWeight: options.classWeight ?? {},
+      classWeight: { ...options.classWeight },
     };
     const config = parseJobConfig(this.job, overrides);
     const launch = workers === undefined ? undefined : this.#launcher();
@@ -221,6 +234,7 @@ export class CompiledModel<I extends ModelInputs = Tensor, M extends nn.Module =
         ...{ module: module!, exportName, name: this.job.name, config: overrides, workers: workers!, out: options.out },
         ...start,
         onStep: (report) => book.noteStep(report),
+        onNotice: (text) => book.notice(text),
         judge: ({ step, evaluation, weights }) => book.endEpoch(step, evaluation, weights),
       });
       result = run;
@@ -254,22 +268,62 @@ export class CompiledModel<I extends ModelInputs = Tensor, M extends nn.Module =
     if (all.targets === undefined) {
       throw new FitError("E_FIT_DATA", "fit: there is no y; it must be given, one target a sample.");
     }
-    sampleWeights(all.targets, all.sampleWeight, options.classWeight ?? {});
+    const { classWeight = {} } = options;
+    sampleWeights(all.targets, all.sampleWeight, classWeight);
+    assertClassesAreThere(all.targets, classWeight);
     const { validationData, validationSplit } = options;
     if (validationData !== undefined) {
       const held = columnsOf("fit: validationData", validationData, dtype);
       if (held.targets === undefined) {
         throw new FitError("E_FIT_DATA", "fit: validationData has no y; it must be given, one target a sample.");
       }
-      return { train: all, held };
+      const checked = this.#checked({ fit: all, "fit: validationData": held });
+      return { train: checked.fit!, held: checked["fit: validationData"] };
     }
-    if (validationSplit === undefined) return { train: all, held: undefined };
+    const train = this.#checked({ fit: all }).fit!;
+    if (validationSplit === undefined) return { train, held: undefined };
     const numHeld = Math.floor(all.size * validationSplit);
     if (numHeld === 0) {
       const text = `fit: validationSplit is ${validationSplit} and there are ${all.size} samples; at least one must be held out. Raise it, or leave it out.`;
       throw new FitError("E_FIT_OPTION", text, { option: "validationSplit", value: validationSplit });
     }
-    return { train: sliceColumns(all, 0, all.size - numHeld), held: sliceColumns(all, all.size - numHeld, all.size) };
+    const numTrain = all.size - numHeld;
+    return { train: sliceColumns(train, 0, numTrain), held: sliceColumns(train, numTrain, all.size) };
+  }
+
+  /**
+   * The parts as the network's outputs want them: labels that no output stands for are refused by their row, not by a place in a
+   * micro-batch in the middle of a fit; one number a sample stands beside one output a sample.
+   */
+  #checked(parts: Readonly<Record<string, Columns>>): Readonly<Record<string, Columns>> {
+    const { loss } = this.#definition;
+    const outputShape = this.#outputShape(sliceColumns(Object.values(parts)[0]!, 0, 1));
+    const numOutputs = outputShape?.at(-1);
+    const isOneNumber = typeof loss === "string" && loss !== "crossEntropy" && outputShape?.join() === "1";
+    const checked = Object.entries(parts).map(([where, columns]) => {
+      const { targets } = columns;
+      if (targets === undefined) return [where, columns] as const;
+      assertTargetRange(where, loss, { targets, numOutputs });
+      const isFlat = isOneNumber && targets.shape.length === 0;
+      return [where, isFlat ? { ...columns, targets: { data: targets.data, shape: [1] } } : columns] as const;
+    });
+    return Object.fromEntries(checked);
+  }
+
+  /** Of one sample. Undefined where the network does not take samples as they are: what trains it says why, or changes them first (augment). */
+  #outputShape(sample: Columns): readonly number[] | undefined {
+    const wasLoaded = this.#inference !== undefined;
+    let shape: readonly number[] | undefined;
+    try {
+      this.#eachBatch({ ...sample, targets: undefined }, 1, (outputs) => {
+        shape = outputs.shape.slice(1);
+      });
+    } catch (error) {
+      if (error instanceof FitError) throw error;
+    } finally {
+      if (!wasLoaded) this.dispose();
+    }
+    return shape;
   }
 
   #eachBatch(
@@ -300,7 +354,7 @@ export class CompiledModel<I extends ModelInputs = Tensor, M extends nn.Module =
   #loaded(): Inference<M> {
     if (this.#inference !== undefined) return this.#inference;
     const backend = this.#ports.createBackend();
-    const model = withBackend(backend, () => untracked(() => seedScope(0, () => keep(this.#definition.model()))));
+    const model = withBackend(backend, () => untracked(() => seedScope(0, () => keep(networkOf(this.#definition)))));
     if (this.#weights !== undefined) importWeights({ model }, this.#weights);
     model.eval();
     this.#inference = { backend, model };

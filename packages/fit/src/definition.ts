@@ -77,11 +77,40 @@ export interface FitDefinition<I extends ModelInputs = Tensor, M extends nn.Modu
   readonly maxGradNorm?: number;
 }
 
+const definitionNames = {
+  name: true,
+  module: true,
+  exportName: true,
+  model: true,
+  forward: true,
+  loss: true,
+  targetDtype: true,
+  optimizer: true,
+  learningRate: true,
+  schedule: true,
+  augment: true,
+  metrics: true,
+  maxGradNorm: true,
+} as const satisfies Record<keyof FitDefinition, true>;
+
 /** @throws {FitError} E_FIT_DEFINITION naming what is missing or of the wrong kind. */
 export function assertDefinition(definition: FitDefinition<never, never>): void {
   const refuse = (what: string, advice: string): never => {
     throw new FitError("E_FIT_DEFINITION", `compile: ${what}; ${advice}`);
   };
+  if (typeof definition !== "object" || definition === null) {
+    refuse(`the definition is ${definition}`, "it must be an object, { model, loss, ... }.");
+  }
+  for (const key of Object.keys(definition)) {
+    if (!Object.hasOwn(definitionNames, key)) {
+      refuse(`there is no ${key}`, `a definition has ${Object.keys(definitionNames).join(", ")}.`);
+    }
+  }
+  for (const key of ["forward", "schedule", "augment"] as const) {
+    if (definition[key] !== undefined && typeof definition[key] !== "function") {
+      refuse(`${key} is ${JSON.stringify(definition[key])}`, "it must be a function.");
+    }
+  }
   const { name, loss, optimizer, learningRate } = definition as unknown as FitDefinition;
   if (name !== undefined && !/^[\w.-]{1,64}$/.test(name)) {
     refuse(`name is ${JSON.stringify(name)}`, `it must be 1 to 64 letters, digits, "-", "_" or ".".`);

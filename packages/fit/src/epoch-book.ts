@@ -36,6 +36,11 @@ export class EpochBook {
     for (const callback of this.#callbacks) callback.onStep?.({ ...report, epoch, epochs, totalSteps });
   }
 
+  /** Tells the callbacks what went wrong without ending the fit. */
+  notice(text: string): void {
+    for (const callback of this.#callbacks) callback.onNotice?.(text);
+  }
+
   /**
    * The epoch that `step` ends is over.
    *

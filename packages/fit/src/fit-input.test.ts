@@ -1,6 +1,7 @@
 import { nn, type Tensor } from "@lockstep/core";
+import { createTable } from "@lockstep/data";
 import { describe, expect, test } from "vitest";
-import { compile } from "./index.js";
+import { callbacks, compile } from "./index.js";
 
 class Net extends nn.Module {
   linear = new nn.Linear(2, 2);
@@ -30,7 +31,7 @@ describe("bad input", () => {
     [
       "a missing value",
       () => line().fit({ x: [[1], [Number.NaN]], y: [[1], [2]] }),
-      "fit: x: row 1 holds NaN; every value must be finite. Fill or drop missing values first.",
+      "fit: x: row 1, column 0 holds NaN; every value must be finite. Fill or drop missing values first.",
     ],
     [
       "unequal lengths",
@@ -47,7 +48,98 @@ describe("bad input", () => {
       () => classifier().fit({ x: [[1, 2]], y: [0.5] }),
       "fit: y: row 0 holds 0.5; a loss over classes takes labels 0, 1, 2, ... Encode them (LabelEncoder), or use another loss.",
     ],
-    ["a label out of range", () => classifier().fit({ x: [[1, 2]], y: [2] }), "crossEntropy"],
+    [
+      "a label out of range",
+      () =>
+        classifier().fit({
+          x: [
+            [1, 2],
+            [3, 4],
+          ],
+          y: [1, 2],
+        }),
+      "fit: y: row 1 holds 2; the network has 2 outputs, and labels must be in 0..1, or -100 where nothing is to be learned. Encode them (LabelEncoder), or give the network an output for each class.",
+    ],
+    [
+      "a held-out label out of range",
+      () => classifier().fit({ x: [[1, 2]], y: [1] }, { validationData: { x: [[1, 2]], y: [-1] } }),
+      "fit: validationData: y: row 0 holds -1; the network has 2 outputs, and labels must be in 0..1",
+    ],
+    [
+      "a label to evaluate that is out of range",
+      () => classifier().evaluate({ x: [[1, 2]], y: [9] }),
+      "evaluate: y: row 0 holds 9; the network has 2 outputs, and labels must be in 0..1",
+    ],
+    [
+      "a yes or no that is neither",
+      () => compile({ model: () => new Line(), loss: "binaryCrossEntropy" }).fit({ x: [[1], [2]], y: [0, 2] }),
+      "fit: y: row 1 holds 2; targets of binaryCrossEntropy must be in 0..1.",
+    ],
+    [
+      "a sign that is none",
+      () => compile({ model: () => new Line(), loss: "hinge" }).fit({ x: [[1], [2]], y: [0, 1] }),
+      "fit: y: row 0 holds 0; targets of hinge must be -1 or 1.",
+    ],
+    [
+      "labels that are text",
+      () => classifier().fit({ x: [[1, 2]], y: ["cat"] as never }),
+      'fit: y: row 0 holds "cat"; every value must be a number. Encode text first (LabelEncoder for labels, OneHotEncoder).',
+    ],
+    [
+      "null for a missing value",
+      () => line().fit({ x: [[1], [null]] as never, y: [1, 2] }),
+      "fit: x: row 1 holds null; every value must be a number. Fill or drop missing values first.",
+    ],
+    [
+      "a missing value of a table",
+      () => line().fit({ x: createTable({ age: [1, 2], size: [3, null] }), y: [1, 2] }),
+      "fit: x: row 1, column size holds NaN; every value must be finite. Fill or drop missing values first.",
+    ],
+    [
+      "a number that f32 cannot hold",
+      () => line().fit({ x: [[1], [1e300]], y: [1, 2] }),
+      "fit: x: row 1, column 0 holds Infinity; every value must be finite. f32 must hold it: scale it first.",
+    ],
+    [
+      "x and y as Keras takes them",
+      () => line().fit(ramp.x as never, ramp.y as never),
+      "fit: the first argument is no record; they must be one object, { x, y } or { x, y, sampleWeight }, with arrays of as many samples.",
+    ],
+    [
+      "another name for x",
+      () => line().fit({ X: ramp.x, y: ramp.y } as never),
+      "fit: the samples have X, y; they must be one object, { x, y } or { x, y, sampleWeight }, with arrays of as many samples.",
+    ],
+    [
+      "an option that there is not",
+      () => line().fit(ramp, { batch_size: 2 } as never),
+      "fit: batch_size is 2; options are epochs, batchSize, microBatchSize, validationData, validationSplit, callbacks, classWeight, seed, workers, out, verbose.",
+    ],
+    [
+      "a directory for a run that has none",
+      () => line().fit(ramp, { out: "runs/a" }),
+      "fit: out is runs/a; workers is not given, and only a run with workers has a directory.",
+    ],
+    [
+      "a callback that was not made",
+      () => line().fit(ramp, { callbacks: [callbacks.EarlyStopping] as never }),
+      "fit: callbacks[0] is the class or function EarlyStopping; it must be an object with one of onFitBegin, onStep, onNotice, onEpochEnd, onFitEnd. Make one with new.",
+    ],
+    [
+      "one callback instead of a list",
+      () => line().fit(ramp, { callbacks: new callbacks.EarlyStopping() as never }),
+      "fit: callbacks is object; it must be an array.",
+    ],
+    [
+      "a class weight that no sample has",
+      () => classifier().fit({ x: [[1, 2]], y: [1] }, { classWeight: { 1: 2, 7: 1 } }),
+      "fit: classWeight[7] is 1, and no sample has this label; it must be one of 1.",
+    ],
+    [
+      "a batch of nothing",
+      () => line().predict(ramp.x, { batchSize: 0 }),
+      "predict: batchSize is 0; it must be a whole number of at least 1.",
+    ],
     ["no targets", () => line().fit({ x: [[1]] }), "fit: there is no y; it must be given, one target a sample."],
     [
       "a batch that cannot be cut",
@@ -100,9 +192,28 @@ describe("bad input", () => {
     expect(make({ learningRate: -1 })).toThrow(
       "compile: learningRate is -1; it must be a finite number of at least 0.",
     );
+    expect(make({ lr: 1 })).toThrow(
+      "compile: there is no lr; a definition has name, module, exportName, model, forward,",
+    );
+    expect(make({ schedule: "cosine" })).toThrow('compile: schedule is "cosine"; it must be a function.');
+    expect(() => compile(undefined as never)).toThrow(
+      "compile: the definition is undefined; it must be an object, { model, loss, ... }.",
+    );
+    expect(() => new callbacks.EarlyStopping({ mode: "maximum" as never })).toThrow(
+      'callback: mode is "maximum"; it must be "min" or "max".',
+    );
     expect(make({ model: new Line() })).toThrow(
       "compile: model is object; it must be a function that makes the network: () => new Net().",
     );
+  });
+
+  test("a network that is none is refused", async () => {
+    const model = compile({ model: () => ({}) as never, loss: "mse" });
+    await expect(model.fit(ramp)).rejects.toMatchObject({
+      code: "E_FIT_DEFINITION",
+      message:
+        "compile: model() gave object that is no nn.Module; it must be a network: a class that extends nn.Module, or nn.Sequential.",
+    });
   });
 
   test("a fit that is under way is not joined by another", async () => {

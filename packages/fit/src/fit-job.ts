@@ -46,7 +46,7 @@ export function jobOf<I extends ModelInputs, M extends nn.Module>(definition: Fi
         ...(held === undefined ? {} : { eval: datasetOf(held, {}) }),
       };
     },
-    model: () => definition.model(),
+    model: () => networkOf(definition),
     loss: (model, { inputs, targets, weights }: FitBatch) => {
       const given = definition.augment ? definition.augment(inputs as I) : inputs;
       return weightedLoss(loss, forward(model, given), { targets, weights });
@@ -61,6 +61,14 @@ export function jobOf<I extends ModelInputs, M extends nn.Module>(definition: Fi
     schedule: ({ totalSteps, stepsPerEpoch }) =>
       definition.schedule?.({ totalSteps, stepsPerEpoch, learningRate }) ?? schedules.constant(learningRate),
   }) as unknown as AnyJob;
+}
+
+/** The network. @throws {FitError} E_FIT_DEFINITION when it is none. */
+export function networkOf<M extends nn.Module>({ model }: { model(): M }): M {
+  const network = model();
+  if (typeof (network as Partial<nn.Module> | undefined)?.namedParameters === "function") return network;
+  const text = `compile: model() gave ${network === null ? "null" : typeof network} that is no nn.Module; it must be a network: a class that extends nn.Module, or nn.Sequential.`;
+  throw new FitError("E_FIT_DEFINITION", text);
 }
 
 /** Outputs of a batch. */

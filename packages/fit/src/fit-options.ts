@@ -37,8 +37,35 @@ export interface FitSizes {
   readonly seed: number;
 }
 
+const optionNames = {
+  epochs: true,
+  batchSize: true,
+  microBatchSize: true,
+  validationData: true,
+  validationSplit: true,
+  callbacks: true,
+  classWeight: true,
+  seed: true,
+  workers: true,
+  out: true,
+  verbose: true,
+} as const satisfies Record<keyof FitOptions, true>;
+
+const hookNames = [
+  "onFitBegin",
+  "onStep",
+  "onNotice",
+  "onEpochEnd",
+  "onFitEnd",
+] as const satisfies readonly (keyof FitCallback)[];
+
 /** @throws {FitError} E_FIT_OPTION naming the option, its value and the rule. */
 export function sizesOf(options: FitOptions): FitSizes {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(optionNames, name)) continue;
+    throw optionError(name, options[name as keyof FitOptions], `options are ${Object.keys(optionNames).join(", ")}`);
+  }
+  assertCallbacks(options.callbacks ?? []);
   const { epochs = 1, batchSize = 32, seed = 0, workers, validationSplit, validationData } = options;
   assertWhole("epochs", epochs, 1);
   assertWhole("batchSize", batchSize, 1);
@@ -47,6 +74,9 @@ export function sizesOf(options: FitOptions): FitSizes {
   assertWhole("microBatchSize", microBatchSize, 1);
   if (batchSize % microBatchSize !== 0) {
     throw optionError("microBatchSize", microBatchSize, `it must divide batchSize, ${batchSize}`);
+  }
+  if (workers === undefined && options.out !== undefined) {
+    throw optionError("out", options.out, "workers is not given, and only a run with workers has a directory");
   }
   if (workers !== undefined) {
     assertWhole("workers", workers, 1);
@@ -70,11 +100,27 @@ function defaultMicroBatchSize(batchSize: number): number {
   return batchSize;
 }
 
-function assertWhole(name: string, value: number, least: number): void {
-  if (Number.isInteger(value) && value >= least) return;
-  throw optionError(name, value, `it must be a whole number of at least ${least}`);
+function assertCallbacks(callbacks: readonly FitCallback[]): void {
+  if (!Array.isArray(callbacks)) throw optionError("callbacks", typeof callbacks, "it must be an array");
+  for (const [i, callback] of callbacks.entries()) {
+    if (typeof callback === "object" && hookNames.some((name) => typeof callback?.[name] === "function")) continue;
+    const what =
+      typeof callback === "function" ? `the class or function ${callback.name || "without a name"}` : typeof callback;
+    const rule = `it must be an object with one of ${hookNames.join(", ")}`;
+    throw optionError(`callbacks[${i}]`, what, typeof callback === "function" ? `${rule}. Make one with new` : rule);
+  }
 }
 
-function optionError(name: string, value: unknown, rule: string): FitError {
-  return new FitError("E_FIT_OPTION", `fit: ${name} is ${String(value)}; ${rule}.`, { option: name, value });
+/** Of evaluate and predict. @throws {FitError} E_FIT_OPTION */
+export function assertBatchSize(where: string, batchSize: number): void {
+  assertWhole("batchSize", batchSize, 1, where);
+}
+
+function assertWhole(name: string, value: number, least: number, where = "fit"): void {
+  if (Number.isInteger(value) && value >= least) return;
+  throw optionError(name, value, `it must be a whole number of at least ${least}`, where);
+}
+
+function optionError(name: string, value: unknown, rule: string, where = "fit"): FitError {
+  return new FitError("E_FIT_OPTION", `${where}: ${name} is ${String(value)}; ${rule}.`, { option: name, value });
 }

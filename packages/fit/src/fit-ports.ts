@@ -19,6 +19,8 @@ export interface LaunchRequest {
   /** Run directory to keep; without it none stays. */
   readonly out: string | undefined;
   readonly onStep: (report: StepReport) => void;
+  /** What went wrong and was survived, in words. */
+  readonly onNotice: (text: string) => void;
   /** Why the run ends after this step, or undefined; asked where an epoch ends, but for the last. */
   readonly judge: (at: EpochEnd) => Promise<string | undefined>;
 }

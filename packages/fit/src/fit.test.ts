@@ -11,9 +11,9 @@ import {
   tensor,
   treeAccumulator,
 } from "@lockstep/core";
-import { createSampler } from "@lockstep/data";
+import { createMatrix, createSampler, createTable } from "@lockstep/data";
 import { describe, expect, test } from "vitest";
-import { callbacks, compile, createCompile, type EpochLog, type FitOptions } from "./index.js";
+import { callbacks, compile, createCompile, type FitOptions, type Inputs, type Values } from "./index.js";
 
 /** Two clouds of points, apart in the sum of their coordinates. */
 function clouds(size: number): { x: number[][]; y: number[] } {
@@ -165,6 +165,32 @@ describe("fit", () => {
     expect(weighted.epochs[0]!.loss).toBeCloseTo((parts[0]!.loss + 2 * parts[1]!.loss) / 2, 6);
   });
 
+  test("takes matrices, tables and columns of the room data, rows of typed arrays, and flat targets of one output", async () => {
+    const weightsOf = async (x: Inputs, y: Values) => {
+      const model = line();
+      await model.fit({ x, y }, { epochs: 2, batchSize: 4 });
+      return [...model.saveWeights()];
+    };
+    const table = createTable({ a: [0, 1, 2, 3] });
+    const [xs, ys] = [ramp.x.map((row) => Float32Array.from(row)), ramp.y.map(([y]) => y!)];
+    const expected = await weightsOf(ramp.x, ramp.y);
+    const [columns, matrix] = [Float64Array.from(ys), createMatrix(table)];
+    for (const [x, y] of [
+      [table, columns],
+      [matrix, ys],
+      [xs, ramp.y],
+    ] as [Inputs, Values][]) {
+      expect(await weightsOf(x, y)).toEqual(expected);
+    }
+    const held = { x: table, y: columns };
+    const { loss } = await line().evaluate(held);
+    expect(loss).toBe((await line().evaluate(ramp)).loss);
+    const { epochs } = await line().fit(ramp, { validationData: held, batchSize: 4 });
+    expect(epochs[0]!.evalLoss).toBe(
+      (await line().fit(ramp, { validationData: ramp, batchSize: 4 })).epochs[0]!.evalLoss,
+    );
+  });
+
   test("augments training batches only, with the micro-batch's own draws", async () => {
     let numCalls = 0;
     const model = compile({
@@ -240,80 +266,6 @@ describe("metrics", () => {
     const stop = new callbacks.EarlyStopping({ monitor: "accuracy", mode: "max", patience: 2 });
     const history = await model.fit(clouds(20), { epochs: 9, validationSplit: 0.5, callbacks: [stop] });
     expect(history.epochs.length).toBe(3);
-  });
-});
-
-describe("callbacks", () => {
-  const logsOf = async (options: FitOptions): Promise<readonly EpochLog[]> => {
-    const history = await line().fit(ramp, { batchSize: 4, validationData: { x: [[9]], y: [[0]] }, ...options });
-    return history.epochs;
-  };
-
-  test("EarlyStopping ends a fit that no longer becomes better, and gives the best weights back", async () => {
-    const model = line();
-    // What is held out contradicts what is trained: the first epoch is the best.
-    const history = await model.fit(ramp, {
-      epochs: 30,
-      batchSize: 4,
-      validationData: { x: [[9]], y: [[0]] },
-      callbacks: [new callbacks.EarlyStopping({ patience: 2, restoreBestWeights: true })],
-    });
-    expect(history.epochs.length).toBe(3);
-    expect(history.step).toBe(3);
-    expect(history.stopReason).toMatch(/^no better value for 2 epochs; the best was [\d.]+ in epoch 1$/);
-    const { loss } = await model.evaluate({ x: [[9]], y: [[0]] });
-    expect(loss).toBe(history.epochs[0]!.evalLoss);
-  });
-
-  test("a monitor that no epoch has is named, with those that there are", async () => {
-    const fit = line().fit(ramp, { callbacks: [new callbacks.EarlyStopping()] });
-    await expect(fit).rejects.toMatchObject({
-      code: "E_FIT_MONITOR",
-      message:
-        'callback: monitor is "evalLoss", and an epoch has epoch, step, loss, learningRate, ms; it must be one of them. Give fit validationData or validationSplit.',
-    });
-  });
-
-  test("loggers write what the epochs were", async () => {
-    let [csv, jsonl, rates] = ["", "", ""];
-    const saved: number[] = [];
-    const epochs = await logsOf({
-      epochs: 2,
-      callbacks: [
-        new callbacks.CsvLogger((text) => (csv += text)),
-        new callbacks.JsonlLogger((text) => (jsonl += text)),
-        new callbacks.LearningRateLogger((text) => (rates += text)),
-        new callbacks.BestWeights({ monitor: "loss", write: (_, log) => void saved.push(log.epoch) }),
-      ],
-    });
-    const rows = csv.trim().split("\n");
-    expect(rows[0]).toBe("epoch,step,loss,evalLoss,learningRate,ms");
-    expect(rows[2]).toBe(Object.values(epochs[1]!).join(","));
-    expect(
-      jsonl
-        .trim()
-        .split("\n")
-        .map((row) => JSON.parse(row)),
-    ).toEqual(epochs);
-    expect(rates).toBe("1 0.1\n2 0.1\n");
-    expect(saved).toEqual([1, 2]);
-  });
-
-  test("progress says a line an epoch", async () => {
-    let text = "";
-    const progress = () => new callbacks.ProgressLogger((part) => (text += part));
-    const shown = createCompile({ createBackend: () => createCpuBackend(), progress })({
-      name: "line",
-      model: () => new Line(),
-      loss: "mse",
-    });
-    await shown.fit(ramp, { epochs: 1, batchSize: 4 });
-    expect(text).toMatch(
-      /^line: 4 samples, 1 steps, in this process\nEpoch 1\/1 {2}loss [\d.]+ {2}learningRate 0\.00100\n$/,
-    );
-    text = "";
-    await shown.fit(ramp, { verbose: false });
-    expect(text).toBe("");
   });
 });
 

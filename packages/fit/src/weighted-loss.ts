@@ -55,3 +55,17 @@ export function sampleWeights(
   }
   return Float64Array.from(targets.data, (label, i) => (classWeight[String(label)] ?? 1) * (own?.[i] ?? 1));
 }
+
+/** @throws {FitError} E_FIT_CLASS_WEIGHT for a weight of a label that no sample has. */
+export function assertClassesAreThere(
+  targets: { readonly data: Float32Array | Int32Array },
+  classWeight: Readonly<Record<string, number>>,
+): void {
+  const labels = new Set(targets.data);
+  for (const [label, weight] of Object.entries(classWeight)) {
+    if (labels.has(Number(label))) continue;
+    const known = [...labels].sort((a, b) => a - b).join(", ");
+    const text = `fit: classWeight[${label}] is ${weight}, and no sample has this label; it must be one of ${known}.`;
+    throw new FitError("E_FIT_CLASS_WEIGHT", text, { label, weight });
+  }
+}

@@ -35,6 +35,7 @@ export {
   type JobData,
   type JobDataset,
   type JobDefinition,
+  type JobFileLocation,
   type LossSum,
   type MetricsOfJob,
   type StepInfo,

@@ -1,15 +1,26 @@
 /** @file `npm run soak -- --minutes M --seed S`: exit status 0 when nothing hung, diverged or grew. Ctrl-C ends the disturbance early. */
-import { parseArgs } from "node:util";
+import { readCommandLine } from "../../../tools/command-line.mjs";
 import { cleanUp, temporaryFolder } from "../../e2e/lockstep-process.js";
 import { soakRun } from "./soak-run.js";
 
-const { values } = parseArgs({
-  options: { minutes: { type: "string", default: "10" }, seed: { type: "string", default: "1" } },
-});
-const minutes = Number(values.minutes);
-const seed = Number(values.seed);
+const usage = `npm run soak -- [--minutes M] [--seed S]
+
+Disturbs one run at random, then compares it with an undisturbed one. Exit status 0: nothing hung, diverged or grew.
+
+--minutes M    how long; default 10. Ctrl-C ends the disturbance early
+--seed S       what the disturbances are drawn from; default 1
+--help         this`;
 
 async function main(): Promise<number> {
+  const given = readCommandLine({
+    name: "soak",
+    usage,
+    options: { minutes: { type: "string", default: "10" }, seed: { type: "string", default: "1" } },
+  });
+  if (typeof given === "number") return given;
+  const { values } = given;
+  const minutes = Number(values.minutes);
+  const seed = Number(values.seed);
   if (!(minutes > 0) || !Number.isSafeInteger(seed) || seed < 0) {
     console.error(
       `soak: --minutes is ${values.minutes} and --seed ${values.seed}; they must be a positive number and a whole number from 0.`,

@@ -16,7 +16,7 @@ export interface Finding {
   readonly advice?: string;
 }
 
-export const defaultPort = 7733;
+const defaultPort = 7733;
 
 export async function doctor(flags: { readonly json: boolean }): Promise<ExitStatus> {
   const findings = [

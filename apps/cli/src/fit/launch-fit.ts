@@ -24,26 +24,37 @@ export async function launchFit(request: LaunchRequest): Promise<LaunchResult> {
     const plan = await planFit(request, folder);
     const evaluations = new Evaluations();
     const checkpoints = new Checkpoints(plan.runDir);
+    const callbacks = new GuardedCallbacks();
+    const local = localRunOptions(plan, {
+      workers: request.workers,
+      cacheDir: join(folder, "cache"),
+      logFormat: "pretty",
+      quiet: true,
+      farewell: () => "",
+    });
     const options: SuperviseOptions = {
-      ...localRunOptions(plan, {
-        workers: request.workers,
-        cacheDir: join(folder, "cache"),
-        logFormat: "pretty",
-        quiet: true,
-        farewell: () => "",
-      }),
+      ...local,
+      onListening: (run) => {
+        callbacks.endRun = (message) => run.fail("E_CALLBACK", message);
+        return local.onListening(run);
+      },
       observe: {
-        onMetrics: ({ step, loss, learningRate, gradNorm }) => request.onStep({ step, loss, learningRate, gradNorm }),
+        onMetrics: ({ step, loss, learningRate, gradNorm }) =>
+          callbacks.call(() => request.onStep({ step, loss, learningRate, gradNorm })),
         onEvent: (event) => {
           evaluations.take(event);
           checkpoints.take(event);
+          if (survived.has(event.type)) callbacks.call(() => request.onNotice(String(event.reason)));
         },
         stop: () => {},
       },
       judge: ({ step }) =>
-        request.judge({ step, evaluation: evaluations.at(step), weights: () => checkpoints.weights(step) }),
+        callbacks.await(() =>
+          request.judge({ step, evaluation: evaluations.at(step), weights: () => checkpoints.weights(step) }),
+        ),
     };
     const summary = await superviseToEnd(plan, options);
+    callbacks.rethrow();
     if (summary.status !== "completed" || summary.paramsSha256 === null) {
       const { code, message } = summary.error ?? { code: "E_INTERRUPTED", message: "it was interrupted" };
       throw new FitError("E_FIT_RUN", `fit: the run with ${request.workers} workers ${summary.status}: ${message}`, {
@@ -85,9 +96,46 @@ function planFit(request: LaunchRequest, folder: string): Promise<PlannedRun> {
   );
 }
 
+/** Events that people should hear of although the run goes on. */
+const survived: ReadonlySet<string> = new Set(["left", "evicted", "outvoted", "stepFailed", "checkpointFailed"]);
+
 interface RunEvent {
   readonly type: string;
   readonly [field: string]: unknown;
+}
+
+/** What the caller's callbacks throw ends the run, and then the fit, as it would in one process; the first error counts. */
+class GuardedCallbacks {
+  endRun: (message: string) => void = () => {};
+  #thrown: { readonly error: unknown } | undefined;
+
+  call(callback: () => void): void {
+    if (this.#thrown !== undefined) return;
+    try {
+      callback();
+    } catch (error) {
+      this.#note(error);
+      this.endRun(`a callback threw: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /** The coordinator ends the run itself where this rejects. */
+  async await<Answer>(callback: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await callback();
+    } catch (error) {
+      this.#note(error);
+      throw error;
+    }
+  }
+
+  rethrow(): void {
+    if (this.#thrown !== undefined) throw this.#thrown.error;
+  }
+
+  #note(error: unknown): void {
+    this.#thrown ??= { error };
+  }
 }
 
 /** Numbers of the last evaluation. */

@@ -29,10 +29,10 @@ export const compile: ReturnType<typeof createCompile> = createCompile({
 /** The callbacks of the room, and those that write files. */
 export const callbacks = {
   ...plain,
-  /** A CSV file with a line an epoch; an existing one is replaced. */
-  csvLog: (path: string): FitCallback => new plain.CsvLogger(fileWriter(path)),
-  /** A file with a line of JSON an epoch; an existing one is replaced. */
-  jsonlLog: (path: string): FitCallback => new plain.JsonlLogger(fileWriter(path)),
+  /** A CSV file with a line an epoch; each fit replaces an existing one. */
+  csvLog: (path: string): FitCallback => fileLog(path, (write) => new plain.CsvLogger(write)),
+  /** A file with a line of JSON an epoch; each fit replaces an existing one. */
+  jsonlLog: (path: string): FitCallback => fileLog(path, (write) => new plain.JsonlLogger(write)),
   /** The best weights so far, as a safetensors file. */
   bestCheckpoint: (path: string, monitor: plain.MonitorOptions = {}): FitCallback =>
     new plain.BestWeights({
@@ -44,13 +44,20 @@ export const callbacks = {
     }),
 } as const;
 
-/** Writes a file anew with its first text, then goes on with it. */
-function fileWriter(path: string): (text: string) => void {
+/** A log whose first text of a fit makes the file anew, and the rest goes on with it. */
+function fileLog(path: string, make: (write: (text: string) => void) => FitCallback): FitCallback {
   let hasBegun = false;
-  return (text) => {
+  const log = make((text) => {
     if (hasBegun) return appendFileSync(path, text);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
     hasBegun = true;
+  });
+  return {
+    onFitBegin: (plan) => {
+      hasBegun = false;
+      log.onFitBegin?.(plan);
+    },
+    onEpochEnd: (epoch, control) => log.onEpochEnd?.(epoch, control),
   };
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import type { JobFileLocation } from "@lockstep/worker";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { collectFiles } from "./collect-files.js";
 
@@ -24,8 +25,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
-const collect = (files: Record<string, string>) => collectFiles(files, join(root, "job"));
-const pathsOf = (files: Record<string, string>) => collect(files).map(({ name, path }) => `${name} ${path}`);
+const collect = (files: Record<string, JobFileLocation>) => collectFiles(files, join(root, "job"));
+const pathsOf = (files: Record<string, JobFileLocation>) => collect(files).map(({ name, path }) => `${name} ${path}`);
 
 test("a file comes with its hash and its bytes", () => {
   expect(collect({ notes: "notes.txt" })).toEqual([
@@ -58,4 +59,12 @@ test.each([
 ])("%s is a usage error that names the file", (_what, files, message) => {
   expect(() => collect(files as Record<string, string>)).toThrow(expect.objectContaining({ code: "E_JOB_FILE" }));
   expect(() => collect(files as Record<string, string>)).toThrow(message);
+});
+
+test("a missing file that the job has advice for is refused with it", () => {
+  const data = { path: "/gone", ifMissing: "Fetch it from example.org." };
+  expect(() => collect({ data })).toThrow(
+    /file "data" is \/gone, .* a pattern that matches\. Fetch it from example\.org\.$/,
+  );
+  expect(pathsOf({ data: { path: "data/*.txt", ifMissing: "" } })).toEqual(["data a.txt", "data b.txt"]);
 });

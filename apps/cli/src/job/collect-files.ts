@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import type { JobFileLocation } from "@lockstep/worker";
 import { UsageError } from "../exit-status.js";
 
 export interface CollectedFile {
@@ -24,24 +25,26 @@ export interface CollectedFile {
  *
  * @throws {UsageError} E_JOB_FILE when a path, a package or a match is missing.
  */
-export function collectFiles(files: Readonly<Record<string, string>>, jobFolder: string): CollectedFile[] {
+export function collectFiles(files: Readonly<Record<string, JobFileLocation>>, jobFolder: string): CollectedFile[] {
   return Object.entries(files)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([name, where]) => collectOne(name, where, jobFolder));
+    .flatMap(([name, location]) => collectOne(name, location, jobFolder));
 }
 
-function collectOne(name: string, where: string, jobFolder: string): CollectedFile[] {
+function collectOne(name: string, location: JobFileLocation, jobFolder: string): CollectedFile[] {
+  const { path: where, ifMissing = "Check files() of the job." } =
+    typeof location === "string" ? { path: location } : location;
   const base = where.startsWith("npm:") ? resolvePackagePath(name, where, jobFolder) : resolve(jobFolder, where);
   const pattern = /^\*(\.[\w.]+)$/.exec(basename(base));
   const folder = pattern ? dirname(base) : base;
-  if (!existsSync(folder)) throw missing(name, where, folder);
+  if (!existsSync(folder)) throw missing({ name, where, path: folder }, ifMissing);
   if (statSync(folder).isFile()) return [describeFile(name, basename(folder), folder)];
   const paths = pattern
     ? readdirSync(folder)
         .filter((entry) => entry.endsWith(pattern[1]!))
         .map((entry) => join(folder, entry))
     : filesBelow(folder);
-  if (paths.length === 0) throw missing(name, where, base);
+  if (paths.length === 0) throw missing({ name, where, path: base }, ifMissing);
   return paths
     .map((path) => describeFile(name, relative(folder, path).split(sep).join("/"), path))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -77,10 +80,14 @@ function resolvePackagePath(name: string, where: string, jobFolder: string): str
   );
 }
 
-function missing(name: string, where: string, path: string): UsageError {
+function missing(
+  file: { readonly name: string; readonly where: string; readonly path: string },
+  ifMissing: string,
+): UsageError {
+  const { name, where, path } = file;
   return new UsageError(
-    `job: file "${name}" is ${where}, and there is nothing at ${path}; it must be a file, a folder with files or a pattern that matches. Check files() of the job.`,
-    { name, where, path },
+    `job: file "${name}" is ${where}, and there is nothing at ${path}; it must be a file, a folder with files or a pattern that matches. ${ifMissing}`,
+    file,
     "E_JOB_FILE",
   );
 }

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { findClosestName } from "@lockstep/worker";
 import { UsageError } from "../exit-status.js";
 
-export const jobFileNames = ["job.ts", "job.mts", "job.js", "job.mjs"] as const;
+const jobFileNames = ["job.ts", "job.mts", "job.js", "job.mjs"] as const;
 
 /**
  * Absolute path of the job module.

@@ -40,7 +40,7 @@ export async function prepareJob(path: string, pairs: readonly string[], cwd: st
 }
 
 /** As `prepareJob`, from a bundle; `jobFolder` is what the paths of `files()` are relative to. */
-export async function describeJob(
+async function describeJob(
   bundle: string,
   overrides: Readonly<Record<string, unknown>>,
   jobFolder: string | undefined,

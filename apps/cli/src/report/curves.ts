@@ -117,6 +117,7 @@ function workers(steps: readonly StepLine[], range: Range): Markup | undefined {
   });
   return single("Workers", range, [{ name: "workers", tone: 5, points, style: "stairs" }], {
     fromZero: true,
+    isCount: true,
     marks,
     ...(marks.length === 0 ? {} : { note: "Lines: another generation begins." }),
   });

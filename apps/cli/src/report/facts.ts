@@ -16,7 +16,7 @@ export function figures({ summary, steps, events }: RunLog): Markup {
     ["training loss", fixed(summary?.trainLoss ?? last.loss)],
     ["held-out loss", fixed(summary?.evalLoss ?? evaluated?.evalLoss)],
     ...metrics.map(([name, value]) => [name, fixed(value)] as const),
-    ["workers at the end", String(last.worldSize ?? "")],
+    ["workers", String(last.worldSize ?? "")],
     ["workers lost", numLost === 0 ? "0" : String(numLost), numLost === 0 ? "" : "bad"],
     ["samples seen", counted(summary?.samplesSeen)],
     ["time", typeof summary?.wallMs === "number" ? formatDuration(summary.wallMs) : undefined],

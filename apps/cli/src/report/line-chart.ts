@@ -32,7 +32,10 @@ export interface ChartOptions {
   readonly marks?: readonly StepMark[];
   /** Whether 0 stands at the axis. Default false. */
   readonly fromZero?: boolean;
+  /** Over the width of the page; where that is narrow, a chart of the usual size stands instead. */
   readonly isWide?: boolean;
+  /** Whether values are counts: only whole numbers stand at the axis. Default false. */
+  readonly isCount?: boolean;
   readonly note?: string;
 }
 
@@ -53,15 +56,29 @@ interface Frame {
 export function lineChart(options: ChartOptions): Markup {
   const series = options.series.filter(({ points }) => points.length > 0);
   const named = series.filter(({ style }) => style !== "faint");
-  const frame = frameOf(options, series);
+  const sizes = options.isWide
+    ? [frameOf(options, series), frameOf({ ...options, isWide: false }, series)]
+    : [frameOf(options, series)];
   return html`<figure class="chart${options.isWide ? " wide" : ""}">
 <figcaption><b>${options.title}</b>${options.unit && html` <span class="dim">${options.unit}</span>`}<span class="legend">${named.map(
     ({ name, tone, points, last = points.at(-1)!.y }) =>
       html`<span class="key"><i class="fill-${tone}"></i>${name} <b>${shortNumber(last)}</b></span>`,
   )}</span></figcaption>
-<svg viewBox="0 0 ${frame.width} ${frame.height}" role="img" aria-label="${options.title} by step">
-${axes(frame)}${(options.marks ?? []).map((mark) => markLine(mark, frame))}${series.map((entry) => curve(entry, frame))}${hits(named, frame)}
-</svg>${options.note && html`<p class="note">${options.note}</p>`}</figure>`;
+${sizes.map((frame, i) => drawing(options, { frame, series, named, isSpare: i > 0 }))}${options.note && html`<p class="note">${options.note}</p>`}</figure>`;
+}
+
+interface Drawing {
+  readonly frame: Frame;
+  readonly series: readonly Series[];
+  readonly named: readonly Series[];
+  /** Shown on a narrow page only. */
+  readonly isSpare: boolean;
+}
+
+function drawing({ title, marks = [] }: ChartOptions, { frame, series, named, isSpare }: Drawing): Markup {
+  return html`<svg viewBox="0 0 ${frame.width} ${frame.height}" role="img" aria-label="${title} by step"${isSpare && html` class="spare"`}>
+${axes(frame)}${marks.map((mark) => markLine(mark, frame))}${series.map((entry) => curve(entry, frame))}${hits(named, frame)}
+</svg>`;
 }
 
 function frameOf(options: ChartOptions, series: readonly Series[]): Frame {
@@ -85,7 +102,9 @@ function frameOf(options: ChartOptions, series: readonly Series[]): Frame {
     x: (step) => rounded(margin.left + ((step - first) / (last - first)) * inside.width),
     y: (value) => rounded(margin.top + ((top - value) / (top - bottom)) * inside.height),
     xTicks: roundTicks(first, last, options.isWide ? 12 : 6).filter((tick) => Number.isInteger(tick)),
-    yTicks: roundTicks(bottom, top, options.isWide ? 7 : 5),
+    yTicks: roundTicks(bottom, top, options.isWide ? 7 : 5).filter(
+      (tick) => !options.isCount || Number.isInteger(tick),
+    ),
   };
 }
 

@@ -28,6 +28,7 @@ figcaption { display: flex; flex-wrap: wrap; gap: 2px 10px; align-items: baselin
 .legend { margin-left: auto; display: flex; flex-wrap: wrap; gap: 0 14px; color: var(--dim); font-size: 12.5px; } .legend b { color: var(--ink); font-weight: 600; }
 .key i { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 5px; }
 svg { display: block; width: 100%; height: auto; } svg text { fill: var(--dim); font-size: 11px; }
+.chart .spare { display: none; } @media (max-width: 640px) { .wide svg:not(.spare) { display: none; } .wide .spare { display: block; } svg text { font-size: 15px; } }
 .axes line { stroke: var(--grid); stroke-width: 1; } .axes .base { stroke: var(--line); }
 .curve { fill: none; stroke-width: 1.75; stroke-linejoin: round; stroke-linecap: round; } .curve.faint { opacity: 0.32; stroke-width: 1; }
 .tone-1 { stroke: var(--tone-1); } .tone-2 { stroke: var(--tone-2); } .tone-3 { stroke: var(--tone-3); } .tone-4 { stroke: var(--tone-4); } .tone-5 { stroke: var(--tone-5); }

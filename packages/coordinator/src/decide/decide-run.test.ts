@@ -93,6 +93,29 @@ test("a run that its caller judges waits for the answer after each evaluation, a
   expect(run.events.at(-1)!.reason).toBe("ended after step 4: no better loss for 3 epochs");
 });
 
+test("a caller that waits for the checkpoint of its step gets it, though another was being written or its writer left", () => {
+  const run = new ScriptedRun({ stopStep: 9, evalIntervalSteps: 1, isJudged: true, checkpoints: savedEvery(1) });
+  const evaluated = () => {
+    for (const id of ["w0", "w1"]) run.applied(id);
+    for (const id of ["w0", "w1"]) run.evaluated(id);
+  };
+  run.start("w0", "w1");
+  run.step();
+  evaluated();
+  run.checkpointDone("w0");
+  run.event({ kind: "judged", step: 1, stop: null });
+  run.step();
+  evaluated();
+  expect(run.judged.map(({ step }) => step)).toEqual([1, 2]);
+  expect([run.writes, run.last("w0", "checkpointRequest")]).toEqual([[1], undefined]);
+  run.written();
+  expect(run.last("w0", "checkpointRequest")).toMatchObject({ step: 2 });
+  run.leave("w0");
+  expect(run.last("w1", "checkpointRequest")).toMatchObject({ step: 2 });
+  run.checkpointDone("w1");
+  expect(run.writes).toEqual([1, 2]);
+});
+
 test("a caller that never answers ends the run as failed", () => {
   const run = new ScriptedRun({ stopStep: 9, evalIntervalSteps: 1, isJudged: true });
   run.start("w0", "w1");

@@ -187,7 +187,16 @@ function isJudged(turn: Turn): boolean {
     setFollow(turn, { judgement: "asked" });
     turn.do({ kind: "judge", step, evalLoss: turn.state.evalLoss ?? null, ...judgedMetrics(turn) });
   }
+  takeWantedCheckpoint(turn);
   return false;
+}
+
+/** A checkpoint that was put off to the next commit, which does not come before the answer; and the answer may wait for it. */
+function takeWantedCheckpoint(turn: Turn): void {
+  const { snapshot, writing, wantedCheckpoint: reasons } = turn.state;
+  if (reasons.length === 0 || snapshot !== undefined || writing !== undefined) return;
+  const why = "it was put off, and the run waits for its callbacks";
+  requestSnapshot(turn, turn.liveMembers()[0]!, { reasons, isForJoiners: false, why });
 }
 
 /** The last step: its checkpoint is on disk, or it never will be. */

@@ -48,7 +48,7 @@ function carryStep(turn: Turn): void {
 }
 
 /** Too few are left: those that are keep their state, and the run goes on when more come. */
-export function waitForWorkers(turn: Turn, why: string): void {
+function waitForWorkers(turn: Turn, why: string): void {
   const { state } = turn;
   const { generation, committedStep, step } = state;
   // Each answers with the state it holds: that of the last step may not be known yet.

@@ -11,7 +11,7 @@ const step = z.int().min(0);
 const jsonObject = z.record(z.string(), z.unknown());
 
 /** What stays the same when a directory is moved or the machine restarts, and differs in a copy. */
-export const directoryIdentitySchema = z.object({
+const directoryIdentitySchema = z.object({
   host: z.string(),
   device: z.string(),
   inode: z.string(),

@@ -131,7 +131,7 @@ function isAuthorized(header: string | undefined, token: string | undefined): bo
 }
 
 /** Constant time for any two texts. */
-export function isSameText(a: string, b: string): boolean {
+function isSameText(a: string, b: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(a), digest(b));
 }

@@ -27,7 +27,7 @@ export const foldIdentity: Readonly<Record<FoldKind, number>> = {
 };
 
 /** Pushes the f32 that 16 lanes, in four vectors, come to. */
-export function emitLaneFold(f: FunctionBuilder, kind: FoldKind, lanes: LaneVectors): void {
+function emitLaneFold(f: FunctionBuilder, kind: FoldKind, lanes: LaneVectors): void {
   const fold = vectorFold[kind];
   const [a, b, c, d] = lanes;
   const rest = f.local("v128");

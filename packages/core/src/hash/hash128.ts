@@ -19,7 +19,7 @@ export function initialLanes(): Int32Array {
 }
 
 /** One stripe: 16 words from `start` on. */
-export function mixStripe(lanes: Int32Array, words: Int32Array, start: number): void {
+function mixStripe(lanes: Int32Array, words: Int32Array, start: number): void {
   for (let i = 0; i < stripeWords; i++) {
     const sum = ((lanes[i] ?? 0) + Math.imul(words[start + i] ?? 0, prime2)) | 0;
     lanes[i] = Math.imul((sum << 13) | (sum >>> 19), prime1);

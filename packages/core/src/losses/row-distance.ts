@@ -8,7 +8,7 @@ import { reshape } from "../ops/reshape.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 /** |d|_p along the last dim, p in 1..Infinity; where it is 0 its gradient is 0. [..., D] -> [...] */
-export function rowNorm(d: Tensor, p: number): Tensor {
+function rowNorm(d: Tensor, p: number): Tensor {
   if (p === 1) return sum(abs(d), -1);
   if (p === Number.POSITIVE_INFINITY) return max(abs(d), -1);
   const total = sum(p === 2 ? square(d) : absPower(d, p), -1);

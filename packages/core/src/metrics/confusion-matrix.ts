@@ -22,7 +22,7 @@ export function confusionMatrix(yTrue: Values, yPred: Values, options: Confusion
   return normalizedMatrix("confusionMatrix", countClasses("confusionMatrix", yTrue, yPred, options), options);
 }
 
-export function normalizedMatrix(
+function normalizedMatrix(
   where: string,
   counts: ClassCounts,
   { labels, normalize }: ConfusionMatrixOptions,

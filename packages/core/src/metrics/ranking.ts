@@ -42,7 +42,7 @@ export interface BinaryScores {
 }
 
 /** Weight of the true and false positives at every distinct score, from the highest down. */
-export function cumulativeCounts({ isPositive, scores, weights }: BinaryScores): {
+function cumulativeCounts({ isPositive, scores, weights }: BinaryScores): {
   tps: number[];
   fps: number[];
   thresholds: number[];
@@ -125,7 +125,7 @@ export function rocCurve(yTrue: Values, yScore: Values, options: CurveOptions = 
 }
 
 /** Area under the ROC curve. Without weights all but the last division is exact. */
-export function areaUnderRoc(where: string, binary: BinaryScores, label: number): number {
+function areaUnderRoc(where: string, binary: BinaryScores, label: number): number {
   assertBothClasses(where, binary.isPositive, label);
   const { tps, fps } = cumulativeCounts(binary);
   let twice = 0;

@@ -1,11 +1,15 @@
+import { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, test } from "vitest";
 import type { TensorView } from "../backend/backend.js";
-import { controlAddress } from "../cpu/memory-layout.js";
+import { controlWords } from "../cpu/control-words.js";
+import { argsAddress, argsBlockBytes, argsBytes, controlAddress, directoryAddress } from "../cpu/memory-layout.js";
 import { randomValues, valuesOf, viewOf } from "../cpu/views.testkit.js";
+import { assembleModule, FunctionBuilder } from "../cpu/wasm/assembler.js";
 import * as E from "../expr/expr.js";
 import { elementwiseProgram } from "../expr/program.js";
 import { hash128 } from "../hash/hash128.js";
 import { createNodeCpuBackend, type NodeCpuBackend } from "./create-node-cpu-backend.js";
+import { type ThreadProgramData, threadProgram } from "./thread-program.js";
 import { WorkerThreadTeam } from "./worker-thread-team.js";
 
 const threadCounts = [1, 2, 3, 5, 8];
@@ -130,6 +134,51 @@ describe("threads", () => {
       /^launch: a kernel threw in helper thread 1 of 2; kernels must not trap. Report it with the op that ran: (CompileError|RangeError|TypeError).*WebAssembly/,
     );
     team.dispose();
+  });
+
+  test("a helper that started while the memory grew finds the modules beyond the size that it saw", () => {
+    const memory = new WebAssembly.Memory({ initial: 5, maximum: 64, shared: true });
+    const control = new Int32Array(memory.buffer, controlAddress, 1000);
+    const helperStarted = 998;
+    // What engines do to such a thread, seldom: its buffer stays as short as it was until the thread itself grows the memory.
+    const keepShort = `{
+      const { memory } = require("node:worker_threads").workerData;
+      const { get } = Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, "buffer");
+      const short = memory.buffer;
+      let isShort = true;
+      Object.defineProperty(memory, "buffer", { get: () => (isShort ? short : get.call(memory)) });
+      memory.grow = (pages) => {
+        isShort = false;
+        return WebAssembly.Memory.prototype.grow.call(memory, pages);
+      };
+      Atomics.store(new Int32Array(short, ${controlAddress}, 1000), ${helperStarted}, 1);
+    }`;
+    const argsOfHelper = argsAddress + argsBlockBytes;
+    const workerData: ThreadProgramData = {
+      ...{
+        memory,
+        thread: 1,
+        words: controlWords,
+        controlWord: controlAddress / 4,
+        directoryWord: directoryAddress / 4,
+      },
+      ...{ argsAddress: argsOfHelper, argsBytes, numSpins: 0, v8Flag: undefined },
+    };
+    const helper = new Worker(`${keepShort}${threadProgram}`, { eval: true, workerData, execArgv: [] });
+    for (let i = 0; i < 6_000 && Atomics.load(control, helperStarted) === 0; i++) Atomics.wait(control, 999, 0, 10);
+
+    const f = new FunctionBuilder("answer", ["i32", "i32", "i32"]);
+    f.get(f.params[2]!).i32(42).mem("i32.store", 8);
+    const module = assembleModule([f], { initialPages: 1, maximumPages: 64, shared: true });
+    memory.grow(20);
+    new Uint8Array(memory.buffer).set(module, 20 * 65_536);
+    new Int32Array(memory.buffer).set([20 * 65_536, module.byteLength], directoryAddress / 4);
+    const team = new WorkerThreadTeam({ memory, numThreads: 1, numSpins: 0, v8Flag: undefined });
+    const wait = { id: 0, run: () => void Atomics.wait(control, 999, 0, 5) };
+    for (let i = 0; i < 400 && Atomics.load(control, controlWords.numItemsOf + 1) === 0; i++) team.run(wait, 64, 1);
+    expect(new Int32Array(memory.buffer)[argsOfHelper / 4 + 2]).toBe(42);
+    team.dispose();
+    return helper.terminate();
   });
 
   test("refuses a number of threads that is not an integer from 1 to 64", () => {

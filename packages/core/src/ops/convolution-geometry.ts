@@ -44,7 +44,7 @@ export interface ConvolutionShapes {
  * Elements of a tile of columns, 512 KiB: what a convolution takes beside its tensors. At least one row of one image. A constant of
  * the shapes that changes no bit.
  */
-export const tileElements = 131_072;
+const tileElements = 131_072;
 
 function spatial(values: Shape, missing: number): Spatial {
   const padded = [...new Array<number>(3 - values.length).fill(missing), ...values];

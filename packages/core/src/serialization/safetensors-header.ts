@@ -8,7 +8,7 @@ import { FormatError } from "../errors.js";
 import { findDuplicateKey } from "./duplicate-key.js";
 
 /** Number formats that are read. */
-export const storedBytes = { F32: 4, I32: 4, BF16: 2, F16: 2, U8: 1, BOOL: 1 } as const;
+const storedBytes = { F32: 4, I32: 4, BF16: 2, F16: 2, U8: 1, BOOL: 1 } as const;
 export type StoredDType = keyof typeof storedBytes;
 
 export interface HeaderEntry {

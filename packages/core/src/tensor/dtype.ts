@@ -13,9 +13,6 @@ export type DTypeArray = Float32Array | Int32Array | Uint8Array;
 /** Bytes of one element in backend memory. */
 export const bytesPerElement: Readonly<Record<DType, number>> = { f32: 4, i32: 4, u8: 4, bool: 4 };
 
-/** Bytes of one element in a typed array of the host. */
-export const hostBytesPerElement: Readonly<Record<DType, number>> = { f32: 4, i32: 4, u8: 1, bool: 1 };
-
 /** A zeroed array for `length` elements of a dtype. */
 export function hostArray(dtype: DType, length: number): DTypeArray {
   if (dtype === "f32") return new Float32Array(length);

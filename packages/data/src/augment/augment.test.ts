@@ -149,7 +149,15 @@ describe("augmentations of images", () => {
     { make: () => colorJitter({ hue: 0.6 }), message: "colorJitter: hue is [-0.5, 0.6]; it must lie in [-0.5, 0.5]." },
     {
       make: () => colorJitter({ contrast: [-1, 1] }),
-      message: "colorJitter: contrast is [-1, 1]; it must ascend and not be negative.",
+      message: "colorJitter: contrast is [-1, 1]; it must ascend and not lie below 0.",
+    },
+    {
+      make: () => colorJitter({ hue: [-0.6, 0.1] }),
+      message: "colorJitter: hue is [-0.6, 0.1]; it must ascend and not lie below -0.5.",
+    },
+    {
+      make: () => randomCrop({ height: 8, width: 6, padding: 0.5 }),
+      message: "randomCrop: padding is 0.5; it must be a whole number of at least 0.",
     },
     { make: () => cutout({ size: 0 }), message: "cutout: size is 0; it must be a whole number of at least 1." },
     { make: () => gaussianNoise({ std: -1 }), message: "gaussianNoise: std is -1; it must not be negative." },

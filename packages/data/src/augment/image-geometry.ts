@@ -72,11 +72,18 @@ export interface RandomCropOptions extends ImageSize {
 /**
  * A rectangle of a fixed size at a random place. Draws top, then left.
  *
- * @throws {ValueError} E_AUGMENTATION when the padded image is smaller than the rectangle.
+ * @throws {ValueError} E_AUGMENTATION when the padded image is smaller than the rectangle, or padding is no whole number of at least 0.
  * @source torchvision.transforms.RandomCrop
  */
 export function randomCrop({ height, width, padding = 0, fill = 0 }: RandomCropOptions): Augmentation<FloatImage> {
   assertImageSide("randomCrop", { height, width });
+  if (!Number.isInteger(padding) || padding < 0) {
+    throw new ValueError(
+      `randomCrop: padding is ${padding}; it must be a whole number of at least 0.`,
+      { padding },
+      "E_AUGMENTATION",
+    );
+  }
   return (image, draws) => {
     const [spareY, spareX] = [image.height + 2 * padding - height, image.width + 2 * padding - width];
     if (spareX < 0 || spareY < 0) {
@@ -146,7 +153,8 @@ function rangeOf(where: string, name: string, value: number | Range): Range {
 /** @throws {ValueError} E_AUGMENTATION unless least <= low <= high. */
 export function assertRange(where: string, name: string, [low, high]: Range, least: number): void {
   if (low >= least && low <= high) return;
-  const bound = least === Number.NEGATIVE_INFINITY ? "" : least === 0 ? " and not be negative" : " and be positive";
+  const bound =
+    least === Number.NEGATIVE_INFINITY ? "" : least > 0 ? " and be positive" : ` and not lie below ${least}`;
   throw new ValueError(
     `${where}: ${name} is [${low}, ${high}]; it must ascend${bound}.`,
     { [name]: [low, high] },

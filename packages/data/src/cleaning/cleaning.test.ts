@@ -78,6 +78,12 @@ describe("missing values", () => {
         'SimpleImputer: column x has no value in 2 rows; it must have at least one for "mean". Leave it out or use "constant".',
     },
     {
+      make: () => new SimpleImputer().fit(createTable({ x: [1, Number.NEGATIVE_INFINITY] })),
+      code: "E_FIT",
+      message:
+        "SimpleImputer: column x has the mean -Infinity: row 1 is -Infinity; it must be finite. Replace infinite values first.",
+    },
+    {
       make: () => new SimpleImputer().transform(table),
       code: "E_NOT_FITTED",
       message: "SimpleImputer: it is not fitted; fit(table) must come first.",
@@ -85,7 +91,7 @@ describe("missing values", () => {
     {
       make: () => dropMissing(table, { columns: ["town"] }),
       code: "E_COLUMN",
-      message: 'findMissing: there is no column "town"; it must be one of x, city.',
+      message: 'dropMissing: there is no column "town"; it must be one of x, city.',
     },
   ])("say: $message", ({ make, code, message }) => {
     expect(make).toThrow(expect.objectContaining({ code, message }));
@@ -119,6 +125,28 @@ describe("outliers", () => {
       [1, 3],
       reasons("; row dropped"),
     ]);
+  });
+
+  test("are none in a column of equal values, whose mean may be a rounding away", () => {
+    const equal = createTable({ x: [0.1, 0.1, 0.1] });
+    for (const method of ["zScore", "iqr"] as const) {
+      const { bounds } = new OutlierDetector({ method }).fit(equal);
+      expect(bounds).toEqual({ x: { lower: 0.1, upper: 0.1 } });
+    }
+  });
+
+  test("may be infinite; bounds may not", () => {
+    const infinite = createTable({ x: [1, 2, 3, Number.POSITIVE_INFINITY] });
+    expect(
+      new OutlierDetector({ method: "iqr" }).fit(createTable({ x: [1, 2, 3, 4] })).apply(infinite, "drop").removedRows,
+    ).toEqual([3]);
+    expect(() => new OutlierDetector({ method: "zScore" }).fit(infinite)).toThrow(
+      expect.objectContaining({
+        code: "E_FIT",
+        message:
+          "OutlierDetector: column x, row 3 is Infinity, and the bounds (zScore) are NaN and NaN; they must be finite. Replace infinite values first.",
+      }),
+    );
   });
 
   test("are refused a threshold that is not positive", () => {

@@ -18,7 +18,7 @@ export interface DropMissingOptions {
  */
 export function dropMissing(table: Table, options: DropMissingOptions = {}): Cleaned {
   const { columns = Object.keys(table.columns), how = "any" } = options;
-  const found = findMissing(table, columns);
+  const found = missingOf("dropMissing", table, columns);
   const counts = new Map<number, number>();
   for (const { row } of found) counts.set(row, (counts.get(row) ?? 0) + 1);
   const needed = how === "any" ? 1 : columns.length;
@@ -33,7 +33,11 @@ export function dropMissing(table: Table, options: DropMissingOptions = {}): Cle
 
 /** Every missing value, row after row. @throws {ValueError} E_COLUMN for a column that is not there. */
 export function findMissing(table: Table, columns: readonly string[] = Object.keys(table.columns)): Finding[] {
-  const wanted = columns.map((name) => ({ name, column: findColumn("findMissing", table, name) }));
+  return missingOf("findMissing", table, columns);
+}
+
+function missingOf(where: string, table: Table, columns: readonly string[]): Finding[] {
+  const wanted = columns.map((name) => ({ name, column: findColumn(where, table, name) }));
   const findings: Finding[] = [];
   for (let row = 0; row < table.numRows; row++) {
     for (const { name, column } of wanted) {

@@ -37,7 +37,7 @@ export interface OutlierDetectorJson {
 /**
  * Learns bounds of columns and finds what lies outside. Missing values are neither counted nor found.
  *
- * @throws {ValueError} E_VALUE unless threshold is positive; E_FIT when a column has no value; E_COLUMN for a column that is not there or
+ * @throws {ValueError} E_VALUE unless threshold is positive; E_FIT when a column has no value, or infinite ones that make bounds infinite; E_COLUMN for a column that is not there or
  *   holds text. {StateError} E_NOT_FITTED before fit.
  * @source Tukey 1977, "Exploratory Data Analysis", for the fences.
  * @example
@@ -130,11 +130,25 @@ export class OutlierDetector {
         "E_FIT",
       );
     }
-    if (this.method === "iqr") {
-      const [q1, q3] = [quantile(sorted, 0.25), quantile(sorted, 0.75)];
-      const reach = this.threshold * (q3 - q1);
-      return { lower: q1 - reach, upper: q3 + reach };
-    }
+    const bounds = this.method === "iqr" ? this.#fences(sorted) : this.#reachOfMean(column, sorted);
+    if (Number.isFinite(bounds.lower) && Number.isFinite(bounds.upper)) return bounds;
+    const row = column.findIndex((value) => !Number.isFinite(value) && !Number.isNaN(value));
+    throw new ValueError(
+      `OutlierDetector: column ${name}, row ${row} is ${column[row]}, and the bounds (${this.method}) are ${bounds.lower} and ${bounds.upper}; they must be finite. Replace infinite values first.`,
+      { column: name, row, ...bounds },
+      "E_FIT",
+    );
+  }
+
+  #fences(sorted: Float64Array): OutlierBounds {
+    const [q1, q3] = [quantile(sorted, 0.25), quantile(sorted, 0.75)];
+    const reach = this.threshold * (q3 - q1);
+    return { lower: q1 - reach, upper: q3 + reach };
+  }
+
+  #reachOfMean(column: Float64Array, sorted: Float64Array): OutlierBounds {
+    const [least, largest] = [sorted[0]!, sorted.at(-1)!];
+    if (least === largest) return { lower: least, upper: largest }; // the mean of equal values may differ by a rounding
     const { mean, variance } = momentsOf(column);
     const reach = this.threshold * Math.sqrt(variance);
     return { lower: mean - reach, upper: mean + reach };

@@ -27,8 +27,8 @@ export interface SimpleImputerJson {
 /**
  * Fills missing values of each column with one value, learned from the table it is fitted on (the training part).
  *
- * @throws {ValueError} E_FIT when a column has no value to learn from, or the strategy does not fit a column of text. {StateError} E_NOT_FITTED
- *   before fit.
+ * @throws {ValueError} E_FIT when a column has no value to learn from, its mean or median is infinite, or the strategy does not fit a
+ *   column of text. {StateError} E_NOT_FITTED before fit.
  * @source sklearn.impute.SimpleImputer; of equally frequent values the smallest. Deviations: it takes tables, says what it filled, and
  *   refuses a column without values, which scikit-learn drops.
  * @example
@@ -145,7 +145,14 @@ export class SimpleImputer {
         `holds text and the strategy is "${this.strategy}"`,
         'it must be "mostFrequent" or "constant" for text.',
       );
-    return this.strategy === "mean" ? momentsOf(column).mean : quantile(sortedPresent(column), 0.5);
+    const fill = this.strategy === "mean" ? momentsOf(column).mean : quantile(sortedPresent(column), 0.5);
+    if (Number.isFinite(fill)) return fill;
+    const row = column.findIndex((value) => !Number.isFinite(value) && !Number.isNaN(value));
+    throw this.#refuse(
+      name,
+      `has the ${this.strategy} ${fill}: row ${row} is ${column[row]}`,
+      "it must be finite. Replace infinite values first.",
+    );
   }
 
   #refuse(column: string, is: string, must: string): ValueError {

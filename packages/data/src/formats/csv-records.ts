@@ -8,6 +8,8 @@ export interface CsvRecord {
   readonly cells: readonly string[];
   /** Line of the file at which the record begins, from 1. */
   readonly line: number;
+  /** False where the file ends instead. */
+  readonly hasLineEnd: boolean;
 }
 
 export interface CsvSyntax {
@@ -41,7 +43,7 @@ function readRecord(cursor: Cursor, syntax: CsvSyntax, record: number): CsvRecor
     if (next === syntax.delimiter) continue;
     if (next === "\r") cursor.at += 1;
     cursor.line += 1;
-    return { cells, line };
+    return { cells, line, hasLineEnd: next !== undefined };
   }
 }
 

@@ -16,6 +16,10 @@ export interface CsvOptions extends DecodeOptions {
   readonly types?: Readonly<Record<string, CsvType>>;
   /** Cells that mean "not known", compared after the quotes are gone. Default: "", "NA", "NaN", "nan", "null", "NULL". */
   readonly missing?: readonly string[];
+  /** How many rows there must be. A file that was cut off at the end of a line shows in nothing else. */
+  readonly numRows?: number;
+  /** Default "optional", as RFC 4180 has it. "required" refuses a last record that was cut off inside of its last cell. */
+  readonly finalLineEnd?: "optional" | "required";
 }
 
 const defaultMissing = ["", "NA", "NaN", "nan", "null", "NULL"];
@@ -53,9 +57,11 @@ export function decodeCsv(source: Uint8Array | string, options: CsvOptions = {})
       must: "there must be at least one.",
     });
   }
+  if (options.finalLineEnd === "required") assertFinalLineEnd(records, file);
   const names = hasHeader ? headerNames(first, file) : first.cells.map((_, i) => `column${i}`);
   const rows = hasHeader ? records.slice(1) : records;
   assertWidths(rows, names, file);
+  assertNumRows(rows, options);
   for (const name of Object.keys(types)) {
     if (names.includes(name)) continue;
     throw new ValueError(`decodeCsv: types names column ${name}; it must be one of ${names.join(", ")}.`, {
@@ -122,6 +128,29 @@ function assertWidths(rows: readonly CsvRecord[], names: readonly string[], file
       fields: { row: i + 1, line, numCells: cells.length, expected: names.length },
     });
   }
+}
+
+function assertFinalLineEnd(records: readonly CsvRecord[], file: string): void {
+  const { line, hasLineEnd } = records.at(-1)!;
+  if (hasLineEnd) return;
+  throw fileError("decodeCsv", {
+    file,
+    place: `record ${records.length} (line ${line})`,
+    is: "ends without a line end",
+    must: 'every record must end with one (finalLineEnd is "required"). Is the file cut off?',
+    fields: { line },
+  });
+}
+
+function assertNumRows(rows: readonly CsvRecord[], { numRows = rows.length, file = "" }: CsvOptions): void {
+  if (rows.length === numRows) return;
+  throw fileError("decodeCsv", {
+    file,
+    place: `row ${rows.length}`,
+    is: `is the last of ${rows.length}`,
+    must: `there must be ${numRows} (numRows). Is the file cut off, or another one?`,
+    fields: { row: rows.length, numRows: rows.length, expected: numRows },
+  });
 }
 
 function inferType(rows: readonly CsvRecord[], place: number, absent: ReadonlySet<string>): CsvType {

@@ -5,7 +5,7 @@ export interface DecodeImageOptions extends DecodeOptions {
   readonly maxPixels?: number;
 }
 
-export const defaultMaxPixels = 67108864;
+const defaultMaxPixels = 67108864;
 
 /** @throws {FormatError} E_FILE_FORMAT when an image is empty or has more pixels than allowed. */
 export function assertImageSize(

@@ -1,5 +1,6 @@
 import jpeg from "jpeg-js";
 import type { Image } from "../image/image.js";
+import { ByteReader } from "./byte-reader.js";
 import { fileError } from "./file-error.js";
 import { assertImageSize, type DecodeImageOptions } from "./image-limit.js";
 
@@ -8,7 +9,7 @@ import { assertImageSize, type DecodeImageOptions } from "./image-limit.js";
  * differ by a few levels from libjpeg's. The orientation of EXIF is not applied.
  *
  * @numerics The same bytes on every machine: integers, and products of f64 in a fixed order.
- * @throws {FormatError} E_FILE_FORMAT with file and place: no JPEG, a file that is cut off or broken, more pixels than maxPixels.
+ * @throws {FormatError} E_FILE_FORMAT with file and place: no JPEG, a file that is cut off (with the byte) or broken, more pixels than maxPixels.
  * @source ITU-T T.81 (1992) and JFIF 1.02, read by jpeg-js.
  */
 export function decodeJpeg(bytes: Uint8Array, options: DecodeImageOptions = {}): Image {
@@ -21,10 +22,17 @@ export function decodeJpeg(bytes: Uint8Array, options: DecodeImageOptions = {}):
       must: "it must be a JPEG file.",
     });
   }
-  const frame = findFrame(bytes);
-  if (frame === undefined) throw broken(file, "has no frame header and scan");
+  const frame = findFrame(new ByteReader("decodeJpeg", bytes, options));
   assertImageSize("decodeJpeg", frame, options);
-  if (!hasEnd(bytes, frame.scanAt)) throw broken(file, "has no end marker (ff d9)");
+  if (!hasEnd(bytes, frame.scanAt)) {
+    throw fileError("decodeJpeg", {
+      file,
+      place: `byte ${bytes.length}`,
+      is: "ends without an end marker (ff d9)",
+      must: "there must be one behind the image data. Is the file cut off?",
+      fields: { byte: bytes.length },
+    });
+  }
   try {
     const { width, height, data } = jpeg.decode(bytes, {
       useTArray: true,
@@ -58,22 +66,41 @@ interface Frame {
 }
 
 /** Size from the frame header (SOF0, SOF1 or SOF2) and the place of the first scan, walking from segment to segment. */
-function findFrame(bytes: Uint8Array): Frame | undefined {
+function findFrame(reader: ByteReader): Frame {
+  const { view } = reader;
   let size: { width: number; height: number } | undefined;
-  let at = 2;
-  while (at + 4 <= bytes.length && bytes[at] === 0xff) {
-    const marker = bytes[at + 1]!;
+  reader.at = 2;
+  for (;;) {
+    const begin = reader.take(4, "the head of a segment");
+    if (view.getUint8(begin) !== 0xff) {
+      throw reader.error(
+        `is 0x${view.getUint8(begin).toString(16).padStart(2, "0")}`,
+        "a segment must begin here (ff).",
+        {},
+        begin,
+      );
+    }
+    const marker = view.getUint8(begin + 1);
     if (marker === 0xff) {
-      at += 1; // fill bytes
+      reader.at = begin + 1; // fill bytes
       continue;
     }
-    if (marker === 0xda) return size === undefined ? undefined : { ...size, scanAt: at };
-    if (marker >= 0xc0 && marker <= 0xc2 && at + 9 <= bytes.length) {
-      size = { height: bytes[at + 5]! * 256 + bytes[at + 6]!, width: bytes[at + 7]! * 256 + bytes[at + 8]! };
+    if (marker === 0xda) {
+      if (size !== undefined) return { ...size, scanAt: begin };
+      throw reader.error(
+        "has a scan before a frame header",
+        "the header (ff c0, ff c1 or ff c2) must come first.",
+        {},
+        begin,
+      );
     }
-    at += 2 + bytes[at + 2]! * 256 + bytes[at + 3]!;
+    const length = view.getUint16(begin + 2);
+    const name = `the segment ff ${marker.toString(16).padStart(2, "0")}`;
+    reader.take(Math.max(0, length - 2), name);
+    if (marker >= 0xc0 && marker <= 0xc2 && length >= 7) {
+      size = { height: view.getUint16(begin + 5), width: view.getUint16(begin + 7) };
+    }
   }
-  return undefined;
 }
 
 /** An end marker behind the first scan: those of small pictures in the head do not count. Some programs put padding behind it. */

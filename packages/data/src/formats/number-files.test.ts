@@ -51,7 +51,7 @@ describe("decodeWav", () => {
   });
 
   test("reads back what encodeWav wrote, to the bit", () => {
-    const samples = fc.float32Array({ minLength: 0, maxLength: 20, noNaN: true });
+    const samples = fc.float32Array({ minLength: 0, maxLength: 20, noNaN: true, noDefaultInfinity: true });
     fc.assert(
       fc.property(samples, (left) => {
         const clip = { sampleRate: 44100, channels: [left, left.map((value) => -value)] };
@@ -88,12 +88,37 @@ describe("decodeWav", () => {
         "decodeWav: a.wav, byte 56: has 3 bytes of data; they must be a multiple of 2, one frame (1 channels of 16 bits).",
     },
     {
+      make: () => decodeWav(wav({ tag: 3, bits: 32, channels: 2 }, [0, 0, 0, 0, 0, 0, 0xc0, 0x7f]), { file: "a.wav" }),
+      message: "decodeWav: a.wav, byte 60: is NaN in frame 0, channel 1; every sample must be finite in f32.",
+    },
+    {
+      make: () => decodeWav(wav({ tag: 3, bits: 64 }, [0, 0, 0, 0, 0, 0, 0xe0, 0x7f]), { file: "a.wav" }),
+      message: "decodeWav: a.wav, byte 56: is Infinity in frame 0, channel 0; every sample must be finite in f32.",
+    },
+    {
       make: () => decodeWav(Uint8Array.from(ascii("OggS........")), { file: "a.ogg" }),
       message: 'decodeWav: a.ogg, byte 0: begins with "OggS" and "....": it must'.slice(0, 52),
     },
   ])("says: $message", ({ make, message }) => {
     expect(make).toThrow(expect.objectContaining({ code: "E_FILE_FORMAT", message: expect.stringContaining(message) }));
   });
+});
+
+test("encodeWav refuses what decodeWav would", () => {
+  expect(() => encodeWav({ sampleRate: 1, channels: [Float32Array.of(0), Float32Array.of(Number.NaN)] })).toThrow(
+    expect.objectContaining({ code: "E_AUDIO", message: "encodeWav: channel 1, sample 0 is NaN; it must be finite." }),
+  );
+});
+
+test.each([
+  { name: "WAV", bytes: wav({ bits: 16, channels: 2, extensible: true }, [1, 2, 3, 4, 5, 6, 7, 8]), decode: decodeWav },
+  { name: "IDX", bytes: Uint8Array.of(0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4), decode: decodeIdx },
+])("a $name file is refused wherever it is cut, with file and byte", ({ bytes, decode }) => {
+  for (let cut = 0; cut < bytes.length; cut++) {
+    expect(() => decode(bytes.subarray(0, cut), { file: "a" })).toThrow(
+      expect.objectContaining({ code: "E_FILE_FORMAT", message: expect.stringMatching(/^decode\w+: a, byte \d+: /) }),
+    );
+  }
 });
 
 describe("decodeIdx", () => {

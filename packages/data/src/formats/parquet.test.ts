@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readFixture } from "../golden.testkit.js";
 import { decodeParquet } from "../index.js";
@@ -63,8 +64,35 @@ describe("decodeParquet", () => {
   });
 
   test("answers E_FILE_FORMAT for every place at which a file is cut", () => {
-    for (let cut = 0; cut < bytes.length; cut += 7) {
+    for (let cut = 0; cut < bytes.length; cut++) {
       expect(() => decodeParquet(bytes.subarray(0, cut))).toThrow(expect.objectContaining({ code: "E_FILE_FORMAT" }));
     }
+  });
+
+  test.each([
+    { name: "uncompressed", place: "a run of a level that is longer than its page", changes: [[133, 249]] },
+    { name: "uncompressed", place: "the length of a page's levels", changes: [[422, 191]] },
+    { name: "plain", place: "the path of a column", changes: [[3778, 51]] },
+  ] as const)("refuses $name with another byte at $place", ({ name, changes }) => {
+    const changed = readFixture(`${name}.parquet`);
+    for (const [at, byte] of changes) changed[at] = byte;
+    expect(() => decodeParquet(changed)).toThrow(expect.objectContaining({ code: "E_FILE_FORMAT" }));
+  });
+
+  test("never answers anything but a table or E_FILE_FORMAT for a file with other bytes", () => {
+    const whole = readFixture("uncompressed.parquet");
+    const byte = fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 0, max: 255 }));
+    fc.assert(
+      fc.property(fc.array(byte, { minLength: 1, maxLength: 3 }), (changes) => {
+        const changed = whole.slice();
+        for (const [at, value] of changes) changed[at] = value;
+        try {
+          expect(decodeParquet(changed).numRows).toBe(7);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "E_FILE_FORMAT" });
+        }
+      }),
+      { numRuns: 500, seed: 5 },
+    );
   });
 });

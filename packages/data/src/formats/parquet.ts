@@ -9,6 +9,7 @@ import { parquetMetadata, parquetSchema } from "hyparquet/src/metadata.js";
 import { getTreePath } from "hyparquet/src/schema.js";
 import { createTable, type Table } from "../table/table.js";
 import { type DecodeOptions, fileError } from "./file-error.js";
+import { assertPages } from "./parquet-pages.js";
 import { type ParquetColumn, parquetValues } from "./parquet-values.js";
 
 export interface ParquetOptions extends DecodeOptions {
@@ -72,7 +73,7 @@ export function decodeParquet(bytes: Uint8Array, options: ParquetOptions = {}): 
       });
     }
     const values = metadata.row_groups.flatMap((group) => {
-      const chunk = group.columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === name);
+      const chunk = group.columns.find(({ meta_data }) => meta_data?.path_in_schema?.[0] === name);
       if (chunk?.meta_data === undefined) throw cutOff(file, `has no data of column ${name}`);
       return readChunk({ buffer, metadata, chunk: chunk.meta_data, numRows: Number(group.num_rows), file, name });
     });
@@ -138,7 +139,15 @@ function readChunk({ buffer, metadata, chunk, numRows, file, name }: ChunkPlace)
   if (chunk.codec !== "UNCOMPRESSED" && chunk.codec !== "SNAPPY") throw fail(`compressed by ${chunk.codec}`);
   let pages: ReturnType<typeof readColumn>["data"];
   try {
-    const reader = { view: new DataView(buffer.slice(begin, begin + length)), offset: 0 };
+    const bytes = buffer.slice(begin, begin + length);
+    const isOptional = element.repetition_type !== "REQUIRED";
+    assertPages(new Uint8Array(bytes), {
+      codec: chunk.codec,
+      isBoolean: element.type === "BOOLEAN",
+      isOptional,
+      numRows,
+    });
+    const reader = { view: new DataView(bytes), offset: 0 };
     const rows = { groupStart: 0, groupRows: numRows, selectStart: 0, selectEnd: numRows };
     const scaleless = element.converted_type === "DECIMAL" ? { ...element, scale: 0 } : element; // divided in parquetValues
     pages = readColumn(reader, rows, {

@@ -96,6 +96,18 @@ describe("decodeCsv", () => {
       fields: { row: 1 },
     },
     {
+      make: say("a,b\n1,2\n3,4", { finalLineEnd: "required" }),
+      message:
+        'decodeCsv: train.csv, record 3 (line 3): ends without a line end; every record must end with one (finalLineEnd is "required"). Is the file cut off?',
+      fields: { line: 3 },
+    },
+    {
+      make: say("a,b\n1,2\n", { numRows: 2 }),
+      message:
+        "decodeCsv: train.csv, row 1: is the last of 1; there must be 2 (numRows). Is the file cut off, or another one?",
+      fields: { row: 1, expected: 2 },
+    },
+    {
       make: say(""),
       message: "decodeCsv: train.csv, record 1: is not there: the file is empty; there must be at least one.",
       fields: { place: "record 1" },
@@ -115,6 +127,17 @@ describe("decodeCsv", () => {
         fields: expect.objectContaining({ file, ...fields }),
       }),
     );
+  });
+
+  test("shows wherever a file is cut, where the rows are counted and the last one must end", () => {
+    const bytes = new TextEncoder().encode('id,name,v\n1,"Ann, ""B""",2.5\r\n2,Zoë,-3\n3,x,10\n');
+    const options = { file, numRows: 3, finalLineEnd: "required" } as const;
+    expect(decodeCsv(bytes, options).numRows).toBe(3);
+    for (let cut = 0; cut < bytes.length; cut++) {
+      expect(() => decodeCsv(bytes.subarray(0, cut), options)).toThrow(
+        expect.objectContaining({ code: "E_FILE_FORMAT", message: expect.stringMatching(/^decodeCsv: train.csv, /) }),
+      );
+    }
   });
 
   test("refuses a delimiter and a type that cannot be", () => {

@@ -27,7 +27,8 @@ const readers: Readonly<Record<string, ReadSample>> = {
  * The sound of a WAV file, as f32 in [-1, 1).
  *
  * @throws {FormatError} E_FILE_FORMAT with file and byte: no RIFF/WAVE, an encoding other than PCM of 8, 16, 24, 32 bits and floats of 32, 64,
- *   a length of 0xffffffff (a stream that was never finished), a chunk that is longer than what is left, no "fmt " or "data", half a frame.
+ *   a length of 0xffffffff (a stream that was never finished), a chunk that is longer than what is left, no "fmt " or "data", half a frame, a
+ *   sample that is not finite.
  * @source Microsoft and IBM 1991, "Multimedia Programming Interface and Data Specifications 1.0"; WAVE_FORMAT_EXTENSIBLE by its sub-format.
  */
 export function decodeWav(bytes: Uint8Array, options: DecodeOptions = {}): AudioClip {
@@ -108,7 +109,17 @@ function readFrames(reader: ByteReader, format: WavFormat | undefined, length: n
   const read = readers[`${encoding}${bits}`]!;
   const channels = Array.from({ length: numChannels }, () => new Float32Array(numFrames));
   for (const [c, samples] of channels.entries()) {
-    for (let i = 0; i < numFrames; i++) samples[i] = read(reader.view, begin + i * frameBytes + (c * bits) / 8);
+    for (let i = 0; i < numFrames; i++) {
+      const at = begin + i * frameBytes + (c * bits) / 8;
+      samples[i] = read(reader.view, at);
+      if (encoding === "pcm" || Number.isFinite(samples[i])) continue;
+      throw reader.error(
+        `is ${samples[i]} in frame ${i}, channel ${c}`,
+        "every sample must be finite in f32.",
+        { frame: i, channel: c },
+        at,
+      );
+    }
   }
   return { sampleRate, channels };
 }
@@ -116,7 +127,7 @@ function readFrames(reader: ByteReader, format: WavFormat | undefined, length: n
 /**
  * A WAV file of floats of 32 bits, which decodeWav reads back to the same bits.
  *
- * @throws {ValueError} E_AUDIO without channels, or when they differ in length.
+ * @throws {ValueError} E_AUDIO without channels, when they differ in length, or for a sample that is not finite.
  * @source As decodeWav.
  */
 export function encodeWav({ sampleRate, channels }: AudioClip): Uint8Array {
@@ -126,6 +137,15 @@ export function encodeWav({ sampleRate, channels }: AudioClip): Uint8Array {
     throw new ValueError(
       `encodeWav: the channels have ${lengths.join(", ") || "no"} samples; there must be at least one channel, all of one length.`,
       { lengths },
+      "E_AUDIO",
+    );
+  }
+  for (const [c, samples] of channels.entries()) {
+    const i = samples.findIndex((sample) => !Number.isFinite(sample));
+    if (i < 0) continue;
+    throw new ValueError(
+      `encodeWav: channel ${c}, sample ${i} is ${samples[i]}; it must be finite.`,
+      { channel: c, sample: i },
       "E_AUDIO",
     );
   }

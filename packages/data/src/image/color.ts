@@ -87,7 +87,7 @@ function grayPlane(where: string, image: FloatImage): Float32Array {
 }
 
 /** @throws {ShapeError} E_SHAPE unless the image has three channels. */
-export function assertRgb(where: string, image: FloatImage): void {
+function assertRgb(where: string, image: FloatImage): void {
   if (image.channels === 3) return;
   throw new ShapeError(`${where}: the image has ${image.channels} channels; it must have 3 (RGB).`, {
     channels: image.channels,

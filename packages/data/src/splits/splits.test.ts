@@ -155,6 +155,21 @@ describe("trainTestSplit", () => {
         'trainTestSplit: class "b" has 1 of 10 samples and none of them in the test part; every class must have at least one in each part. Enlarge the part, or leave the class out.',
     },
     {
+      make: () => trainValidationTestSplit(12, { testSize: 2, validationSize: 2, stratify: [..."aaaaaaaaaabb"] }),
+      message:
+        'trainValidationTestSplit: class "b" has 2 of 12 samples and none of them in the test part; every class must have at least one in each part. Enlarge the part, or leave the class out.',
+    },
+    {
+      make: () => trainValidationTestSplit(12, { testSize: 6, validationSize: 1, stratify: [..."aaaaaabbbbbb"] }),
+      message:
+        'trainValidationTestSplit: class "b" has 3 of 6 samples and none of them in the validation part; every class must have at least one in each part. Enlarge the part, or leave the class out.',
+    },
+    {
+      make: () => trainValidationTestSplit(4, { testSize: 2, validationSize: 2 }),
+      message:
+        "trainValidationTestSplit: 0 train and 2 validation samples of 2; each part must have at least one, together at most 2. Change testSize or validationSize.",
+    },
+    {
       make: () => trainTestSplit(3, { stratify: ["a"] }),
       message: "trainTestSplit: stratify has 1 entries for 3 samples; there must be one for each.",
     },

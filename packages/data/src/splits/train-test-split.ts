@@ -34,15 +34,28 @@ export interface TrainTestSplit {
  * trainTestSplit(5, { testSize: 2, shuffle: false }); // => { train: [0, 1, 2], test: [3, 4] }
  */
 export function trainTestSplit(size: number, options: TrainTestOptions = {}): TrainTestSplit {
-  const where = "trainTestSplit";
+  const names = { where: "trainTestSplit", train: "train", test: "test", sizes: "testSize or trainSize" };
+  return splitInTwo(size, options, names);
+}
+
+/** How messages call the function, its two parts and the options of their sizes. */
+interface SplitNames {
+  readonly where: string;
+  readonly train: string;
+  readonly test: string;
+  readonly sizes: string;
+}
+
+function splitInTwo(size: number, options: TrainTestOptions, names: SplitNames): TrainTestSplit {
+  const { where } = names;
   const { seed = 0, shuffle = true, stratify, groups } = options;
   assertSize(where, size);
   if (stratify !== undefined && (groups !== undefined || !shuffle)) {
     const other = groups === undefined ? "shuffle is false" : "groups are given";
     throw splitError(where, `stratify is given and ${other}`, "only one of the two can hold. Leave one out.", {});
   }
-  if (groups !== undefined) return splitGroups(where, size, groups, options);
-  const counts = partSizes(where, size, options);
+  if (groups !== undefined) return splitGroups(size, groups, options, names);
+  const counts = partSizes(size, options, names);
   if (!shuffle) {
     const all = Array.from({ length: counts.train + counts.test }, (_, i) => i);
     return { train: all.slice(0, counts.train), test: all.slice(counts.train) };
@@ -52,7 +65,7 @@ export function trainTestSplit(size: number, options: TrainTestOptions = {}): Tr
     return { test: order.slice(0, counts.test), train: order.slice(counts.test, counts.test + counts.train) };
   }
   assertOneEach(where, "stratify", stratify.length, size);
-  return splitClasses(where, order, stratify, counts);
+  return splitClasses(order, stratify, counts, names);
 }
 
 export interface TrainValidationTestOptions {
@@ -91,9 +104,18 @@ export function trainValidationTestSplit(
   const given = (labels: { stratify?: Labels | undefined; groups?: Labels | undefined }) =>
     Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== undefined));
   const validationCount = countOf(where, "validationSize", validationSize, numUnits, Math.ceil);
-  const outer = trainTestSplit(size, { ...rest, testSize, ...given({ stratify, groups }) });
+  const sizes = "testSize or validationSize";
+  const outer = splitInTwo(
+    size,
+    { ...rest, testSize, ...given({ stratify, groups }) },
+    { where, train: "train and validation", test: "test", sizes },
+  );
   const labels = given({ stratify: pick(stratify, outer.train), groups: pick(groups, outer.train) });
-  const inner = trainTestSplit(outer.train.length, { ...rest, testSize: validationCount, ...labels });
+  const inner = splitInTwo(
+    outer.train.length,
+    { ...rest, testSize: validationCount, ...labels },
+    { where, train: "train", test: "validation", sizes },
+  );
   const placesOf = (places: readonly number[]) => places.map((place) => outer.train[place]!);
   return { train: placesOf(inner.train), validation: placesOf(inner.test), test: outer.test };
 }
@@ -109,7 +131,8 @@ interface PartSizes {
   readonly test: number;
 }
 
-function partSizes(where: string, size: number, { testSize, trainSize, groups }: TrainTestOptions): PartSizes {
+function partSizes(size: number, { testSize, trainSize, groups }: TrainTestOptions, names: SplitNames): PartSizes {
+  const { where } = names;
   const wantedTest = testSize ?? (trainSize === undefined ? 0.25 : undefined);
   const test = wantedTest === undefined ? undefined : countOf(where, "testSize", wantedTest, size, Math.ceil);
   const wantedTrain = trainSize === undefined ? undefined : countOf(where, "trainSize", trainSize, size, Math.floor);
@@ -118,8 +141,8 @@ function partSizes(where: string, size: number, { testSize, trainSize, groups }:
   if (counts.train < 1 || counts.test < 1 || counts.train + counts.test > size) {
     throw splitError(
       where,
-      `${counts.train} train and ${counts.test} test ${groups === undefined ? "samples" : "groups"} of ${size}`,
-      `each part must have at least one, together at most ${size}. Change testSize or trainSize.`,
+      `${counts.train} ${names.train} and ${counts.test} ${names.test} ${groups === undefined ? "samples" : "groups"} of ${size}`,
+      `each part must have at least one, together at most ${size}. Change ${names.sizes}.`,
       { ...counts, size },
     );
   }
@@ -134,11 +157,12 @@ function countOf(where: string, name: string, value: number, size: number, round
   });
 }
 
-function splitGroups(where: string, size: number, groups: Labels, options: TrainTestOptions): TrainTestSplit {
+function splitGroups(size: number, groups: Labels, options: TrainTestOptions, names: SplitNames): TrainTestSplit {
+  const { where } = names;
   assertOneEach(where, "groups", groups.length, size);
   const { classes, codes } = encodeLabels(where, groups);
   const { seed = 0, shuffle = true } = options;
-  const counts = partSizes(where, classes.length, options);
+  const counts = partSizes(classes.length, options, names);
   const order = shuffle ? shuffledPlaces(classes.length, seed, 0) : classes.map((_, code) => classes.length - 1 - code);
   const part = new Map(
     order.map((code, i) => [code, i < counts.test ? "test" : i < counts.test + counts.train ? "train" : ""]),
@@ -147,7 +171,8 @@ function splitGroups(where: string, size: number, groups: Labels, options: Train
   return { train: placesIn("train"), test: placesIn("test") };
 }
 
-function splitClasses(where: string, order: readonly number[], labels: Labels, counts: PartSizes): TrainTestSplit {
+function splitClasses(order: readonly number[], labels: Labels, counts: PartSizes, names: SplitNames): TrainTestSplit {
+  const { where } = names;
   const { classes, codes } = encodeLabels(where, labels);
   const members = classes.map(() => [] as number[]);
   for (const place of order) members[codes[place]!]!.push(place);
@@ -158,8 +183,9 @@ function splitClasses(where: string, order: readonly number[], labels: Labels, c
     counts.train,
   );
   for (const [code, label] of classes.entries()) {
-    for (const [name, partCounts] of Object.entries({ train: trainCounts, test: testCounts })) {
+    for (const [part, partCounts] of Object.entries({ train: trainCounts, test: testCounts })) {
       if (partCounts[code]! > 0) continue;
+      const name = names[part as "train" | "test"];
       throw splitError(
         where,
         `class ${JSON.stringify(label)} has ${sizes[code]} of ${order.length} samples and none of them in the ${name} part`,

@@ -8,7 +8,7 @@
 export const characterOfByte: readonly string[] = makeTable();
 
 /** Byte of each character of the table. */
-export const byteOfCharacter: ReadonlyMap<string, number> = new Map(
+const byteOfCharacter: ReadonlyMap<string, number> = new Map(
   characterOfByte.map((character, byte) => [character, byte]),
 );
 

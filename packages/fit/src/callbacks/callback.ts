@@ -54,6 +54,8 @@ export interface FitCallback {
   readonly needsWeights?: boolean;
   onFitBegin?(plan: FitPlan): void;
   onStep?(log: StepLog): void;
+  /** Something went wrong that the fit survives, in words: a worker was lost, a checkpoint not written. Only over a coordinator. */
+  onNotice?(text: string): void;
   onEpochEnd?(log: EpochLog, control: FitControl): void | Promise<void>;
   /** @returns weights that the model is to have from now on, or nothing. */
   onFitEnd?(history: readonly EpochLog[]): Uint8Array | undefined;

@@ -26,10 +26,22 @@ export class BestValue {
   /** Of the best value; 0 before the first. */
   epoch = 0;
 
+  /** @throws {FitError} E_FIT_CALLBACK for a mode that is none. */
   constructor({ monitor = "evalLoss", mode = "min" }: MonitorOptions, minDelta = 0) {
+    if (mode !== "min" && mode !== "max") {
+      throw new FitError("E_FIT_CALLBACK", `callback: mode is ${JSON.stringify(mode)}; it must be "min" or "max".`, {
+        mode,
+      });
+    }
     this.#monitor = monitor;
     this.#sign = mode === "min" ? 1 : -1;
     this.#minDelta = minDelta;
+  }
+
+  /** Nothing is the best yet: a new fit begins. */
+  reset(): void {
+    this.#best = Number.POSITIVE_INFINITY;
+    this.epoch = 0;
   }
 
   /** @throws {FitError} E_FIT_MONITOR when the log has no such number. */
@@ -72,6 +84,11 @@ export class EarlyStopping implements FitCallback {
     this.#best = new BestValue(monitor, minDelta);
     this.#patience = patience;
     this.needsWeights = restoreBestWeights;
+  }
+
+  onFitBegin(): void {
+    this.#best.reset();
+    this.#weights = undefined;
   }
 
   async onEpochEnd(log: EpochLog, control: FitControl): Promise<void> {

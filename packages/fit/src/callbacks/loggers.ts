@@ -4,13 +4,17 @@ import { BestValue, type MonitorOptions } from "./early-stopping.js";
 
 type Write = (text: string) => void;
 
-/** A line of comma-separated values an epoch, after a line of names. @source keras.callbacks.CSVLogger */
+/** A line of comma-separated values an epoch, after a line of names at the begin of each fit. @source keras.callbacks.CSVLogger */
 export class CsvLogger implements FitCallback {
   readonly #write: Write;
   #columns: readonly string[] | undefined;
 
   constructor(write: Write) {
     this.#write = write;
+  }
+
+  onFitBegin(): void {
+    this.#columns = undefined;
   }
 
   onEpochEnd(log: EpochLog): void {
@@ -81,6 +85,10 @@ export class ProgressLogger implements FitCallback {
     );
   }
 
+  onNotice(text: string): void {
+    this.#write(`${this.#isLive ? "\n" : ""}${text}\n`);
+  }
+
   onEpochEnd({ epoch, step: _, ms, learningRate, ...values }: EpochLog): void {
     const numbers = Object.entries(values).map(([name, value]) => `${name} ${Number(value).toFixed(4)}`);
     const rate = `learningRate ${learningRate.toPrecision(3)}`;
@@ -104,6 +112,10 @@ export class BestWeights implements FitCallback {
   constructor({ write, ...monitor }: BestWeightsOptions) {
     this.#best = new BestValue(monitor);
     this.#write = write;
+  }
+
+  onFitBegin(): void {
+    this.#best.reset();
   }
 
   async onEpochEnd(log: EpochLog, control: FitControl): Promise<void> {

@@ -30,12 +30,10 @@ fn normalized(hi: f32, lo: f32) -> vec2f {
 }
 fn plusSingle(a: vec2f, b: f32) -> vec2f {
   let s = twoSum(a.x, b);
-  if (!isFiniteValue(s.x)) { return s; }
   return normalized(s.x, s.y + a.y);
 }
 fn plusDouble(a: vec2f, b: vec2f) -> vec2f {
   let s = twoSum(a.x, b.x);
-  if (!isFiniteValue(s.x)) { return s; }
   return normalized(s.x, s.y + kept(a.y + b.y));
 }
 /* the leading 12 bits of the significand: products of two such numbers are exact */

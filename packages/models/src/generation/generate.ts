@@ -75,7 +75,7 @@ function lastLogits(model: LanguageModel, tokens: readonly number[]): Float32Arr
 }
 
 /** @throws {ValueError} E_PROMPT, E_TOKEN_RANGE */
-export function assertPrompt(tokens: readonly number[], vocabSize: number): void {
+function assertPrompt(tokens: readonly number[], vocabSize: number): void {
   if (tokens.length === 0) {
     throw new ValueError("generate: the prompt is empty; it must have at least one token.", {}, "E_PROMPT");
   }

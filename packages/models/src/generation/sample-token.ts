@@ -72,7 +72,7 @@ function indexOfLargest(values: Float32Array): number {
 }
 
 /** @throws {ValueError} E_NOT_FINITE naming the first logit that is NaN or infinite. */
-export function assertFiniteLogits(where: string, logits: Float32Array): void {
+function assertFiniteLogits(where: string, logits: Float32Array): void {
   const bad = logits.findIndex((logit) => !Number.isFinite(logit));
   if (bad < 0) return;
   throw new ValueError(

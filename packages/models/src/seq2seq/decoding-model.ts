@@ -74,7 +74,7 @@ export function lengthDivisor(numTokens: number, alpha: number): number {
  * Log probabilities of one row of logits, in f64.
  * @throws {ValueError} E_NOT_FINITE naming the first logit that is NaN or infinite.
  */
-export function logProbabilities(where: string, logits: Float32Array): Float64Array {
+function logProbabilities(where: string, logits: Float32Array): Float64Array {
   let largest = Number.NEGATIVE_INFINITY;
   for (const [token, logit] of logits.entries()) {
     if (!Number.isFinite(logit)) {

@@ -31,7 +31,7 @@ export interface RecurrentSeq2SeqState extends SourceMemory {
 }
 
 /** @throws {ValueError} E_MODEL_CONFIG */
-export function assertRecurrentSeq2SeqConfig(config: RecurrentSeq2SeqConfig): void {
+function assertRecurrentSeq2SeqConfig(config: RecurrentSeq2SeqConfig): void {
   const subject = { model: "RecurrentSeq2Seq", config };
   const { sourceVocabSize, targetVocabSize, embedDim, hiddenDim, numLayers = 1 } = config;
   assertWholeSizes(subject, { sourceVocabSize, targetVocabSize, embedDim, hiddenDim, numLayers });

@@ -34,7 +34,7 @@ export interface TransformerSeq2SeqState {
 }
 
 /** @throws {ValueError} E_MODEL_CONFIG */
-export function assertTransformerSeq2SeqConfig(config: TransformerSeq2SeqConfig): void {
+function assertTransformerSeq2SeqConfig(config: TransformerSeq2SeqConfig): void {
   const subject = { model: "TransformerSeq2Seq", config };
   const { feedforwardDim = 4 * config.embedDim, positions = "learned", dropout = 0, ...sizes } = config;
   assertWholeSizes(subject, { ...sizes, feedforwardDim });

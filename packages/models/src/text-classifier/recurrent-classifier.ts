@@ -20,7 +20,7 @@ export interface RecurrentClassifierConfig {
 }
 
 /** @throws {ValueError} E_MODEL_CONFIG */
-export function assertRecurrentClassifierConfig(config: RecurrentClassifierConfig): void {
+function assertRecurrentClassifierConfig(config: RecurrentClassifierConfig): void {
   const subject = { model: "RecurrentClassifier", config };
   const { vocabSize, numClasses, embedDim, hiddenDim, numLayers = 1, cell = "lstm", dropout = 0 } = config;
   assertWholeSizes(subject, { vocabSize, numClasses, embedDim, hiddenDim, numLayers });

@@ -22,7 +22,7 @@ export interface TransformerClassifierConfig {
 }
 
 /** @throws {ValueError} E_MODEL_CONFIG */
-export function assertTransformerClassifierConfig(config: TransformerClassifierConfig): void {
+function assertTransformerClassifierConfig(config: TransformerClassifierConfig): void {
   const subject = { model: "TransformerClassifier", config };
   const { vocabSize, numClasses, seqLen, embedDim, numHeads, numLayers } = config;
   const { feedforwardDim = 4 * embedDim, positions = "learned", dropout = 0 } = config;

@@ -10,7 +10,7 @@ export interface TwoTowerConfig {
 }
 
 /** @throws {ValueError} E_MODEL_CONFIG */
-export function assertTwoTowerConfig(config: TwoTowerConfig): void {
+function assertTwoTowerConfig(config: TwoTowerConfig): void {
   const subject = { model: "TwoTower", config };
   assertTowerConfig(subject, config.user);
   assertTowerConfig(subject, config.item);

@@ -38,7 +38,7 @@ export const hello = defineMessage({
 });
 
 /** A file of the job, as the worker will find it under its logical name. */
-export const jobFile = z.strictObject({
+const jobFile = z.strictObject({
   logicalName: field.name,
   /** Path inside the logical name, "" when the name is a single file. */
   path: z.string().max(1_024),

@@ -23,7 +23,7 @@ export const pong = defineMessage({
   schema: z.strictObject({ sequence: field.count }),
 });
 
-export const workerPhase = z.enum(["load", "probe", "link", "step", "evaluate", "checkpoint"]);
+const workerPhase = z.enum(["load", "probe", "link", "step", "evaluate", "checkpoint"]);
 export type WorkerPhase = z.infer<typeof workerPhase>;
 
 export const workerError = defineMessage({

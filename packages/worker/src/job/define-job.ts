@@ -60,6 +60,9 @@ export interface MetricsOfJob {
   readonly [name: string]: metrics.Metric<any, number>;
 }
 
+/** Where a file of a job is, and what to do where it is not: a sentence that takes the place of the usual advice. */
+export type JobFileLocation = string | { readonly path: string; readonly ifMissing: string };
+
 type BatchOf<D> = D extends JobData<infer Batch> ? Batch : never;
 
 /**
@@ -94,7 +97,7 @@ export interface JobDefinition<
    * Files the job reads, by the name under which `data` asks for them: a path relative to the job module, a folder (all files in it,
    * sorted by path), or `npm:package/path`. They travel to every worker.
    */
-  files?(config: JobConfig<S>): Readonly<Record<string, string>>;
+  files?(config: JobConfig<S>): Readonly<Record<string, JobFileLocation>>;
   data(config: JobConfig<S>, files: JobFiles): D;
   /** Called in the scope of the run's seed: initial weights are the same on every worker. */
   model(config: JobConfig<S>, data: D): M;

@@ -83,7 +83,6 @@ async function fetchSeveral(
       bytesUnderWay -= ref.byteLength;
       underWay.delete(one);
     });
-    one.catch(() => {}); // told below, or by the one that failed first
     underWay.add(one);
   }
   await Promise.all(underWay);

@@ -26,8 +26,8 @@ import { type Packers, packColumns, packRows, packSlackBytes } from "./gemm-pack
 import { callGemmBlock, tileColumns, tileRows } from "./gemm-tile.js";
 
 /** Depth, rows and columns of a block: a panel of B (16 KiB) stays in the first cache, the blocks of A (64 KiB) and B (512 KiB) in the second. */
-export const depthBlock = 512;
-export const rowBlock = 32;
+const depthBlock = 512;
+const rowBlock = 32;
 export const columnBlock = 256;
 
 const rowsBytes = rowBlock * depthBlock * 4 + packSlackBytes;

@@ -39,7 +39,7 @@ const vectors = tileColumns / 4;
  * Element (i, k) of a is at a + (i / 4) * aPanel + (i % 4) * 4 + k * aStep; element (k, j) of b at b + (j / 8) * bPanel + (j % 8) * 4 + k * bStep:
  * packed panels, or the matrix itself where its rows (columns) have stride 1. bStep is not 0.
  */
-export const blockParams = [
+const blockParams = [
   "rows",
   "columns",
   "depth",
@@ -61,7 +61,7 @@ export type BlockLocals = Readonly<Record<BlockParam, Local>>;
 
 const signature = { params: blockParams.map(() => "i32" as const), results: [] };
 
-export function namedParams(params: readonly Local[]): BlockLocals {
+function namedParams(params: readonly Local[]): BlockLocals {
   return Object.fromEntries(blockParams.map((name, i) => [name, params[i]])) as BlockLocals;
 }
 
@@ -183,7 +183,7 @@ function blockOfHeight(height: number): FunctionDefinition {
 const heights = [1, 2, 3, tileRows].map(blockOfHeight);
 
 /** As described at `blockParams`, for any number of rows and columns, depth 0 included. */
-export const gemmBlock: FunctionDefinition = defineFunction("gemmBlock", signature, (f, params, context) => {
+const gemmBlock: FunctionDefinition = defineFunction("gemmBlock", signature, (f, params, context) => {
   const p = namedParams(params);
   const call = (height: number, values: Partial<Record<BlockParam, Int>>): void =>
     callWithNames(f, { ...p, ...values }, context.indexOf(heights[height - 1]!));

@@ -330,7 +330,7 @@ export interface ReduceAddresses {
 }
 
 /** `reduce` on byte addresses, for kernels that need the same order. */
-export function reduceAddresses(
+function reduceAddresses(
   host: KernelHost,
   kind: ReduceKind,
   { x, out, outer, axisLength, inner }: ReduceAddresses & AxisView,

@@ -8,7 +8,7 @@ import { BackendError } from "../../errors.js";
 import { argsBytes } from "../memory-layout.js";
 import type { FunctionBuilder, Local } from "../wasm/assembler.js";
 
-export const maxOuterDims = 12;
+const maxOuterDims = 12;
 
 export interface RowWalk {
   readonly args: Local;

@@ -13,7 +13,7 @@ export type WasmType = "i32" | "i64" | "f32" | "f64" | "v128";
 const typeCode: Readonly<Record<WasmType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 
 /** Unsigned LEB128. */
-export function leb(value: number): number[] {
+function leb(value: number): number[] {
   const bytes: number[] = [];
   let rest = value >>> 0;
   do {
@@ -25,7 +25,7 @@ export function leb(value: number): number[] {
 }
 
 /** Signed LEB128 of a 32-bit integer. */
-export function signedLeb(value: number): number[] {
+function signedLeb(value: number): number[] {
   const bytes: number[] = [];
   let rest = value | 0;
   for (;;) {
