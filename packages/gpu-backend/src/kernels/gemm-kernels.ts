@@ -30,7 +30,7 @@ const params = {
   cBatch1: "u32",
   cBatch2: "u32",
   numTileColumns: "u32",
-  /** Tiles of one matrix, and of all. */
+  /** Tiles of one matrix, and of all: workgroups. Where there are no tiles, elements of all matrices. */
   numTiles: "u32",
   numGroups: "u32",
   hasBias: "u32",
@@ -233,3 +233,30 @@ var<workgroup> bTile: array<f32, ${depth * (columns + 1)}>;`,
   }`,
   });
 }
+
+/** One element an invocation, without workgroup memory: for products of so few rows or columns that a tile would stand empty. */
+export const directKernel = defineKernel({
+  name: "matmulDirect",
+  operands,
+  params,
+  body: `
+  let perMatrix = p.rows * p.columns;
+  if (item >= p.numGroups) { return; }
+  let matrix = item / perMatrix;
+  let row = (item % perMatrix) / p.columns;
+  let column = item % p.columns;
+  let i2 = matrix % p.batch2;
+  let i1 = (matrix / p.batch2) % p.batch1;
+  let i0 = matrix / (p.batch2 * p.batch1);
+  let aStart = i0 * p.aBatch0 + i1 * p.aBatch1 + i2 * p.aBatch2 + row * p.aRow;
+  let bStart = i0 * p.bBatch0 + i1 * p.bBatch1 + i2 * p.bBatch2 + column * p.bColumn;
+  let at = i0 * p.cBatch0 + i1 * p.cBatch1 + i2 * p.cBatch2 + row * p.cRow + column;
+  if (p.triangle == ${triangles.lowerResult}u && column > row) { return; }
+  let beginK = select(0u, row, p.triangle == ${triangles.upperLeft}u);
+  let endK = select(p.depth, min(p.depth, row + 1u), p.triangle == ${triangles.lowerLeft}u);
+  var sum = 0.0;
+  if (p.accumulates == 1u) { sum = out_at(at); }
+  for (var k = beginK; k < endK; k++) { sum += a_at(aStart + k * p.aDepth) * b_at(bStart + k * p.bDepth); }
+  if (p.hasBias == 1u) { sum += bias_at(column); }
+  out_put(at, sum);`,
+});

@@ -1,8 +1,8 @@
 /** @file matmul: which tiles a product is computed in. The choice is a function of its sizes alone. Legend: M rows, K reduction, N columns. */
 import type { TensorView } from "@lockstep/core";
 import type { KernelTable, MatmulOptions } from "@lockstep/core/backend";
-import type { KernelHost } from "../launch/kernel.js";
-import { blockedKernel, narrowKernel, triangles } from "./gemm-kernels.js";
+import { groupsOf, type KernelHost } from "../launch/kernel.js";
+import { blockedKernel, directKernel, narrowKernel, triangles } from "./gemm-kernels.js";
 import { foldRows, type Product, productOf, splitBatch } from "./gemm-product.js";
 
 const maxBatchDims = 3;
@@ -22,6 +22,9 @@ function blocked(rows: number, columns: number, [depth, block]: readonly [number
 /** From large to small: the larger, the fewer reads of memory; the smaller, the more workgroups. */
 const blockedTiles = [blocked(128, 128, [8, 8]), blocked(64, 64, [16, 4]), blocked(32, 32, [16, 4])] as const;
 const narrowTiles: Tiles = { kernel: narrowKernel({ rows: 16, columns: 16, depth: 16 }), rows: 16, columns: 16 };
+
+/** As many rows or columns at most go without tiles. */
+const maxDirect = 4;
 
 function tilesOf({ rows, columns, batch }: Product): Tiles {
   if (Math.min(rows, columns) <= 16) return narrowTiles;
@@ -69,7 +72,12 @@ function launchProduct(
     ...{ bBatch0: dim0?.b ?? 0, bBatch1: dim1?.b ?? 0, bBatch2: dim2?.b ?? 0 },
     ...{ cBatch0: dim0?.c ?? 0, cBatch1: dim1?.c ?? 0, cBatch2: dim2?.c ?? 0 },
   };
-  host.launch(kernel, { ...operands }, params, { groups: params.numGroups });
+  if (Math.min(sizes.rows, sizes.columns) > maxDirect) {
+    host.launch(kernel, { ...operands }, params, { groups: params.numGroups });
+    return;
+  }
+  const numElements = sizes.rows * sizes.columns * numMatrices;
+  host.launch(directKernel, { ...operands }, { ...params, numGroups: numElements }, { groups: groupsOf(numElements) });
 }
 
 /** The view that begins `distance` elements later. Tensors are views too, whose fields are getters: they do not spread. */
