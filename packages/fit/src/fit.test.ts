@@ -166,6 +166,46 @@ describe("fit", () => {
     expect(weighted.epochs[0]!.loss).toBeCloseTo((parts[0]!.loss + 2 * parts[1]!.loss) / 2, 6);
   });
 
+  test("held-out samples have their own weights, and classes weigh times samples", async () => {
+    const held = { x: [[5], [6]], y: [[1], [2]] };
+    const evalLossOf = async (sampleWeight?: number[]) => {
+      const validationData = sampleWeight === undefined ? held : { ...held, sampleWeight };
+      return (await line().fit(ramp, { batchSize: 4, validationData })).epochs[0]!.evalLoss!;
+    };
+    expect(await evalLossOf([2, 0])).toBeCloseTo((await evalLossOf([1, 1])) * 2 - (await evalLossOf([0, 2])), 3);
+    expect(await evalLossOf([2, 0])).not.toBeCloseTo(await evalLossOf(), 3);
+    const options: FitOptions = { epochs: 1, batchSize: 2, microBatchSize: 2 };
+    const given = {
+      x: [
+        [0.5, 0.1],
+        [0.2, 0.9],
+      ],
+      y: [0, 1],
+    };
+    const both = await classifier().fit({ ...given, sampleWeight: [1, 3] }, { ...options, classWeight: { 1: 2 } });
+    const product = await classifier().fit({ ...given, sampleWeight: [1, 6] }, options);
+    expect(both.epochs[0]!.loss).toBe(product.epochs[0]!.loss);
+  });
+
+  test("clips the gradient where maxGradNorm says so, and predicts in the order of the samples", async () => {
+    const model = compile({
+      model: () => new Line(),
+      loss: "mse",
+      optimizer: "sgd",
+      learningRate: 1,
+      maxGradNorm: 0.01,
+    });
+    const numbers = () => [...model.network.namedParameters()].flatMap(([, parameter]) => [...parameter.dataSync()]);
+    const before = numbers();
+    await model.fit(ramp, { batchSize: 4 });
+    const moved = numbers().map((value, i) => value - before[i]!);
+    expect(Math.sqrt(moved.reduce((sum, x) => sum + x * x, 0))).toBeCloseTo(0.01, 5);
+    const [weight, bias] = numbers() as [number, number];
+    const xs = Array.from({ length: 70 }, (_, i) => [i]);
+    const predicted = (await model.predict(xs)).toArraySync() as number[][];
+    for (const [i, [value]] of predicted.entries()) expect(value).toBeCloseTo(weight * i + bias, 4);
+  });
+
   test("takes matrices, tables and columns of the room data, rows of typed arrays, and flat targets of one output", async () => {
     const weightsOf = async (x: Inputs, y: Values) => {
       const model = line();

@@ -63,7 +63,7 @@ describe("every fold", () => {
       expect(make(1)).not.toEqual(make(2));
       expect(make(1)).not.toEqual(testsOf(kFold(40, { numSplits: 4 })));
     }
-    const { test: held } = stratifiedKFold(labels, { numSplits: 4, shuffle: true, seed: 1 })[0]!;
+    const held = stratifiedKFold(labels, { numSplits: 4, shuffle: true, seed: 1 })[0]!.test;
     const ofClass = (label: number) => held.filter((place) => labels[place] === label).map((place) => place >> 1);
     expect(ofClass(0)).not.toEqual(ofClass(1));
   });
