@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./lockstep-process.js";
 
-const packed = ["core", "data", "models", "protocol", "collectives", "coordinator", "worker", "fit"].map(
+const packed = ["core", "gpu-backend", "data", "models", "protocol", "collectives", "coordinator", "worker", "fit"].map(
   (room) => `packages/${room}`,
 );
 

@@ -3,7 +3,7 @@ import type { LockstepError } from "@lockstep/core";
 import type { NodeWorkerOptions } from "@lockstep/worker/node";
 import { UsageError } from "../exit-status.js";
 import type { BackendName } from "../flags/common-flags.js";
-import { createDeviceBackend, type DeviceBackendOptions } from "./device-backend.js";
+import type { DeviceBackendOptions } from "./device-backend.js";
 
 /** Where the npm package `webgpu` is looked for, beside this installation: the folder the command runs in, and LOCKSTEP_WEBGPU. */
 export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): readonly string[] {
@@ -27,6 +27,8 @@ export async function chooseDevice(
     folders: webGpuFolders(process.env, process.cwd()),
   };
   try {
+    // Only here: most workers have no use for the kernels of a GPU.
+    const { createDeviceBackend } = await import("./device-backend.js");
     const found = await createDeviceBackend(options);
     const { numericClass, adapter } = found;
     found.dispose();
