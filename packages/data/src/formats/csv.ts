@@ -1,5 +1,5 @@
 import { ValueError } from "@lockstep/core";
-import { createTable, type Table, type TableColumn } from "../table/table.js";
+import { createTable, readFrom, type Table, type TableColumn } from "../table/table.js";
 import { type CsvRecord, csvRecords } from "./csv-records.js";
 import { type DecodeOptions, fileError } from "./file-error.js";
 import { textOf } from "./text-of.js";
@@ -64,17 +64,17 @@ export function decodeCsv(source: Uint8Array | string, options: CsvOptions = {})
   assertNumRows(rows, options);
   for (const name of Object.keys(types)) {
     if (names.includes(name)) continue;
-    throw new ValueError(`decodeCsv: types names column ${name}; it must be one of ${names.join(", ")}.`, {
-      column: name,
-      names,
-    });
+    throw new ValueError(
+      `decodeCsv: ${file === "" ? "" : `${file}: `}types names column ${name}; it must be one of ${names.join(", ")}.`,
+      { column: name, names },
+    );
   }
   const absent = new Set(missing);
   const columns = names.map((name, place) => {
     const type = types[name] ?? inferType(rows, place, absent);
     return [name, readColumn(rows, { name, place, type, absent, file })] as const;
   });
-  return createTable(Object.fromEntries(columns));
+  return readFrom(file, createTable(Object.fromEntries(columns)));
 }
 
 /**

@@ -7,7 +7,7 @@
 import { readColumn } from "hyparquet/src/column.js";
 import { parquetMetadata, parquetSchema } from "hyparquet/src/metadata.js";
 import { getTreePath } from "hyparquet/src/schema.js";
-import { createTable, type Table } from "../table/table.js";
+import { createTable, readFrom, type Table } from "../table/table.js";
 import { type DecodeOptions, fileError } from "./file-error.js";
 import { assertPages } from "./parquet-pages.js";
 import { type ParquetColumn, parquetValues } from "./parquet-values.js";
@@ -84,7 +84,7 @@ export function decodeParquet(bytes: Uint8Array, options: ParquetOptions = {}): 
   const numRows = Number(metadata.num_rows);
   if (entries.length > 0 && table.numRows !== numRows)
     throw cutOff(file, `says ${numRows} rows, but its groups have ${table.numRows}`);
-  return { ...table, numRows };
+  return readFrom(file, { ...table, numRows });
 }
 
 function readMetadata(buffer: ArrayBuffer, file: string): Metadata {

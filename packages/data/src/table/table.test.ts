@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createTable, selectColumns, tableOfRecords, takeRows, withColumns } from "../index.js";
+import { createTable, decodeCsv, selectColumns, tableOfRecords, takeRows, withColumns } from "../index.js";
 import { momentsOf } from "./quantile.js";
 
 const table = createTable({ age: [31, null, 7], city: ["Bern", "Oslo", undefined], isHere: [true, false, true] });
@@ -64,4 +64,15 @@ describe("a table", () => {
 test("the variance of equal values is 0, though their mean may be a rounding away", () => {
   expect(momentsOf([0.1, 0.1, 0.1])).toMatchObject({ count: 3, variance: 0 });
   expect(momentsOf([1, Number.NaN, 3])).toEqual({ count: 2, mean: 2, variance: 1 });
+});
+
+test("a missing column names the file that the table was read from, through every change of the table", () => {
+  const cars = decodeCsv("speed,weight\n1,2\n3,4\n", { file: "cars.csv" });
+  const message = 'selectColumns: there is no column "price" in cars.csv; it must be one of speed, weight.';
+  expect(() => selectColumns(cars, ["price"])).toThrowError(message);
+  const changed = takeRows(withColumns(selectColumns(cars, ["speed"]), { weight: [5, 6] }), [1]);
+  expect(() => selectColumns(changed, ["price"])).toThrowError(message);
+  expect(() => decodeCsv("a\n1\n", { file: "b.csv", types: { c: "number" } })).toThrowError(
+    /b\.csv: types names column c/,
+  );
 });

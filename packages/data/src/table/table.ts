@@ -58,6 +58,20 @@ export function tableOfRecords(records: readonly Readonly<Record<string, unknown
   return { numRows: records.length, columns };
 }
 
+/** Which file a table was read from, for messages: nothing else depends on it. */
+const fileOf = new WeakMap<Table, string>();
+
+/** The table, whose missing columns are looked for in `file` from here on; "" for none. */
+export function readFrom(file: string, table: Table): Table {
+  if (file !== "") fileOf.set(table, file);
+  return table;
+}
+
+/** `table`, from where `origin` was read. */
+function readAs(origin: Table, table: Table): Table {
+  return readFrom(fileOf.get(origin) ?? "", table);
+}
+
 /** The rows of a table at these places, in this order. @throws {ValueError} E_ROW when one is not in 0..numRows-1. */
 export function takeRows(table: Table, rows: ArrayLike<number>): Table {
   for (let i = 0; i < rows.length; i++) {
@@ -70,18 +84,18 @@ export function takeRows(table: Table, rows: ArrayLike<number>): Table {
     );
   }
   const columns = Object.entries(table.columns).map(([name, column]) => [name, takeValues(column, rows)] as const);
-  return { numRows: rows.length, columns: Object.fromEntries(columns) };
+  return readAs(table, { numRows: rows.length, columns: Object.fromEntries(columns) });
 }
 
 /** Some columns of a table, in this order. @throws {ValueError} E_COLUMN for a name that the table lacks. */
 export function selectColumns(table: Table, names: readonly string[]): Table {
   const columns = Object.fromEntries(names.map((name) => [name, findColumn("selectColumns", table, name)]));
-  return { numRows: table.numRows, columns };
+  return readAs(table, { numRows: table.numRows, columns });
 }
 
 /** The table with some columns replaced or added. @throws {ValueError} E_COLUMNS as createTable. */
 export function withColumns(table: Table, columns: Readonly<Record<string, ColumnInput>>): Table {
-  return createTable({ ...table.columns, ...columns });
+  return readAs(table, createTable({ ...table.columns, ...columns }));
 }
 
 /** A column by name. @throws {ValueError} E_COLUMN when the table lacks it. */
@@ -89,9 +103,10 @@ export function findColumn(where: string, table: Table, name: string): TableColu
   const column = Object.hasOwn(table.columns, name) ? table.columns[name] : undefined;
   if (column !== undefined) return column;
   const known = Object.keys(table.columns);
+  const file = fileOf.get(table);
   throw new ValueError(
-    `${where}: there is no column ${JSON.stringify(name)}; it must be one of ${known.join(", ") || "none: the table is empty"}.`,
-    { column: name, known },
+    `${where}: there is no column ${JSON.stringify(name)}${file === undefined ? "" : ` in ${file}`}; it must be one of ${known.join(", ") || "none: the table is empty"}.`,
+    { column: name, known, ...(file === undefined ? {} : { file }) },
     "E_COLUMN",
   );
 }
