@@ -1,14 +1,15 @@
 /** @file What `--backend` means on this machine: a GPU of which class, or the CPU. */
+import { join } from "node:path";
 import type { LockstepError } from "@lockstep/core";
 import type { NodeWorkerOptions } from "@lockstep/worker/node";
 import { UsageError } from "../exit-status.js";
 import type { BackendName } from "../flags/common-flags.js";
 import type { DeviceBackendOptions } from "./device-backend.js";
 
-/** Where the npm package `webgpu` is looked for, beside this installation: the folder the command runs in, and LOCKSTEP_WEBGPU. */
+/** Where the npm package `webgpu` is looked for, beside this installation: LOCKSTEP_WEBGPU, `.lockstep/gpu`, the folder the command runs in. */
 export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): readonly string[] {
   const { LOCKSTEP_WEBGPU: folder } = environment;
-  return folder === undefined || folder === "" ? [cwd] : [folder, cwd];
+  return [...(folder === undefined || folder === "" ? [] : [folder]), join(cwd, ".lockstep", "gpu"), cwd];
 }
 
 /**

@@ -2,6 +2,9 @@
 import { createWebGpuBackend, type WebGpuBackend } from "@lockstep/gpu-backend";
 import { loadWebGpu } from "@lockstep/gpu-backend/node";
 
+/** Works in any folder, a clone of the repository included, whose own package.json npm cannot read. */
+const installCommand = "npm install --prefix .lockstep/gpu webgpu@0.6.2";
+
 export interface DeviceBackendOptions {
   readonly allowSoftware: boolean;
   /** Folders whose node_modules may hold the npm package `webgpu`. */
@@ -10,5 +13,5 @@ export interface DeviceBackendOptions {
 
 /** @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER, with what to do. */
 export async function createDeviceBackend({ allowSoftware, folders }: DeviceBackendOptions): Promise<WebGpuBackend> {
-  return createWebGpuBackend(await loadWebGpu({ folders }), { allowSoftware });
+  return createWebGpuBackend(await loadWebGpu({ folders, installCommand }), { allowSoftware });
 }

@@ -14,6 +14,8 @@ const version = "0.6.2";
 export interface LoadWebGpuOptions {
   /** Folders whose node_modules may hold the package, tried in order after this package's own. */
   readonly folders?: readonly string[];
+  /** How to install the package, for the message. Default: `npm install webgpu@0.6.2`. */
+  readonly installCommand?: string;
   /** Options of Dawn, such as "backend=null", which checks everything and computes nothing. */
   readonly dawn?: readonly string[];
 }
@@ -35,7 +37,7 @@ export async function loadWebGpu(options: LoadWebGpuOptions = {}): Promise<GPU> 
   const key = (options.dawn ?? []).join(" ");
   const known = kept.lockstepWebGpu.get(key);
   if (known !== undefined) return known;
-  const { create, globals } = await importDawn(options.folders ?? []);
+  const { create, globals } = await importDawn(options);
   for (const [name, value] of Object.entries(globals)) {
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
@@ -44,7 +46,7 @@ export async function loadWebGpu(options: LoadWebGpuOptions = {}): Promise<GPU> 
   return gpu;
 }
 
-async function importDawn(folders: readonly string[]): Promise<DawnModule> {
+async function importDawn({ folders = [], installCommand }: LoadWebGpuOptions): Promise<DawnModule> {
   const reasons: string[] = [];
   for (const base of [import.meta.url, ...folders.map((folder) => pathToFileURL(`${folder}/package.json`).href)]) {
     let path: string;
@@ -61,7 +63,7 @@ async function importDawn(folders: readonly string[]): Promise<DawnModule> {
   }
   const found = reasons.length === 0 ? "it was not found" : `it could not be loaded (${reasons.join("; ")})`;
   throw new BackendError(
-    `webgpu: the npm package "webgpu" is needed for a GPU in Node, and ${found}. Install it where you run: npm install webgpu@${version}`,
+    `webgpu: the npm package "webgpu" is needed for a GPU in Node, and ${found}. Install it: ${installCommand ?? `npm install webgpu@${version}`}`,
     {},
     "E_NO_WEBGPU",
   );
