@@ -5,6 +5,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { cleanUp, readLines, readSummary, runLockstep, temporaryFolder } from "../e2e/lockstep-process.js";
 
 const isRequired = process.env.LOCKSTEP_REQUIRE_GPU === "1";
+/** Both drivers that are installed for tests are named there. */
+const isSoftware = process.env.VK_DRIVER_FILES !== undefined;
 const digits = fileURLToPath(new URL("../../examples/07-digits", import.meta.url));
 const charGpt = fileURLToPath(new URL("../../examples/02-char-gpt", import.meta.url));
 const quick = ["--threads", "1", "--quiet", "--set", "evalIntervalSteps=0"];
@@ -55,6 +57,15 @@ describe.skipIf(!isRequired)("lockstep run on WebGPU", () => {
     expect(status).toBe(0);
     expect(lossesOf(out).length).toBe(8);
   }, 120_000);
+
+  test.runIf(isSoftware)(
+    "auto takes no driver that computes on the CPU",
+    async () => {
+      const out = await run(digits, "--backend", "auto", "--steps", "2");
+      expect(readSummary(out).numericClasses).toEqual(["strict"]);
+    },
+    60_000,
+  );
 
   test("--numeric refuses a GPU, with the reason and nothing written", async () => {
     const out = join(temporaryFolder(), "run");

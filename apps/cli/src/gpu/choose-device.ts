@@ -15,7 +15,7 @@ export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): read
 /**
  * The device for "webgpu"; for "auto" a real GPU where there is one, else undefined, which stands for the CPU.
  *
- * @param warn told of a software adapter, which "webgpu" accepts because it was asked for.
+ * @param warn told of a software adapter, which "webgpu" accepts because it was asked for, and why "auto" took the CPU.
  * @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER for "webgpu" where there is none.
  */
 export async function chooseDevice(
@@ -41,8 +41,9 @@ export async function chooseDevice(
     const moduleUrl = new URL("./device-backend.js", import.meta.url).href;
     return { numericClass, moduleUrl, options: { ...options } };
   } catch (error) {
-    if (backend === "auto") return undefined;
-    throw error;
+    if (backend !== "auto") throw error;
+    warn(`--backend auto computes on the CPU: ${(error as Error).message}`);
+    return undefined;
   }
 }
 

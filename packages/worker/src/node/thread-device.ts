@@ -46,8 +46,10 @@ export class ThreadDevice implements MicroBatchDevice {
       thread.once("error", reject);
       thread.once("exit", (code) => reject(endedError(code)));
     });
-    if (answer.kind === "error") throw errorFromReport(answer.error);
-    if (answer.kind !== "started") throw endedError(0);
+    if (answer.kind !== "started") {
+      await thread.terminate();
+      throw answer.kind === "error" ? errorFromReport(answer.error) : endedError(0);
+    }
     port1.unref();
     thread.unref();
     return new ThreadDevice(thread, port1, { posted: new Int32Array(posted), numericClass: answer.numericClass });
