@@ -38,7 +38,10 @@ describe.each(commands)("npm run $name", ({ name, main, options }) => {
 });
 
 test.each([
-  [["gemms"], 'there is no suite "gemms"; the suites are arrays, gemm, train-step, all-reduce, scaling, recovery, webgpu.'],
+  [
+    ["gemms"],
+    'there is no suite "gemms"; the suites are arrays, gemm, train-step, all-reduce, scaling, recovery, webgpu.',
+  ],
   [["gemm", "--runs", "0"], "--runs is 0; it must be a whole number from 1."],
   [["recovery", "--faults", "many"], "--faults is many; it must be a whole number from 1."],
 ])("npm run bench -- %j measures nothing", (given, what) => {
