@@ -158,7 +158,9 @@ describe("what a job shows of its model", () => {
   }, 60_000);
 
   test("a run without a checkpoint has curves only, and one whose job does not load says so and ends with 1", async () => {
-    const { out } = await reportOf("tests/e2e/report/corners-job.ts");
+    const found = await reportOf("tests/e2e/report/corners-job.ts");
+    page = found.page; // closed after the test
+    const { out } = found;
     const report = join(out, "report.html");
     expect(readFileSync(report, "utf8")).toContain("Confusion matrix");
 
@@ -169,10 +171,10 @@ describe("what a job shows of its model", () => {
     expect(broken.status).toBe(1);
     expect(broken.stderr).toContain('loading the module threw "no <luck>"');
     expect(broken.stderr).toContain("E_JOB_LOAD");
-    const page = readFileSync(report, "utf8");
-    expect(page).toContain("Nothing of the model is shown: job: loading the module threw &quot;no &lt;luck&gt;&quot;");
-    expect(page).toContain('data-series="training"');
-    expect(page).not.toContain("Confusion matrix");
+    const text = readFileSync(report, "utf8");
+    expect(text).toContain("Nothing of the model is shown: job: loading the module threw &quot;no &lt;luck&gt;&quot;");
+    expect(text).toContain('data-series="training"');
+    expect(text).not.toContain("Confusion matrix");
 
     writeFileSync(job, bundle);
     rmSync(join(out, "checkpoints"), { recursive: true });
