@@ -3,6 +3,14 @@ export { linearize } from "../expr/program.js";
 export { hostArray } from "../tensor/dtype.js";
 export type * from "./backend.js";
 export type * from "./kernel-table.js";
+export {
+  batchParams,
+  foldRows,
+  numMatricesOf,
+  type Product,
+  productOf,
+  splitBatch,
+} from "./matrix-product.js";
 export * from "./recurrent-cell.js";
 export {
   type CollapsedDims,

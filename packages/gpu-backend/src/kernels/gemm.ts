@@ -1,11 +1,18 @@
 /** @file matmul: which tiles a product is computed in. The choice is a function of its sizes alone. Legend: M rows, K reduction, N columns. */
 import type { TensorView } from "@lockstep/core";
-import type { KernelTable, MatmulOptions } from "@lockstep/core/backend";
+import {
+  batchParams,
+  foldRows,
+  type KernelTable,
+  type MatmulOptions,
+  numMatricesOf,
+  type Product,
+  productOf,
+  splitBatch,
+} from "@lockstep/core/backend";
 import { groupsOf, type KernelHost } from "../launch/kernel.js";
 import { blockedKernel, directKernel, narrowKernel, triangles } from "./gemm-kernels.js";
-import { foldRows, type Product, productOf, splitBatch } from "./gemm-product.js";
 
-const maxBatchDims = 3;
 /** Fewer workgroups than this leave parts of a large device idle. */
 const enoughGroups = 256;
 
@@ -26,9 +33,10 @@ const narrowTiles: Tiles = { kernel: narrowKernel({ rows: 16, columns: 16, depth
 /** As many rows or columns at most go without tiles. */
 const maxDirect = 4;
 
-function tilesOf({ rows, columns, batch }: Product): Tiles {
+function tilesOf(product: Product): Tiles {
+  const { rows, columns } = product;
   if (Math.min(rows, columns) <= 16) return narrowTiles;
-  const numMatrices = batch.reduce((count, { size }) => count * size, 1);
+  const numMatrices = numMatricesOf(product);
   const fits = (tiles: Tiles): boolean => {
     const numTiles = Math.ceil(rows / tiles.rows) * Math.ceil(columns / tiles.columns) * numMatrices;
     return numTiles >= enoughGroups && rows >= 0.75 * tiles.rows && columns >= 0.75 * tiles.columns;
@@ -54,23 +62,19 @@ function launchProduct(
   product: Product,
   { operands, flags }: { readonly operands: Operands; readonly flags: Flags },
 ): void {
-  const { batch, ...sizes } = product;
-  const numMatrices = batch.reduce((count, { size }) => count * size, 1);
+  const { batch: _batch, ...sizes } = product;
+  const numMatrices = numMatricesOf(product);
   if (sizes.rows * sizes.columns * numMatrices === 0) return;
   const { kernel, rows, columns } = tilesOf(product);
   const isDeep = (stride: number): number => (stride === 1 && sizes.depth > 1 ? 1 : 0);
   const numTileColumns = Math.ceil(sizes.columns / columns);
   const numTiles = Math.ceil(sizes.rows / rows) * numTileColumns;
-  const [dim0, dim1, dim2] = [...Array<undefined>(maxBatchDims - batch.length).fill(undefined), ...batch];
   const params = {
     ...sizes,
     ...flags,
     ...{ aDeep: isDeep(sizes.aDepth), bDeep: isDeep(sizes.bDepth) },
     ...{ numTileColumns, numTiles, numGroups: numTiles * numMatrices },
-    ...{ batch1: dim1?.size ?? 1, batch2: dim2?.size ?? 1 },
-    ...{ aBatch0: dim0?.a ?? 0, aBatch1: dim1?.a ?? 0, aBatch2: dim2?.a ?? 0 },
-    ...{ bBatch0: dim0?.b ?? 0, bBatch1: dim1?.b ?? 0, bBatch2: dim2?.b ?? 0 },
-    ...{ cBatch0: dim0?.c ?? 0, cBatch1: dim1?.c ?? 0, cBatch2: dim2?.c ?? 0 },
+    ...batchParams(product),
   };
   if (Math.min(sizes.rows, sizes.columns) > maxDirect) {
     host.launch(kernel, { ...operands }, params, { groups: params.numGroups });
@@ -107,7 +111,7 @@ export function matmulOn(
   const triangle = triangles[options.triangle ?? "none"];
   const flags = { hasBias: options.bias ? 1 : 0, accumulates: options.accumulate ? 1 : 0, triangle };
   const whole = productOf(a, b, out);
-  for (const { product, start } of splitBatch(triangle === triangles.none ? foldRows(whole) : whole, maxBatchDims)) {
+  for (const { product, start } of splitBatch(triangle === triangles.none ? foldRows(whole) : whole)) {
     const operands = { a: moved(a, start.a), b: moved(b, start.b), bias, out: moved(out, start.c) };
     launchProduct(host, product, { operands, flags });
   }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { TensorView } from "../../backend/backend.js";
+import { collapseBatch } from "../../backend/matrix-product.js";
 import type { CpuNumericClass } from "../kernel.js";
-import { collapseBatch, gemmRoom } from "./gemm.js";
+import { gemmRoom } from "./gemm.js";
 import { enableRelaxedSimd, expectSameBits, hashOf, maxError, randomFloats } from "./measure.testkit.js";
 import { createSoloHost, type SoloHost } from "./solo-host.testkit.js";
 
