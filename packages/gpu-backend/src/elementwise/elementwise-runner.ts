@@ -10,8 +10,8 @@ import { programFunctions, programText } from "./program-text.js";
 /** How an operand walks: with the flat index, always the same element, or by its strides. */
 type Walk = "flat" | "single" | "strided";
 
-const functions = { name: "program", requires: [bits, exponential, logarithm, angles], code: programFunctions };
-/** Functions of the expression part that need the larger libraries; most programs need neither. */
+const functions = { name: "program", requires: [bits], code: programFunctions };
+/** Which calls of a program need the larger libraries; most programs need none. */
 const needs = [
   { pattern: /\b(exp|exp2|expm1|tanh|sinh|cosh|erf)Of\(/, library: exponential },
   { pattern: /\b(log|log2|log10|log1p|asinh|acosh|atanh)Of\(/, library: logarithm },
@@ -95,7 +95,7 @@ function kernelOf(
   });
   for (let i = 0; i < program.numScalars; i++) params[`s${i}`] = "f32";
   const isStrided = walks.includes("strided");
-  for (let dim = 0; dim < rank; dim++) params[`size${dim}`] = "u32";
+  if (isStrided) for (let dim = 0; dim < rank; dim++) params[`size${dim}`] = "u32";
   walks.forEach((walk, i) => {
     if (walk === "strided") for (let dim = 0; dim < rank; dim++) params[`x${i}_${dim}`] = "u32";
   });
@@ -108,8 +108,8 @@ function kernelOf(
     statements,
     ...outputs.map((value, i) => `  y${i}_put(item, ${value});`),
   ].join("\n");
-  const uses = [bits, ...needs.filter(({ pattern }) => pattern.test(body)).map(({ library }) => library)];
-  return { name, operands, params, uses: [...uses, { ...functions, requires: [bits] }], body };
+  const uses = [...needs.filter(({ pattern }) => pattern.test(body)).map(({ library }) => library), functions];
+  return { name, operands, params, uses, body };
 }
 
 function coordinates(rank: number): string[] {

@@ -18,7 +18,7 @@ import { groupsOf, type KernelHost, type Operands, type WgslKernel, type WgslLib
 import { bits } from "../math/bits.js";
 import { exponential } from "../math/exponentials.js";
 import { copyRows } from "./copy.js";
-import { gemmRows } from "./gemm.js";
+import { gemmRows, swapped } from "./gemm.js";
 import { cellCode } from "./recurrent-cells.js";
 
 const sigmoid: WgslLibrary = {
@@ -125,11 +125,6 @@ const byCell = (make: (cell: RecurrentCell) => WgslKernel) =>
 const forwardKernels = byCell(forwardOf);
 const backwardKernels = byCell(backwardOf);
 
-/** The weight [G H, H] as [H, G H]. */
-function transposed({ buffer, offset, dtype, shape, strides }: TensorView): TensorView {
-  return { buffer, offset, dtype, shape: [shape[1]!, shape[0]!], strides: [strides[1]!, strides[0]!] };
-}
-
 export function recurrentRows(host: KernelHost): Pick<KernelTable, "recurrent" | "recurrentBackward"> {
   const { copy } = copyRows(host);
   const { matmul } = gemmRows(host);
@@ -146,7 +141,7 @@ export function recurrentRows(host: KernelHost): Pick<KernelTable, "recurrent" |
     if (count === 0) return;
     copy(inputs.h0, hn);
     if (cn !== undefined) copy(inputs.c0!, cn);
-    const weight = transposed(inputs.weight);
+    const weight = swapped(inputs.weight); // [H, G H]
     const { gates, lengths } = inputs;
     const sizes = { count, hidden, steps, isReversed: isReversed ? 1 : 0 };
     const strides = { gatesBatch: gates.strides[0]!, gatesTime: gates.strides[1]! };
