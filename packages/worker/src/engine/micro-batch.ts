@@ -9,6 +9,7 @@ import {
   microBatchScope,
   type NodeStack,
   noGrad,
+  type Tensor,
   type TrainingPlace,
   withBackend,
 } from "@lockstep/core";
@@ -56,23 +57,27 @@ export function trainMicroBatch(training: Training, place: TrainingPlace, target
         dropGradient(parameter);
         target.onParameter?.(index, fold);
       };
-      const isTaken = new Uint8Array(parameters.length);
-      const indexOf = new Map(parameters.map((parameter, index) => [parameter, index]));
-      if (sum.requiresGrad) {
-        sum.backward({
-          onGradReady: (leaf) => {
-            const index = indexOf.get(leaf);
-            if (index === undefined) return;
-            isTaken[index] = 1;
-            take(index);
-          },
-        });
-      }
-      for (let index = 0; index < parameters.length; index++) if (isTaken[index] === 0) take(index);
+      backwardInto(sum, parameters, take);
       fold.finish();
       return [m, loss, weight];
     }),
   );
+}
+
+/**
+ * Backward from a loss. `take` is called once for each parameter, by its place in the flat order, as soon as its gradient is final; for those that
+ * nothing reached, at the end.
+ */
+export function backwardInto(sum: Tensor, parameters: readonly Tensor[], take: (index: number) => void): void {
+  const waiting = new Map(parameters.map((parameter, index) => [parameter, index]));
+  const onGradReady = (leaf: Tensor): void => {
+    const index = waiting.get(leaf);
+    if (index === undefined) return;
+    waiting.delete(leaf);
+    take(index);
+  };
+  if (sum.requiresGrad) sum.backward({ onGradReady });
+  for (const index of waiting.values()) take(index);
 }
 
 /** Runs `fn` with the model as it is evaluated: its mode, and the average of its weights where the job keeps one. */

@@ -5,7 +5,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { type Backend, dropGradient, microBatchScope, type Tensor, withBackend } from "@lockstep/core";
 import { buildTraining, type Training } from "../engine/build-training.js";
-import { lossOf } from "../engine/micro-batch.js";
+import { backwardInto, lossOf } from "../engine/micro-batch.js";
 import { deviceTensors } from "../engine/micro-batch-device.js";
 import { errorReport } from "../errors.js";
 import type { DeviceAnswer, DeviceRequest, DeviceThreadData, WordRange } from "./device-calls.js";
@@ -84,21 +84,10 @@ function launch({ backend, training }: Mirror, stepIndex: number, m: number): Re
         add(parameters.length + i, sums);
         sums?.dispose();
       });
-      const indexOf = new Map(parameters.map((parameter, index) => [parameter, index]));
-      const take = (index: number): void => {
+      backwardInto(sum, parameters, (index) => {
         add(index, parameters[index]!.grad);
         dropGradient(parameters[index]!);
-        indexOf.delete(parameters[index]!);
-      };
-      if (sum.requiresGrad) {
-        sum.backward({
-          onGradReady: (leaf) => {
-            const index = indexOf.get(leaf);
-            if (index !== undefined) take(index);
-          },
-        });
-      }
-      for (const index of indexOf.values()) take(index);
+      });
       return { loss, weight, entries };
     }),
   );
