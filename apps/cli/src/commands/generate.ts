@@ -1,12 +1,9 @@
 /** @file `lockstep generate RUN --prompt TEXT`: text from the last checkpoint of a run. The seed fixes every choice. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { generateText, isLanguageModel } from "@lockstep/models";
-import { loadRunForInference } from "@lockstep/worker/node";
 import { type ExitStatus, exitStatus, UsageError } from "../exit-status.js";
-import { resolveRoom } from "../job/resolve-room.js";
 import { chooseRun } from "../run-directory.js";
+import { withTrainedRun } from "../with-trained-run.js";
 
 interface GenerateFlags {
   readonly prompt: string;
@@ -20,14 +17,7 @@ interface GenerateFlags {
 
 export async function generate(path: string, flags: GenerateFlags): Promise<ExitStatus> {
   const { runDir, checkpoint } = chooseRun(resolve(process.cwd(), path), path);
-  const tempDir = mkdtempSync(join(tmpdir(), "lockstep-generate-"));
-  const run = await loadRunForInference(runDir, {
-    checkpoint: checkpoint.dir,
-    resolveRoom,
-    tempDir,
-    threads: flags.threads ?? availableParallelism(),
-  });
-  try {
+  await withTrainedRun(runDir, { checkpoint: checkpoint.dir, threads: flags.threads }, (run) => {
     const { model, tokenizer } = run;
     if (!isLanguageModel(model) || tokenizer === undefined) {
       throw new UsageError(
@@ -49,9 +39,6 @@ export async function generate(path: string, flags: GenerateFlags): Promise<Exit
       });
     });
     process.stdout.write("\n");
-    return exitStatus.completed;
-  } finally {
-    run.dispose();
-    rmSync(tempDir, { recursive: true, force: true });
-  }
+  });
+  return exitStatus.completed;
 }

@@ -1,10 +1,7 @@
 /** @file `lockstep report RUN`: curves, events, configuration and what the model does, as one HTML file. */
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { statSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { loadRunForInference } from "@lockstep/worker/node";
 import { type ExitStatus, exitStatus, UsageError } from "../exit-status.js";
-import { resolveRoom } from "../job/resolve-room.js";
 import { printError } from "../print-error.js";
 import type { Markup } from "../report/markup.js";
 import { modelSection } from "../report/model-section.js";
@@ -12,6 +9,7 @@ import { reportPage } from "../report/page.js";
 import { readRunLog } from "../report/run-log.js";
 import { findLastCheckpoint } from "../run-directory.js";
 import { formatBytes } from "../terminal/format.js";
+import { withTrainedRun } from "../with-trained-run.js";
 
 interface ReportFlags {
   readonly out?: string;
@@ -44,26 +42,14 @@ async function modelPart(runDir: string, flags: ReportFlags): Promise<ModelPart>
   if (checkpoint === undefined) {
     return { notes: ["The run has no complete checkpoint yet, so nothing of its model is shown: curves only."] };
   }
-  const tempDir = mkdtempSync(join(tmpdir(), "lockstep-report-"));
   try {
-    const run = await loadRunForInference(runDir, {
-      checkpoint: checkpoint.dir,
-      resolveRoom,
-      tempDir,
-      threads: flags.threads ?? availableParallelism(),
-    });
-    try {
-      const shown = run.explain({ numSamples: flags.samples });
-      if (shown !== undefined) return { model: modelSection(shown, checkpoint.step), notes: [] };
-      return { notes: ["Nothing of the model is shown: its job has no explain for such data, or no held-out data."] };
-    } finally {
-      run.dispose();
-    }
+    const options = { checkpoint: checkpoint.dir, threads: flags.threads };
+    const shown = await withTrainedRun(runDir, options, (run) => run.explain({ numSamples: flags.samples }));
+    if (shown !== undefined) return { model: modelSection(shown, checkpoint.step), notes: [] };
+    return { notes: ["Nothing of the model is shown: its job has no explain for such data, or no held-out data."] };
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error);
     return { notes: [`Nothing of the model is shown: ${what}`], error };
-  } finally {
-    rmSync(tempDir, { recursive: true, force: true });
   }
 }
 
