@@ -12,8 +12,7 @@ import {
   numHeldOutScenes,
   numMaskClasses,
   type Scene,
-  sceneSeeds,
-  scenesOf,
+  sceneSets,
   usualScenes,
 } from "@lockstep-examples/digits-data/scenes";
 import * as z from "zod";
@@ -59,13 +58,9 @@ export default defineJob({
   config,
   training: { globalBatchSize: 16, microBatchSize: 4, totalSteps: 1500, evalIntervalSteps: 500, bestMetric: "meanIou" },
   files: () => ({ digits: digitsFile }),
-  data: ({ side, maxDigits, noise, trainScenes, evalScenes }, files) => {
-    const { train, test } = readDigits(files.bytes("digits"));
-    const options = { side, maxDigits, noise };
-    return {
-      train: datasetOf(scenesOf(train, { ...options, size: trainScenes, seed: sceneSeeds.train })),
-      eval: datasetOf(scenesOf(test, { ...options, size: evalScenes, seed: sceneSeeds.heldOut })),
-    };
+  data: (settings, files) => {
+    const scenes = sceneSets(readDigits(files.bytes("digits")), settings);
+    return { train: datasetOf(scenes.train), eval: datasetOf(scenes.eval) };
   },
   model: ({ width }) => new Unet({ numClasses: numMaskClasses, depth: 2, width }),
   loss: (model, { x, y }) => losses.crossEntropy(classesLast(model.forward(x)), y, { classWeights }),

@@ -7,7 +7,7 @@ import { metrics, optim, schedules, type Tensor, tensor } from "@lockstep/core";
 import { type Dataset, type Pipeline, stackImages, stackSamples } from "@lockstep/data";
 import { defineJob } from "@lockstep/worker";
 import { digitsFile, readDigits } from "@lockstep-examples/digits-data/digits";
-import { numHeldOutScenes, type Scene, sceneSeeds, scenesOf, usualScenes } from "@lockstep-examples/digits-data/scenes";
+import { numHeldOutScenes, type Scene, sceneSets, usualScenes } from "@lockstep-examples/digits-data/scenes";
 import * as z from "zod";
 import { CentreNet, type CentreNetAnswer, centreLoss } from "./centre-net.js";
 import { type CentreTargets, cellSide, decodeCentres, encodeCentres, numBoxNumbers } from "./centres.js";
@@ -66,13 +66,9 @@ export default defineJob({
   config,
   training: { globalBatchSize: 24, microBatchSize: 6, totalSteps: 800, evalIntervalSteps: 200, bestMetric: "map50" },
   files: () => ({ digits: digitsFile }),
-  data: ({ side, maxDigits, noise, trainScenes, evalScenes }, files) => {
-    const { train, test } = readDigits(files.bytes("digits"));
-    const options = { side, maxDigits, noise };
-    return {
-      train: datasetOf(scenesOf(train, { ...options, size: trainScenes, seed: sceneSeeds.train })),
-      eval: datasetOf(scenesOf(test, { ...options, size: evalScenes, seed: sceneSeeds.heldOut })),
-    };
+  data: (settings, files) => {
+    const scenes = sceneSets(readDigits(files.bytes("digits")), settings);
+    return { train: datasetOf(scenes.train), eval: datasetOf(scenes.eval) };
   },
   model: ({ width }) => new CentreNet({ width }),
   loss: (model, { x, targets }) => centreLoss(model.forward(x), targets),

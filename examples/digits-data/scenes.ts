@@ -58,6 +58,24 @@ export function scenesOf(
   return pipelineOf({ size, get: (sample) => composeScene(digits, { seed, ...sample }, options) });
 }
 
+/** Scenes to train on, and held-out ones, made of other digits. */
+export function sceneSets(
+  { train, test }: { readonly train: readonly LabelledImage[]; readonly test: readonly LabelledImage[] },
+  {
+    trainScenes,
+    evalScenes,
+    side,
+    maxDigits,
+    noise,
+  }: SceneOptions & { readonly trainScenes: number; readonly evalScenes: number },
+): { readonly train: Pipeline<Scene>; readonly eval: Pipeline<Scene> } {
+  const options = { side, maxDigits, noise };
+  return {
+    train: scenesOf(train, { ...options, size: trainScenes, seed: sceneSeeds.train }),
+    eval: scenesOf(test, { ...options, size: evalScenes, seed: sceneSeeds.heldOut }),
+  };
+}
+
 /** One to `maxDigits` digits of different size and strength, none over another; fewer where no place is left. */
 export function composeScene(digits: readonly LabelledImage[], key: SampleKey, options: SceneOptions): Scene {
   const { side, maxDigits, noise } = options;
