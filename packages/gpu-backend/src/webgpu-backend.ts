@@ -12,6 +12,7 @@ import {
   type KernelTable,
   type MemoryFigures,
   numElements,
+  type StepRunnerOptions,
 } from "@lockstep/core/backend";
 import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
@@ -20,7 +21,9 @@ import type { KernelHost } from "./launch/kernel.js";
 import { Launcher, type LauncherFigures } from "./launch/launcher.js";
 import { asGpuBuffer, BufferPool, type GpuBuffer } from "./memory/buffer-pool.js";
 import { ConstantTables } from "./memory/constant-tables.js";
+import { hostWordsOf, noteCopy, noteWrite } from "./memory/host-words.js";
 import { Readback } from "./memory/readback.js";
+import { type InputAllocations, WebGpuStepRunner } from "./replay/webgpu-step-runner.js";
 
 export interface WebGpuBackendOptions extends DeviceOptions {
   /** Most bytes to take from the device. Default: the device's own limit. */
@@ -39,6 +42,7 @@ export class WebGpuBackend implements Backend {
   readonly #pool: BufferPool;
   readonly #readback: Readback;
   readonly #elementwise: ElementwiseRunner;
+  #inputs: InputAllocations | undefined;
 
   constructor({ device, adapter, features, limits }: OpenedDevice, options: { readonly maxBytes?: number } = {}) {
     this.#device = device;
@@ -51,11 +55,16 @@ export class WebGpuBackend implements Backend {
     this.#readback = new Readback(device, this.#launcher);
     const host = this.#host();
     this.#elementwise = new ElementwiseRunner(host);
-    this.kernels = createKernelTable(host);
+    const kernels = createKernelTable(host);
+    const copy: KernelTable["copy"] = (src, dst) => {
+      kernels.copy(src, dst);
+      noteCopy(src, dst);
+    };
+    this.kernels = { ...kernels, copy };
   }
 
   allocate(byteLength: number): DeviceBuffer {
-    return this.#pool.allocate(byteLength);
+    return this.#allocate(byteLength);
   }
 
   free(buffer: DeviceBuffer): void {
@@ -65,17 +74,41 @@ export class WebGpuBackend implements Backend {
   write(buffer: DeviceBuffer, offset: number, source: DTypeArray): void {
     const words = source instanceof Uint8Array ? Int32Array.from(source) : source;
     if (words.length === 0) return;
-    this.#launcher.assertWell();
-    // The queue would write before what is recorded but not yet submitted.
-    this.#launcher.submit();
-    this.#device.queue.writeBuffer(asGpuBuffer(buffer).handle, offset * 4, words as Float32Array<ArrayBuffer>);
+    const target = asGpuBuffer(buffer);
+    noteWrite(target, offset, source);
+    this.#launcher.recorder?.wrote(target, offset, words);
+    this.#upload(target, offset, words);
+  }
+
+  hostValue(view: TensorView, of: (values: DTypeArray) => number): number | undefined {
+    const values = hostWordsOf(view);
+    if (values === undefined) return undefined;
+    const result = of(values);
+    this.#launcher.recorder?.asked(view, of, result);
+    return result;
+  }
+
+  createStepRunner(options: StepRunnerOptions = {}): WebGpuStepRunner {
+    const withInputs = <T>(allocations: InputAllocations, fn: () => T): T => {
+      this.#inputs = allocations;
+      try {
+        return fn();
+      } finally {
+        this.#inputs = undefined;
+      }
+    };
+    return new WebGpuStepRunner(
+      { device: this.#device, launcher: this.#launcher, pool: this.#pool, withInputs },
+      options,
+    );
   }
 
   async read(view: TensorView): Promise<DTypeArray> {
+    this.#launcher.recorder?.refuse("its loss reads values");
     const length = numElements(view.shape);
     if (length === 0) return hostArray(view.dtype, 0);
     if (isContiguous(view)) return this.#readback.read(asGpuBuffer(view.buffer), { view, length });
-    const packed = this.#pool.allocate(length * 4);
+    const packed = this.#allocate(length * 4);
     const strides = contiguousStrides(view.shape);
     const { shape, dtype } = view;
     this.kernels.copy(view, { buffer: packed, offset: 0, shape, strides, dtype });
@@ -114,6 +147,28 @@ export class WebGpuBackend implements Backend {
     this.#device.destroy();
   }
 
+  /** In the host part of a step the memory of the recorded one is offered. */
+  #allocate(byteLength: number): GpuBuffer {
+    const inputs = this.#inputs;
+    if (inputs === undefined) {
+      const buffer = this.#pool.allocate(byteLength);
+      this.#launcher.recorder?.allocated(buffer);
+      return buffer;
+    }
+    const next = inputs.offered[inputs.made.length];
+    const isFit = next?.byteLength === byteLength && next.isFreed;
+    const buffer = isFit ? this.#pool.use(next, byteLength) : this.#pool.allocate(byteLength);
+    inputs.made.push(buffer);
+    return buffer;
+  }
+
+  #upload(target: GpuBuffer, offset: number, words: Float32Array | Int32Array): void {
+    this.#launcher.assertWell();
+    // The queue would write before what is recorded but not yet submitted.
+    this.#launcher.submit();
+    this.#device.queue.writeBuffer(target.handle, offset * 4, words as Float32Array<ArrayBuffer>);
+  }
+
   #host(): KernelHost {
     const view = (buffer: GpuBuffer, shape: readonly number[], dtype: "f32" | "i32"): TensorView => {
       return { buffer, offset: 0, shape, strides: contiguousStrides(shape), dtype };
@@ -121,7 +176,7 @@ export class WebGpuBackend implements Backend {
     const tables = new ConstantTables({
       upload: (words) => {
         const buffer = this.#pool.allocate(words.byteLength);
-        this.write(buffer, 0, words);
+        this.#upload(buffer, 0, words);
         return buffer;
       },
       release: (buffer) => this.#pool.free(buffer),
@@ -135,7 +190,7 @@ export class WebGpuBackend implements Backend {
         this.#launcher.launch(kernel, operandOf, params, options);
       },
       withTemporary: (shape, dtype, use) => {
-        const buffer = this.#pool.allocate(numElements(shape) * 4);
+        const buffer = this.#allocate(numElements(shape) * 4);
         try {
           return use(view(buffer, shape, dtype));
         } finally {

@@ -30,6 +30,8 @@ export interface WgslKernel<O extends Operands = Operands, P extends ParamTypes 
   readonly name: string;
   readonly operands: O;
   readonly params: P;
+  /** Parameters that are the place of the step: a replay gives them the values of its own. */
+  readonly placeParams?: { readonly [Name in keyof P]?: "step" | "m" };
   /** Invocations of a workgroup: x, y, z. Default [256, 1, 1]. */
   readonly workgroup?: readonly [number, number, number];
   readonly uses?: readonly WgslLibrary[];

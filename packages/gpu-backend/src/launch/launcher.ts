@@ -6,12 +6,14 @@
  * thrown by the next call that looks (L6).
  */
 import { BackendError } from "@lockstep/core";
+import type { StepPlace } from "@lockstep/core/backend";
 import type { GpuBuffer } from "../memory/buffer-pool.js";
+import type { Recorder } from "../replay/recording.js";
 import type { LaunchOptions, WgslKernel } from "./kernel.js";
 import { moduleText, paramNames, planBindings, uniformBinding } from "./module-text.js";
 
 /** One word of parameters in this many bytes of the uniform buffer: WebGPU's alignment of dynamic offsets. */
-const paramBlockBytes = 256;
+export const paramBlockBytes = 256;
 /** Launches between two submits at most: a device has something to do while the next ones are recorded. */
 const maxLaunches = 512;
 /** Bind groups kept for one pipeline. */
@@ -28,11 +30,17 @@ interface KernelRecord {
   readonly operandNames: readonly string[];
   readonly paramNames: readonly string[];
   readonly isFloat: readonly boolean[];
+  /** By operand. */
+  readonly isWritten: readonly boolean[];
+  /** Words of the block that are the place of a step. */
+  readonly placeFields: readonly { readonly word: number; readonly field: keyof StepPlace }[];
   /** By constants, and by which operands share a buffer. */
   readonly pipelines: Map<string, Pipeline>;
 }
 
-interface Pipeline {
+export interface Pipeline {
+  /** The kernel's. */
+  readonly name: string;
   readonly handle: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   readonly bindGroups: Map<string, GPUBindGroup>;
@@ -45,6 +53,8 @@ export interface LauncherFigures {
 }
 
 export class Launcher {
+  /** Writes down what is launched, while a step is recorded. */
+  recorder: Recorder | undefined;
   readonly #device: GPUDevice;
   readonly #kernels = new Map<WgslKernel, KernelRecord>();
   readonly #uniforms: GPUBuffer;
@@ -102,11 +112,23 @@ export class Launcher {
     this.#writeParams(record, operands, { params, start: block / 4 });
     this.#numPending++;
     this.#numLaunches++;
+    const pass = this.pass;
+    pass.setPipeline(pipeline.handle);
+    pass.setBindGroup(0, this.#bindGroupOf(pipeline, operands), [block]);
+    pass.dispatchWorkgroups(x, y, z);
+    this.#note(record, { pipeline, operands, grid: [x, y, z], start: block / 4 });
+  }
+
+  /** The open compute pass. Another one after `copyBytes`, `submit` and a launch of 512. */
+  get pass(): GPUComputePassEncoder {
     this.#encoder ??= this.#device.createCommandEncoder();
     this.#pass ??= this.#encoder.beginComputePass();
-    this.#pass.setPipeline(pipeline.handle);
-    this.#pass.setBindGroup(0, this.#bindGroupOf(pipeline, operands), [block]);
-    this.#pass.dispatchWorkgroups(x, y, z);
+    return this.#pass;
+  }
+
+  /** Counts launches that a replay encodes itself. */
+  count(numLaunches: number): void {
+    this.#numLaunches += numLaunches;
   }
 
   /** Records a copy of bytes between buffers, after the launches so far. */
@@ -179,6 +201,10 @@ export class Launcher {
         operandNames: Object.keys(kernel.operands),
         paramNames: Object.keys(kernel.params),
         isFloat: types.map((type) => type === "f32"),
+        isWritten: Object.values(kernel.operands).map((kind) => kind.startsWith("write") || kind.endsWith("atomic")),
+        placeFields: Object.entries(kernel.placeParams ?? {}).map(([name, field]) => {
+          return { word: paramNames(kernel).indexOf(name), field: field as keyof StepPlace };
+        }),
         pipelines: new Map(),
       };
       this.#kernels.set(kernel, record);
@@ -226,7 +252,7 @@ export class Launcher {
       layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module, entryPoint: "main" },
     });
-    return { handle, layout, bindGroups: new Map() };
+    return { name: kernel.name, handle, layout, bindGroups: new Map() };
   }
 
   #bindGroupOf(pipeline: Pipeline, operands: readonly LaunchOperand[]): GPUBindGroup {
@@ -235,14 +261,40 @@ export class Launcher {
     const known = pipeline.bindGroups.get(key);
     if (known !== undefined) return known;
     if (pipeline.bindGroups.size >= maxBindGroups) pipeline.bindGroups.clear();
-    const buffers = [...new Set(operands.map(({ buffer }) => buffer))];
-    const entries = buffers.map((buffer, i): GPUBindGroupEntry => {
-      return { binding: i + 1, resource: { buffer: buffer.handle } };
-    });
-    const uniform = { binding: uniformBinding, resource: { buffer: this.#uniforms, size: paramBlockBytes } };
-    const made = this.#device.createBindGroup({ layout: pipeline.layout, entries: [uniform, ...entries] });
+    const made = this.createBindGroup(
+      pipeline,
+      operands.map(({ buffer }) => buffer),
+      this.#uniforms,
+    );
     pipeline.bindGroups.set(key, made);
     return made;
+  }
+
+  /** @param operands buffers in the order of the kernel's operands. */
+  createBindGroup(pipeline: Pipeline, operands: readonly GpuBuffer[], uniforms: GPUBuffer): GPUBindGroup {
+    const entries = [...new Set(operands)].map((buffer, i): GPUBindGroupEntry => {
+      return { binding: i + 1, resource: { buffer: buffer.handle } };
+    });
+    const uniform = { binding: uniformBinding, resource: { buffer: uniforms, size: paramBlockBytes } };
+    return this.#device.createBindGroup({ layout: pipeline.layout, entries: [uniform, ...entries] });
+  }
+
+  /** What is written by a launch is no longer known to the host; a recorder is told of it. */
+  #note(
+    { isWritten, placeFields, paramNames: names }: KernelRecord,
+    launch: {
+      readonly pipeline: Pipeline;
+      readonly operands: readonly LaunchOperand[];
+      readonly grid: readonly [number, number, number];
+      readonly start: number;
+    },
+  ): void {
+    const { pipeline, operands, grid, start } = launch;
+    for (let i = 0; i < operands.length; i++) if (isWritten[i]) operands[i]!.buffer.host = undefined;
+    if (this.recorder === undefined) return;
+    const words = this.#words.subarray(start, start + operands.length + 1 + names.length);
+    const buffers = operands.map(({ buffer }) => buffer);
+    this.recorder.launched({ pipeline, grid, words, operands: buffers, isWritten, placeFields });
   }
 
   #writeParams(
