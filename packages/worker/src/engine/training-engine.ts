@@ -219,7 +219,7 @@ export class TrainingEngine {
     const { backend, device } = this.#options;
     if (device === undefined) return undefined;
     const landing = pool.acquire();
-    device.attach({ backend, training, landing });
+    device.attach({ backend, training });
     return { device, landing, backend };
   }
 
