@@ -16,7 +16,7 @@ import {
   withBackend,
 } from "@lockstep/core";
 import type { Training } from "./build-training.js";
-import type { MicroBatchSum, ProbeResult } from "./compute-engine.js";
+import type { EngineNotice, MicroBatchSum, ProbeResult } from "./compute-engine.js";
 import type { FoldTarget } from "./micro-batch.js";
 import { modelTensors } from "./training-state.js";
 
@@ -49,6 +49,8 @@ export interface MicroBatchDevice {
    * @throws what the job's functions throw; {BackendError} E_DEVICE, E_DEVICE_LOST.
    */
   train(at: { readonly stepIndex: number; readonly microBatch: number }, listener: DeviceListener): void;
+  /** What happened since the last call and went on all the same: a device that was lost and opened anew. */
+  takeNotices(): readonly EngineNotice[];
   dispose(): void;
 }
 

@@ -37,4 +37,6 @@ export type DeviceAnswer =
   | { readonly kind: "loss"; readonly loss: number; readonly weight: number }
   | { readonly kind: "entry"; readonly index: number; readonly isThere: boolean }
   | { readonly kind: "trained" }
+  /** What a person must be told of, though the work goes on. */
+  | { readonly kind: "notice"; readonly code: string; readonly message: string }
   | { readonly kind: "error"; readonly error: ErrorReport };

@@ -101,6 +101,7 @@ async function train(request: Extract<DeviceRequest, { kind: "train" }>): Promis
     if (!isLost(error)) throw error;
     // The parameters lie in CPU memory, and one adapter gives the same bits again: what was told stays right.
     mirror = undefined;
+    tell({ kind: "notice", ...lossNotice(request, error) });
     await attempt(request, told);
   }
   tell({ kind: "trained" });
@@ -129,6 +130,12 @@ async function attempt(
     tell({ kind: "entry", index, isThere: words !== undefined });
   }
   await all;
+}
+
+function lossNotice({ stepIndex, microBatch }: Extract<DeviceRequest, { kind: "train" }>, error: unknown) {
+  const { code, message } = errorReport(error);
+  const place = `micro-batch ${microBatch} of step ${stepIndex + 1}`;
+  return { code, message: `the device was lost in ${place}; another is opened and computes it again. ${message}` };
 }
 
 function isLost(error: unknown): boolean {

@@ -3,6 +3,7 @@
  * device's thread writes gradients into the shared memory; this side sleeps in Atomics.wait between them.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import type { EngineNotice } from "../engine/compute-engine.js";
 import {
   type DeviceListener,
   type DeviceTarget,
@@ -22,6 +23,7 @@ export class ThreadDevice implements MicroBatchDevice {
   readonly #port: MessagePort;
   readonly #posted: Int32Array;
   #isStale = true;
+  readonly #notices: EngineNotice[] = [];
 
   private constructor(
     thread: Worker,
@@ -76,10 +78,15 @@ export class ThreadDevice implements MicroBatchDevice {
     this.#send({ kind: "train", stepIndex, microBatch, isStale: this.#isStale });
     this.#isStale = false;
     this.#receive((answer) => {
+      if (answer.kind === "notice") this.#notices.push({ microBatch, code: answer.code, message: answer.message });
       if (answer.kind === "loss") listener.onLoss(answer.loss, answer.weight);
       else if (answer.kind === "entry") listener.onEntry(answer.index, answer.isThere);
       return answer.kind === "trained";
     });
+  }
+
+  takeNotices(): readonly EngineNotice[] {
+    return this.#notices.splice(0);
   }
 
   dispose(): void {
