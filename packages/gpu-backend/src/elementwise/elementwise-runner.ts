@@ -1,10 +1,11 @@
 /** @file Runs element-wise programs: one kernel for each program, number of dims and kind of operand layout. */
 import type { ElementwiseProgram, TensorView } from "@lockstep/core";
-import { collapseDims, contiguousStrides } from "@lockstep/core/backend";
+import { collapseDims, contiguousStrides, numElements } from "@lockstep/core/backend";
 import { groupsOf, type KernelHost, type Operands, type ParamTypes, type WgslKernel } from "../launch/kernel.js";
 import { angles } from "../math/angles.js";
 import { bits } from "../math/bits.js";
 import { exponential, logarithm } from "../math/exponentials.js";
+import { withFewBuffers } from "./few-buffers.js";
 import { programFunctions, programText } from "./program-text.js";
 
 /** How an operand walks: with the flat index, always the same element, or by its strides. */
@@ -32,9 +33,26 @@ export class ElementwiseRunner {
     scalars: readonly number[],
     outputs: readonly TensorView[],
   ): void {
+    if (numElements(outputs[0]!.shape) === 0) return;
+    withFewBuffers(this.#host, { inputs, outputs }, (bound) =>
+      this.#launch(program, { inputs: bound, scalars, outputs }),
+    );
+  }
+
+  #launch(
+    program: ElementwiseProgram,
+    {
+      inputs,
+      scalars,
+      outputs,
+    }: {
+      readonly inputs: readonly TensorView[];
+      readonly scalars: readonly number[];
+      readonly outputs: readonly TensorView[];
+    },
+  ): void {
     const { shape: full } = outputs[0]!;
-    const count = full.reduce((product, size) => product * size, 1);
-    if (count === 0) return;
+    const count = numElements(full);
     const { shape, strides } = collapseDims(full, [
       ...outputs.map((view) => view.strides),
       ...inputs.map((view) => view.strides),

@@ -45,6 +45,7 @@ export interface ChunkRead {
 }
 
 export interface MirrorStep {
+  readonly microBatch: number;
   readonly loss: Read;
   readonly weight: number;
   /** In the order in which they become ready; none but after the last micro-batch of a node. */
@@ -65,6 +66,7 @@ interface StepResult {
 }
 
 interface OpenNode {
+  readonly stepIndex: number;
   readonly range: NodeRange;
   readonly stacks: readonly NodeStack[];
   next: number;
@@ -89,34 +91,39 @@ export class DeviceMirror {
     this.#lossSlot = keep(untracked(() => Tensor.allocate(backend, [1], "f32")));
   }
 
-  /** The first micro-batch of `node` that is not computed yet, which is not `node.lo` only while it is the latest node. */
-  nextOf(node: NodeRange): number {
-    return this.#isOpen(node) ? this.#node!.next : node.lo;
-  }
-
-  /** Forward and backward of the next micro-batch of a node; another node than before begins anew. */
-  step(stepIndex: number, node: NodeRange): MirrorStep {
-    if (!this.#isOpen(node)) this.#begin(node);
-    const open = this.#node!;
+  /**
+   * Forward and backward of a micro-batch of a node, and of those before it that are not on the device: all but the last are there already,
+   * unless the node is another one than before.
+   */
+  step(stepIndex: number, node: NodeRange, microBatch: number): MirrorStep {
+    const open = this.#node;
+    const isOpen =
+      open?.stepIndex === stepIndex &&
+      open.range.lo === node.lo &&
+      open.range.hi === node.hi &&
+      open.next <= microBatch;
+    if (!isOpen) this.#begin(stepIndex, node);
     try {
-      return this.#step(stepIndex, open);
+      for (;;) {
+        const step = this.#step(this.#node!);
+        if (step.microBatch === microBatch) return step;
+        step.loss.catch(() => {});
+      }
     } catch (error) {
       this.drop();
       throw error;
     }
   }
 
-  /** The sum of a finished subtree of the open node, which ends with it. */
-  take(ranges: readonly NodeRange[]): readonly (readonly ChunkRead[])[] {
+  /** The sums of finished subtrees of the open node, which ends with it; undefined where one is not on the device. */
+  take(ranges: readonly NodeRange[]): readonly (readonly ChunkRead[])[] | undefined {
     const perChunk = this.#node?.stacks.map((stack) => stack.dismantle()) ?? [];
     this.#node = undefined;
-    const reads = ranges.map((range) =>
-      this.#chunks.map((chunk, i) => {
-        const sum = perChunk[i]?.find(({ lo, hi }) => lo === range.lo && hi === range.hi);
-        if (sum === undefined) throw new Error(`device: node [${range.lo}, ${range.hi}) is not on it`);
-        return this.#read(chunk, sum.vector);
-      }),
-    );
+    const sumOf = (i: number, { lo, hi }: NodeRange) => perChunk[i]?.find((sum) => sum.lo === lo && sum.hi === hi);
+    const areThere = ranges.every((range) => sumOf(0, range) !== undefined);
+    const reads = areThere
+      ? ranges.map((range) => this.#chunks.map((chunk, i) => this.#read(chunk, sumOf(i, range)!.vector)))
+      : undefined;
     perChunk.forEach((sums, i) => {
       for (const { vector } of sums) this.#chunks[i]!.pool.release(vector);
     });
@@ -138,22 +145,18 @@ export class DeviceMirror {
     this.backend.dispose();
   }
 
-  #isOpen({ lo, hi }: NodeRange): boolean {
-    return this.#node?.range.lo === lo && this.#node.range.hi === hi;
-  }
-
-  #begin(range: NodeRange): void {
+  #begin(stepIndex: number, range: NodeRange): void {
     this.drop();
     const stacks = this.#chunks.map(({ pool, length }) => {
       const whole = { name: "chunk", shape: [length], offset: 0, length };
       return new NodeStack(pool, { parameters: [whole], length }, range);
     });
-    this.#node = { range, stacks, next: range.lo, isThere: [] };
+    this.#node = { stepIndex, range, stacks, next: range.lo, isThere: [] };
   }
 
-  #step(step: number, open: OpenNode): MirrorStep {
+  #step(open: OpenNode): MirrorStep {
     const { source } = this.training;
-    const { next: m, range } = open;
+    const { stepIndex: step, next: m, range } = open;
     const chunks: ChunkRead[] = [];
     const isLast = m === range.hi - 1;
     const onMark = (index: number): void => {
@@ -170,7 +173,7 @@ export class DeviceMirror {
     open.next = m + 1;
     open.isThere = isThere.map((is, entry) => is || open.isThere[entry] === true);
     if (isLast) this.#node = undefined;
-    return { loss, weight, chunks, isThere: open.isThere };
+    return { microBatch: m, loss, weight, chunks, isThere: open.isThere };
   }
 
   /** Loss into its slot, every gradient and statistic into its place of a leaf. */

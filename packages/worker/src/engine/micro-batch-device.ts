@@ -19,7 +19,7 @@ import {
   withBackend,
 } from "@lockstep/core";
 import type { Training } from "./build-training.js";
-import type { MicroBatchSum, NodeRange, ProbeResult } from "./compute-engine.js";
+import type { EngineNotice, MicroBatchSum, NodeRange, ProbeResult } from "./compute-engine.js";
 import type { FoldTarget } from "./micro-batch.js";
 import { modelTensors } from "./training-state.js";
 
@@ -65,6 +65,8 @@ export interface MicroBatchDevice {
   train(step: DeviceStep, listener: DeviceListener): void;
   /** Finished subtrees of the node that the last `train` belonged to; the node ends with it. */
   take(subtrees: readonly { readonly node: NodeRange; readonly target: Tensor }[]): void;
+  /** What happened since the last call and went on all the same: a device that was lost and opened anew. */
+  takeNotices(): readonly EngineNotice[];
   dispose(): void;
 }
 
@@ -149,7 +151,9 @@ function trainAlone(
   { device, landing, backend }: AttachedDevice,
   training: Training,
   place: TrainingPlace,
-  listener: (told: { readonly loss: number; readonly weight: number } | { readonly index: number; readonly isThere: boolean }) => void,
+  listener: (
+    told: { readonly loss: number; readonly weight: number } | { readonly index: number; readonly isThere: boolean },
+  ) => void,
 ): void {
   const microBatch = place.microBatch!;
   const node = { lo: microBatch, hi: microBatch + 1 };

@@ -3,7 +3,15 @@
  *
  * Invariants: no micro-batch whose node is asked for again is computed twice; nothing of another step is ever here (`drop`).
  */
-import { type Bucket, BucketTracker, type CpuBackend, type FlatLayout, NodeStack, type NodeSum, VectorPool } from "@lockstep/core";
+import {
+  type Bucket,
+  BucketTracker,
+  type CpuBackend,
+  type FlatLayout,
+  NodeStack,
+  type NodeSum,
+  VectorPool,
+} from "@lockstep/core";
 import type { Training } from "./build-training.js";
 import type { ComputeProgress, ComputeRequest, MicroBatchSum, NodeRange, ReadyBucket } from "./compute-engine.js";
 import { emitHeldOut } from "./held-out-plateau.js";
@@ -116,7 +124,10 @@ export class StepNodes {
         const place = { step, microBatch, workerId };
         if (device === undefined) losses.push(trainMicroBatch(training, place, target));
         else if (vector === undefined) losses.push(trainBesideDevice(device, training, { place, target }));
-        else losses.push(trainOnDevice(device, training, { place, node: { range: node, weights: stack, vector, onParameter } }));
+        else
+          losses.push(
+            trainOnDevice(device, training, { place, node: { range: node, weights: stack, vector, onParameter } }),
+          );
       }
     } catch (error) {
       stack.abandon();
@@ -136,7 +147,9 @@ export class StepNodes {
 
   #stackOf(node: NodeRange): NodeStack {
     const { pool, training } = this.#options;
-    return this.#isSummedOnDevice ? new NodeStack(this.#weights, noLayout, node) : new NodeStack(pool, training.layout, node);
+    return this.#isSummedOnDevice
+      ? new NodeStack(this.#weights, noLayout, node)
+      : new NodeStack(pool, training.layout, node);
   }
 
   /** Tells of the buckets of a node while the backward pass of its last micro-batch runs. */

@@ -49,4 +49,6 @@ export type DeviceAnswer =
   | { readonly kind: "entry"; readonly index: number; readonly isThere: boolean }
   | { readonly kind: "trained" }
   | { readonly kind: "taken" }
+  /** What a person must be told of, though the work goes on. */
+  | { readonly kind: "notice"; readonly code: string; readonly message: string }
   | { readonly kind: "error"; readonly error: ErrorReport };

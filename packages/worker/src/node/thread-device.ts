@@ -4,6 +4,7 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import type { CpuBackend } from "@lockstep/core";
+import type { EngineNotice } from "../engine/compute-engine.js";
 import {
   type DeviceListener,
   type DeviceSource,
@@ -25,6 +26,9 @@ export class ThreadDevice implements MicroBatchDevice {
   readonly #posted: Int32Array;
   #backend: CpuBackend | undefined;
   #isStale = true;
+  readonly #notices: EngineNotice[] = [];
+  /** The latest. */
+  #microBatch = 0;
 
   private constructor(
     thread: Worker,
@@ -73,6 +77,7 @@ export class ThreadDevice implements MicroBatchDevice {
 
   train({ stepIndex, microBatch, node, target }: DeviceStep, listener: DeviceListener): void {
     const address = this.#backend!.addressOf(target);
+    this.#microBatch = microBatch;
     this.#send({ kind: "train", stepIndex, microBatch, node, address, isStale: this.#isStale });
     this.#isStale = false;
     this.#receive((answer) => {
@@ -86,6 +91,10 @@ export class ThreadDevice implements MicroBatchDevice {
     const wanted = subtrees.map(({ node, target }) => ({ node, address: this.#backend!.addressOf(target) }));
     this.#send({ kind: "take", subtrees: wanted });
     this.#receive((answer) => answer.kind === "taken");
+  }
+
+  takeNotices(): readonly EngineNotice[] {
+    return this.#notices.splice(0);
   }
 
   dispose(): void {
@@ -105,7 +114,10 @@ export class ThreadDevice implements MicroBatchDevice {
       const answer = this.#next();
       if (answer.kind === "error") throw failure ?? errorFromReport(answer.error);
       try {
-        if (failure === undefined ? isLast(answer) : answer.kind === "trained") break;
+        if (answer.kind === "notice") {
+          const { code, message } = answer;
+          this.#notices.push({ microBatch: this.#microBatch, code, message });
+        } else if (failure === undefined ? isLast(answer) : answer.kind === "trained") break;
       } catch (error) {
         failure = error;
       }
