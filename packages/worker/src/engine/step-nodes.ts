@@ -135,6 +135,7 @@ export class StepNodes {
       throw error;
     }
     const sum = stack.complete();
+    if (vector !== undefined) this.#weights.release(sum.vector);
     this.#held.set(keyOf(node), { sum: vector === undefined ? sum : { ...sum, vector }, losses });
     return true;
   }
