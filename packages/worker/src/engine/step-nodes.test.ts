@@ -187,11 +187,12 @@ describe("a node that a device sums", () => {
       loss: (model, batch) => {
         const { sum, weight } = tinyMlpJob.loss(model, batch);
         return {
-          sum: batch.x.toArraySync()[0][0] === poisoned ? sum.mul(0).div(0).add(1).mul(0).add(sum.detach()) : sum,
+          sum: batch.x.toArraySync()[0][0] === poisoned ? sum.add(sum.mul(0).sqrt()) : sum,
           weight,
         };
       },
     };
+    // A loss that is finite, whose gradient is 0 / 0.
     let poisoned = Number.NaN;
     const engine = prepared(job, { device: new SyncDevice(job) });
     const { sampler, data } = engine.training;
