@@ -21,6 +21,7 @@ export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): read
 export async function chooseDevice(
   backend: BackendName,
   warn: (line: string) => void,
+  { noRecord = false }: { readonly noRecord?: boolean } = {},
 ): Promise<NodeWorkerOptions["device"]> {
   if (backend === "cpu") return undefined;
   const options: DeviceBackendOptions = {
@@ -39,7 +40,7 @@ export async function chooseDevice(
       );
     }
     const moduleUrl = new URL("./device-backend.js", import.meta.url).href;
-    return { numericClass, moduleUrl, options: { ...options } };
+    return { numericClass, moduleUrl, options: { ...options }, noRecord };
   } catch (error) {
     if (backend !== "auto") throw error;
     warn(`--backend auto computes on the CPU: ${(error as Error).message}`);
