@@ -21,6 +21,8 @@ import { Launcher, type LauncherFigures } from "./launch/launcher.js";
 import { asGpuBuffer, BufferPool, type GpuBuffer } from "./memory/buffer-pool.js";
 import { ConstantTables } from "./memory/constant-tables.js";
 import { Readback } from "./memory/readback.js";
+import { defaultChoices } from "./tuning/kernel-choices.js";
+import type { TileTable } from "./tuning/tile-table.js";
 
 export interface WebGpuBackendOptions extends DeviceOptions {
   /** Most bytes to take from the device. Default: the device's own limit. */
@@ -39,6 +41,7 @@ export class WebGpuBackend implements Backend {
   readonly #pool: BufferPool;
   readonly #readback: Readback;
   readonly #elementwise: ElementwiseRunner;
+  readonly #choices = defaultChoices();
 
   constructor({ device, adapter, features, limits }: OpenedDevice, options: { readonly maxBytes?: number } = {}) {
     this.#device = device;
@@ -102,6 +105,11 @@ export class WebGpuBackend implements Backend {
     return this.#launcher.figures();
   }
 
+  /** Computes products in the tiles of this table from now on: the same bits, at another speed. */
+  useTiles(tiles: TileTable): void {
+    this.#choices.tiles = tiles;
+  }
+
   /** Waits until everything recorded has run. @throws {BackendError} E_DEVICE, E_DEVICE_LOST. */
   async finish(): Promise<void> {
     this.#launcher.submit();
@@ -146,6 +154,7 @@ export class WebGpuBackend implements Backend {
       constantFloats: (values) => view(tables.bufferOf(Float32Array.from(values)), [values.length], "f32"),
       limits: this.limits,
       features: this.features,
+      choices: this.#choices,
     };
   }
 }
