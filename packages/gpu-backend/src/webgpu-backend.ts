@@ -13,6 +13,7 @@ import {
   type MemoryFigures,
   numElements,
 } from "@lockstep/core/backend";
+import { checkSubgroups } from "./device/check-subgroups.js";
 import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
 import { createKernelTable } from "./kernel-table.js";
@@ -21,12 +22,13 @@ import { Launcher, type LauncherFigures } from "./launch/launcher.js";
 import { asGpuBuffer, BufferPool, type GpuBuffer } from "./memory/buffer-pool.js";
 import { ConstantTables } from "./memory/constant-tables.js";
 import { Readback } from "./memory/readback.js";
-import { defaultChoices } from "./tuning/kernel-choices.js";
-import type { TileTable } from "./tuning/tile-table.js";
+import { defaultChoices, type KernelChoices } from "./tuning/kernel-choices.js";
 
 export interface WebGpuBackendOptions extends DeviceOptions {
   /** Most bytes to take from the device. Default: the device's own limit. */
   readonly maxBytes?: number;
+  /** Told of what the adapter has and is not used, and why: one line each. */
+  readonly onNotice?: (line: string) => void;
 }
 
 export class WebGpuBackend implements Backend {
@@ -36,12 +38,12 @@ export class WebGpuBackend implements Backend {
   readonly adapter: AdapterDescription;
   readonly features: ReadonlySet<string>;
   readonly limits: GPUSupportedLimits;
+  readonly #choices = defaultChoices();
   readonly #device: GPUDevice;
   readonly #launcher: Launcher;
   readonly #pool: BufferPool;
   readonly #readback: Readback;
   readonly #elementwise: ElementwiseRunner;
-  readonly #choices = defaultChoices();
 
   constructor({ device, adapter, features, limits }: OpenedDevice, options: { readonly maxBytes?: number } = {}) {
     this.#device = device;
@@ -105,9 +107,14 @@ export class WebGpuBackend implements Backend {
     return this.#launcher.figures();
   }
 
-  /** Computes products in the tiles of this table from now on: the same bits, at another speed. */
-  useTiles(tiles: TileTable): void {
-    this.#choices.tiles = tiles;
+  /** What was chosen for this adapter. */
+  get choices(): Readonly<KernelChoices> {
+    return this.#choices;
+  }
+
+  /** What kernels do from now on where the same bits can be had in several ways. */
+  choose(choices: Partial<KernelChoices>): void {
+    Object.assign(this.#choices, choices);
   }
 
   /** Waits until everything recorded has run. @throws {BackendError} E_DEVICE, E_DEVICE_LOST. */
@@ -168,5 +175,8 @@ export async function createWebGpuBackend(gpu: GPU, options: WebGpuBackendOption
   const opened = await openDevice(gpu, options);
   const backend = new WebGpuBackend(opened, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
   await backend.finish();
+  const subgroups = await checkSubgroups(opened);
+  if (subgroups.reason !== undefined) options.onNotice?.(subgroups.reason);
+  backend.choose({ subgroupSize: subgroups.size });
   return backend;
 }

@@ -37,7 +37,7 @@ describeGpu("a product's bits on WebGPU do not depend on", () => {
   }
 
   async function productIn(tile: TileName, [isDeepA, isDeepB]: Way, shift: number): Promise<Float32Array> {
-    backend.useTiles([{ minElements: 0, order: [tile] }]);
+    backend.choose({ tiles: [{ minElements: 0, order: [tile] }] });
     const a = factor(left, [M, K], isDeepA, shift);
     const b = factor(right, [K, N], !isDeepB, shift);
     const whole = viewOf(backend, [B * M * N + shift], "f32");
@@ -93,7 +93,7 @@ describeGpu("a product's bits on WebGPU do not depend on", () => {
     const view = (offset: number, rows: number, columns: number): TensorView => {
       return { buffer, offset, shape: [1, rows, columns], strides: [rows * columns, columns, 1], dtype: "f32" };
     };
-    backend.useTiles([{ minElements: 0, order: ["32x32"] }]);
+    backend.choose({ tiles: [{ minElements: 0, order: ["32x32"] }] });
     const out = view(2 * (M * K + K * N), M, N);
     const bias = viewOf(backend, [N], randomFloats(N, 3));
     backend.kernels.matmul(view(0, M, K), view(M * K + 1, K, N), out, { bias });

@@ -27,6 +27,8 @@ export interface WgslLibrary {
   readonly name: string;
   readonly requires?: readonly WgslLibrary[];
   readonly code: string;
+  /** Takes the place of `code` where the launch has a constant SUBGROUP above 0: the same bits by exchange within subgroups. */
+  readonly subgroupCode?: (constants: Readonly<Record<string, number>>) => string;
 }
 
 export interface WgslKernel<O extends Operands = Operands, P extends ParamTypes = ParamTypes> {

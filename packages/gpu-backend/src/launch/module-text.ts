@@ -63,7 +63,11 @@ export function moduleText(
   });
   const workgroup = kernel.workgroup ?? [256, 1, 1];
   const invocations = workgroup[0] * workgroup[1] * workgroup[2];
+  const usesSubgroups = (constants.SUBGROUP ?? 0) > 0;
+  const libraryText = ({ code, subgroupCode }: WgslLibrary): string =>
+    (usesSubgroups ? subgroupCode?.(constants) : undefined) ?? code;
   return [
+    ...(usesSubgroups ? ["enable subgroups;"] : []),
     ...Object.entries(constants).map(([name, value]) => `const ${name}: u32 = ${value}u;`),
     "struct Params {",
     ...offsets,
@@ -73,7 +77,7 @@ export function moduleText(
     `@group(0) @binding(${uniformBinding}) var<uniform> p: Params;`,
     ...bindings,
     ...accessors,
-    ...librariesOf(kernel.uses ?? []).map(({ code }) => code),
+    ...librariesOf(kernel.uses ?? []).map(libraryText),
     kernel.declarations ?? "",
     `@compute @workgroup_size(${workgroup.join(", ")})`,
     "fn main(@builtin(local_invocation_id) lid: vec3u, @builtin(local_invocation_index) lane: u32,",
