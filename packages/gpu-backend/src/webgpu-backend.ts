@@ -23,12 +23,15 @@ import { asGpuBuffer, BufferPool, type GpuBuffer } from "./memory/buffer-pool.js
 import { ConstantTables } from "./memory/constant-tables.js";
 import { Readback } from "./memory/readback.js";
 import { defaultChoices, type KernelChoices } from "./tuning/kernel-choices.js";
+import { type TuningOptions, tuneTiles } from "./tuning/tune.js";
 
 export interface WebGpuBackendOptions extends DeviceOptions {
   /** Most bytes to take from the device. Default: the device's own limit. */
   readonly maxBytes?: number;
   /** Told of what the adapter has and is not used, and why: one line each. */
   readonly onNotice?: (line: string) => void;
+  /** Where measured choices of kernels are kept. Without it nothing is measured. */
+  readonly tuning?: TuningOptions;
 }
 
 export class WebGpuBackend implements Backend {
@@ -117,6 +120,16 @@ export class WebGpuBackend implements Backend {
     Object.assign(this.#choices, choices);
   }
 
+  /** Hands everything recorded to the device. */
+  submit(): void {
+    this.#launcher.submit();
+  }
+
+  /** Gives memory that is not in use back to the device. */
+  trim(): void {
+    this.#pool.trim();
+  }
+
   /** Waits until everything recorded has run. @throws {BackendError} E_DEVICE, E_DEVICE_LOST. */
   async finish(): Promise<void> {
     this.#launcher.submit();
@@ -178,5 +191,6 @@ export async function createWebGpuBackend(gpu: GPU, options: WebGpuBackendOption
   const subgroups = await checkSubgroups(opened);
   if (subgroups.reason !== undefined) options.onNotice?.(subgroups.reason);
   backend.choose({ subgroupSize: subgroups.size });
+  if (options.tuning !== undefined) await tuneTiles(backend, opened.device, options.tuning);
   return backend;
 }
