@@ -14,6 +14,7 @@ import {
   numElements,
   type StepRunnerOptions,
 } from "@lockstep/core/backend";
+import { checkSubgroups } from "./device/check-subgroups.js";
 import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
 import { createKernelTable } from "./kernel-table.js";
@@ -24,10 +25,16 @@ import { ConstantTables } from "./memory/constant-tables.js";
 import { hostWordsOf, noteCopy, noteWrite } from "./memory/host-words.js";
 import { Readback } from "./memory/readback.js";
 import { type InputAllocations, WebGpuStepRunner } from "./replay/webgpu-step-runner.js";
+import { defaultChoices, type KernelChoices } from "./tuning/kernel-choices.js";
+import { type TuningOptions, tuneTiles } from "./tuning/tune.js";
 
 export interface WebGpuBackendOptions extends DeviceOptions {
   /** Most bytes to take from the device. Default: the device's own limit. */
   readonly maxBytes?: number;
+  /** Told of what the adapter has and is not used, and why: one line each. */
+  readonly onNotice?: (line: string) => void;
+  /** Where measured choices of kernels are kept. Without it nothing is measured. */
+  readonly tuning?: TuningOptions;
 }
 
 export class WebGpuBackend implements Backend {
@@ -37,6 +44,7 @@ export class WebGpuBackend implements Backend {
   readonly adapter: AdapterDescription;
   readonly features: ReadonlySet<string>;
   readonly limits: GPUSupportedLimits;
+  readonly #choices = defaultChoices();
   readonly #device: GPUDevice;
   readonly #launcher: Launcher;
   readonly #pool: BufferPool;
@@ -135,6 +143,26 @@ export class WebGpuBackend implements Backend {
     return this.#launcher.figures();
   }
 
+  /** What was chosen for this adapter. */
+  get choices(): Readonly<KernelChoices> {
+    return this.#choices;
+  }
+
+  /** What kernels do from now on where the same bits can be had in several ways. */
+  choose(choices: Partial<KernelChoices>): void {
+    Object.assign(this.#choices, choices);
+  }
+
+  /** Hands everything recorded to the device. */
+  submit(): void {
+    this.#launcher.submit();
+  }
+
+  /** Gives memory that is not in use back to the device. */
+  trim(): void {
+    this.#pool.trim();
+  }
+
   /** Waits until everything recorded has run. @throws {BackendError} E_DEVICE, E_DEVICE_LOST. */
   async finish(): Promise<void> {
     this.#launcher.submit();
@@ -201,6 +229,7 @@ export class WebGpuBackend implements Backend {
       constantFloats: (values) => view(tables.bufferOf(Float32Array.from(values)), [values.length], "f32"),
       limits: this.limits,
       features: this.features,
+      choices: this.#choices,
     };
   }
 }
@@ -214,5 +243,9 @@ export async function createWebGpuBackend(gpu: GPU, options: WebGpuBackendOption
   const opened = await openDevice(gpu, options);
   const backend = new WebGpuBackend(opened, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
   await backend.finish();
+  const subgroups = await checkSubgroups(opened);
+  if (subgroups.reason !== undefined) options.onNotice?.(subgroups.reason);
+  backend.choose({ subgroupSize: subgroups.size });
+  if (options.tuning !== undefined) await tuneTiles(backend, opened.device, options.tuning);
   return backend;
 }
