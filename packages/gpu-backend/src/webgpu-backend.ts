@@ -14,6 +14,7 @@ import {
   numElements,
 } from "@lockstep/core/backend";
 import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
+import { selfCheck } from "./device/self-check.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
 import { createKernelTable } from "./kernel-table.js";
 import type { KernelHost } from "./launch/kernel.js";
@@ -25,6 +26,10 @@ import { Readback } from "./memory/readback.js";
 export interface WebGpuBackendOptions extends DeviceOptions {
   /** Most bytes to take from the device. Default: the device's own limit. */
   readonly maxBytes?: number;
+  /** Told of optional features that failed their self-check and are switched off: one line each. */
+  readonly onNotice?: (line: string) => void;
+  /** Default true. False for devices that compute nothing, such as Dawn's null backend. */
+  readonly selfCheck?: boolean;
 }
 
 export class WebGpuBackend implements Backend {
@@ -153,11 +158,16 @@ export class WebGpuBackend implements Backend {
 /**
  * A backend on an adapter of `gpu`: `navigator.gpu` in a browser, `loadWebGpu()` of `@lockstep/gpu-backend/node` in Node.
  *
- * @throws {BackendError} E_NO_ADAPTER with what to do; E_DEVICE when the device gives wrong numbers in a self-check.
+ * @throws {BackendError} E_NO_ADAPTER with what to do; E_DEVICE, E_SHADER when the device fails its self-check.
  */
 export async function createWebGpuBackend(gpu: GPU, options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
   const opened = await openDevice(gpu, options);
-  const backend = new WebGpuBackend(opened, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
-  await backend.finish();
-  return backend;
+  const { maxBytes, onNotice } = options;
+  try {
+    const checked = options.selfCheck === false ? opened.features : await selfCheck(opened, onNotice && { onNotice });
+    return new WebGpuBackend({ ...opened, features: checked }, maxBytes === undefined ? {} : { maxBytes });
+  } catch (error) {
+    opened.device.destroy();
+    throw error;
+  }
 }

@@ -9,9 +9,11 @@ export interface DeviceBackendOptions {
   readonly allowSoftware: boolean;
   /** Folders whose node_modules may hold the npm package `webgpu`. */
   readonly folders: readonly string[];
+  /** Told of features that are switched off because they failed their self-check. */
+  readonly onNotice?: (line: string) => void;
 }
 
-/** @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER, with what to do. */
-export async function createDeviceBackend({ allowSoftware, folders }: DeviceBackendOptions): Promise<WebGpuBackend> {
-  return createWebGpuBackend(await loadWebGpu({ folders, installCommand }), { allowSoftware });
+/** @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER; E_DEVICE, E_SHADER when the device fails its self-check; with what to do. */
+export async function createDeviceBackend({ folders, ...options }: DeviceBackendOptions): Promise<WebGpuBackend> {
+  return createWebGpuBackend(await loadWebGpu({ folders, installCommand }), options);
 }

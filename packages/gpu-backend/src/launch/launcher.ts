@@ -5,10 +5,12 @@
  * offsets; pipelines and bind groups are kept. Errors of the device arrive later than the calls that caused them: the first is kept and
  * thrown by the next call that looks (L6).
  */
-import { BackendError } from "@lockstep/core";
+import { BackendError, type LockstepError } from "@lockstep/core";
+import { deviceError, lostError } from "../device/device-error.js";
 import type { GpuBuffer } from "../memory/buffer-pool.js";
 import type { LaunchOptions, WgslKernel } from "./kernel.js";
-import { moduleText, paramNames, planBindings, uniformBinding } from "./module-text.js";
+import { paramNames, planBindings, uniformBinding } from "./module-text.js";
+import { type CompiledPipeline, createPipeline } from "./pipeline.js";
 
 /** One word of parameters in this many bytes of the uniform buffer: WebGPU's alignment of dynamic offsets. */
 const paramBlockBytes = 256;
@@ -32,9 +34,7 @@ interface KernelRecord {
   readonly pipelines: Map<string, Pipeline>;
 }
 
-interface Pipeline {
-  readonly handle: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
+interface Pipeline extends CompiledPipeline {
   readonly bindGroups: Map<string, GPUBindGroup>;
 }
 
@@ -44,7 +44,21 @@ export interface LauncherFigures {
   readonly numPipelines: number;
 }
 
+/** Times launches: for profiles. */
+export interface LaunchTiming {
+  /** Asked before a launch is recorded. With timestamps to write, the launch gets a pass of its own. */
+  writesOfLaunch(): GPUComputePassTimestampWrites | undefined;
+  /** Told of what is about to be submitted: the place to resolve queries. */
+  beforeSubmit(encoder: GPUCommandEncoder): void;
+  afterSubmit(): void;
+}
+
+/** Which failure is kept: a lost device explains errors of calls, and so does a kernel that does not compile. */
+const ranks: Readonly<Record<string, number>> = { E_DEVICE_LOST: 2, E_SHADER: 1 };
+
 export class Launcher {
+  /** Watches launches, if anybody does. */
+  timing: LaunchTiming | undefined;
   readonly #device: GPUDevice;
   readonly #kernels = new Map<WgslKernel, KernelRecord>();
   readonly #uniforms: GPUBuffer;
@@ -56,26 +70,24 @@ export class Launcher {
   #numPending = 0;
   #numLaunches = 0;
   #numSubmits = 0;
-  #failure: BackendError | undefined;
+  #failure: LockstepError | undefined;
 
   constructor(device: GPUDevice) {
     this.#device = device;
     const usage = 0x40 | 0x8; // UNIFORM | COPY_DST
     this.#uniforms = device.createBuffer({ size: maxLaunches * paramBlockBytes, usage, label: "parameters" });
     device.addEventListener("uncapturederror", (event) => {
-      const { error } = event as GPUUncapturedErrorEvent;
-      this.fail(new BackendError(`webgpu: the device reported: ${error.message}`, {}, "E_DEVICE"));
+      this.fail(deviceError(device, (event as GPUUncapturedErrorEvent).error));
     });
-    void device.lost.then(({ reason, message }) => {
-      if (reason === "destroyed") return;
-      const text = `webgpu: the device was lost (${reason || "unknown"}): ${message || "no message"}. What lay on it is gone; open another device and load the state again.`;
-      this.fail(new BackendError(text, { reason }, "E_DEVICE_LOST"), true);
+    void device.lost.then((info) => {
+      if (info.reason !== "destroyed") this.fail(lostError(info));
     });
   }
 
-  /** Keeps the first failure; a lost device outranks others. */
-  fail(failure: BackendError, outranks = false): void {
-    if (this.#failure === undefined || outranks) this.#failure = failure;
+  /** Keeps the first failure, or the one that explains it. */
+  fail(failure: LockstepError): void {
+    const rank = ranks[failure.code] ?? 0;
+    if (this.#failure === undefined || rank > (ranks[this.#failure.code] ?? 0)) this.#failure = failure;
   }
 
   /** @throws {BackendError} E_DEVICE, E_DEVICE_LOST: what went wrong since the device was opened. */
@@ -103,10 +115,13 @@ export class Launcher {
     this.#numPending++;
     this.#numLaunches++;
     this.#encoder ??= this.#device.createCommandEncoder();
-    this.#pass ??= this.#encoder.beginComputePass();
+    const timestampWrites = this.timing?.writesOfLaunch();
+    if (timestampWrites !== undefined) this.#endPass();
+    this.#pass ??= this.#encoder.beginComputePass(timestampWrites && { timestampWrites });
     this.#pass.setPipeline(pipeline.handle);
     this.#pass.setBindGroup(0, this.#bindGroupOf(pipeline, operands), [block]);
     this.#pass.dispatchWorkgroups(x, y, z);
+    if (timestampWrites !== undefined) this.#endPass();
   }
 
   /** Records a copy of bytes between buffers, after the launches so far. */
@@ -128,10 +143,12 @@ export class Launcher {
     if (this.#numPending > 0) {
       this.#device.queue.writeBuffer(this.#uniforms, 0, this.#block, 0, this.#numPending * paramBlockBytes);
     }
+    this.timing?.beforeSubmit(this.#encoder);
     this.#device.queue.submit([this.#encoder.finish()]);
     this.#encoder = undefined;
     this.#numPending = 0;
     this.#numSubmits++;
+    this.timing?.afterSubmit();
   }
 
   /** Forgets bind groups, because buffers in them are about to go. */
@@ -208,25 +225,12 @@ export class Launcher {
     operands: readonly LaunchOperand[],
     constants: LaunchOptions["constants"],
   ): Pipeline {
-    const ids = operands.map(({ buffer }) => buffer.id);
-    const plan = planBindings(kernel.operands, ids);
-    const code = moduleText(kernel, plan, constants);
-    const module = this.#device.createShaderModule({ code, label: kernel.name });
-    const uniform: GPUBindGroupLayoutEntry = {
-      binding: uniformBinding,
-      visibility: 0x4, // COMPUTE
-      buffer: { type: "uniform", hasDynamicOffset: true },
-    };
-    const entries = plan.bindings.map(({ isWritten }, i): GPUBindGroupLayoutEntry => {
-      return { binding: i + 1, visibility: 0x4, buffer: { type: isWritten ? "storage" : "read-only-storage" } };
-    });
-    const layout = this.#device.createBindGroupLayout({ entries: [uniform, ...entries] });
-    const handle = this.#device.createComputePipeline({
-      label: kernel.name,
-      layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint: "main" },
-    });
-    return { handle, layout, bindGroups: new Map() };
+    const plan = planBindings(
+      kernel.operands,
+      operands.map(({ buffer }) => buffer.id),
+    );
+    const fail = (failure: LockstepError): void => this.fail(failure);
+    return { ...createPipeline(this.#device, { kernel, plan, constants }, fail), bindGroups: new Map() };
   }
 
   #bindGroupOf(pipeline: Pipeline, operands: readonly LaunchOperand[]): GPUBindGroup {
