@@ -16,6 +16,7 @@ import {
 } from "@lockstep/core/backend";
 import { checkSubgroups } from "./device/check-subgroups.js";
 import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
+import { selfCheck } from "./device/self-check.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
 import { createKernelTable } from "./kernel-table.js";
 import type { KernelHost } from "./launch/kernel.js";
@@ -35,6 +36,8 @@ export interface WebGpuBackendOptions extends DeviceOptions {
   readonly onNotice?: (line: string) => void;
   /** Where measured choices of kernels are kept. Without it nothing is measured. */
   readonly tuning?: TuningOptions;
+  /** Default true. False for devices that compute nothing, such as Dawn's null backend. */
+  readonly selfCheck?: boolean;
 }
 
 export class WebGpuBackend implements Backend {
@@ -237,15 +240,21 @@ export class WebGpuBackend implements Backend {
 /**
  * A backend on an adapter of `gpu`: `navigator.gpu` in a browser, `loadWebGpu()` of `@lockstep/gpu-backend/node` in Node.
  *
- * @throws {BackendError} E_NO_ADAPTER with what to do; E_DEVICE when the device gives wrong numbers in a self-check.
+ * @throws {BackendError} E_NO_ADAPTER with what to do; E_DEVICE, E_SHADER when the device fails its self-check.
  */
 export async function createWebGpuBackend(gpu: GPU, options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
   const opened = await openDevice(gpu, options);
-  const backend = new WebGpuBackend(opened, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
-  await backend.finish();
-  const subgroups = await checkSubgroups(opened);
-  if (subgroups.reason !== undefined) options.onNotice?.(subgroups.reason);
-  backend.choose({ subgroupSize: subgroups.size });
-  if (options.tuning !== undefined) await tuneTiles(backend, opened.device, options.tuning);
-  return backend;
+  const { maxBytes, onNotice, tuning } = options;
+  try {
+    const checked = options.selfCheck === false ? opened.features : await selfCheck(opened, onNotice && { onNotice });
+    const subgroups = options.selfCheck === false ? undefined : await checkSubgroups({ ...opened, features: checked });
+    if (subgroups?.reason !== undefined) onNotice?.(subgroups.reason);
+    const backend = new WebGpuBackend({ ...opened, features: checked }, maxBytes === undefined ? {} : { maxBytes });
+    if (subgroups !== undefined) backend.choose({ subgroupSize: subgroups.size });
+    if (tuning !== undefined) await tuneTiles(backend, opened.device, tuning);
+    return backend;
+  } catch (error) {
+    opened.device.destroy();
+    throw error;
+  }
 }

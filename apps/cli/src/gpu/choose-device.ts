@@ -16,8 +16,9 @@ export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): read
 /**
  * The device for "webgpu"; for "auto" a real GPU where there is one, else undefined, which stands for the CPU.
  *
- * @param warn told of measuring an adapter for the first time, of a software adapter, which "webgpu" accepts because it was asked for, and why "auto" took the CPU.
- * @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER for "webgpu" where there is none.
+ * @param warn told of measuring an adapter for the first time, of a software adapter, which "webgpu" accepts because it was asked for, of
+ *   features that are switched off, and why "auto" took the CPU.
+ * @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER for "webgpu" where there is none; E_DEVICE, E_SHADER where one fails its self-check.
  */
 export async function chooseDevice(
   backend: BackendName,

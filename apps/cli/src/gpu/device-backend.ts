@@ -15,7 +15,7 @@ export interface DeviceBackendOptions {
   readonly onNotice?: (line: string) => void;
 }
 
-/** @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER, with what to do. */
+/** @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER; E_DEVICE, E_SHADER when the device fails its self-check; with what to do. */
 export async function createDeviceBackend({
   folders,
   tuningFolder,

@@ -126,7 +126,7 @@ export class BufferPool {
   #create(size: number): GpuBuffer {
     const { maxBytes } = this.#options;
     if (maxBytes !== undefined && this.#reservedBytes + size > maxBytes) this.trim();
-    const handle = this.#device.createBuffer({ size, usage });
+    const handle = this.#device.createBuffer({ size, usage, label: `a tensor of ${size} bytes` });
     this.#reservedBytes += size;
     return new GpuBuffer(handle, size);
   }
