@@ -7,4 +7,4 @@ export {
   optionalFeatures,
 } from "./device/open-device.js";
 export type { LauncherFigures } from "./launch/launcher.js";
-export { createWebGpuBackend, WebGpuBackend, type WebGpuBackendOptions } from "./webgpu-backend.js";
+export { createWebGpuBackend, type FloatStorage, WebGpuBackend, type WebGpuBackendOptions } from "./webgpu-backend.js";

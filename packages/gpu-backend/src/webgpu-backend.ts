@@ -4,7 +4,15 @@
  * Invariants: the order of additions depends on shapes alone, so that one adapter gives the same bits every time; what arrives late (errors,
  * a lost device) is thrown by the next call that looks. Reading is asynchronous and sees the numbers as they are at the call.
  */
-import type { Backend, DeviceBuffer, DTypeArray, ElementwiseProgram, TensorView } from "@lockstep/core";
+import {
+  type Backend,
+  BackendError,
+  type DeviceBuffer,
+  type DTypeArray,
+  type ElementwiseProgram,
+  type StorageFidelity,
+  type TensorView,
+} from "@lockstep/core";
 import {
   contiguousStrides,
   hostArray,
@@ -13,6 +21,7 @@ import {
   type MemoryFigures,
   numElements,
 } from "@lockstep/core/backend";
+import { assertHalvesWork } from "./device/half-check.js";
 import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
 import { createKernelTable } from "./kernel-table.js";
@@ -20,12 +29,25 @@ import type { KernelHost } from "./launch/kernel.js";
 import { Launcher, type LauncherFigures } from "./launch/launcher.js";
 import { asGpuBuffer, BufferPool, type GpuBuffer } from "./memory/buffer-pool.js";
 import { ConstantTables } from "./memory/constant-tables.js";
+import { halvesOf } from "./memory/half-floats.js";
 import { Readback } from "./memory/readback.js";
 
 export interface WebGpuBackendOptions extends DeviceOptions {
   /** Most bytes to take from the device. Default: the device's own limit. */
   readonly maxBytes?: number;
+  /**
+   * "f16": f32 tensors of at least `minHalfElements` elements lie in memory as binary16, and kernels compute with them in f32 (docs/webgpu.md).
+   * Needs the adapter's "shader-f16". Default "f32".
+   */
+  readonly storage?: FloatStorage;
+  /** Smaller f32 tensors keep 32 bits: losses, biases and statistics cost nothing and gain from them. Default 1,024. */
+  readonly minHalfElements?: number;
 }
+
+/** How f32 tensors lie in memory. */
+export type FloatStorage = "f32" | "f16";
+
+const defaultMinHalfElements = 1_024;
 
 export class WebGpuBackend implements Backend {
   readonly name = "webgpu";
@@ -39,13 +61,20 @@ export class WebGpuBackend implements Backend {
   readonly #pool: BufferPool;
   readonly #readback: Readback;
   readonly #elementwise: ElementwiseRunner;
+  /** Elements from which on an f32 tensor is stored in 16 bits. */
+  readonly #halfFrom: number;
 
-  constructor({ device, adapter, features, limits }: OpenedDevice, options: { readonly maxBytes?: number } = {}) {
+  constructor(
+    { device, adapter, features, limits }: OpenedDevice,
+    options: Pick<WebGpuBackendOptions, "maxBytes" | "storage" | "minHalfElements"> = {},
+  ) {
     this.#device = device;
     this.adapter = adapter;
     this.features = features;
     this.limits = limits;
-    this.numericClass = `webgpu:${adapter.vendor || "unknown"}/${adapter.architecture || adapter.device || "unknown"}`;
+    this.numericClass = `webgpu:${adapter.vendor || "unknown"}/${adapter.architecture || adapter.device || "unknown"}${options.storage === "f16" ? ":f16" : ""}`;
+    this.#halfFrom =
+      options.storage === "f16" ? (options.minHalfElements ?? defaultMinHalfElements) : Number.POSITIVE_INFINITY;
     this.#launcher = new Launcher(device);
     this.#pool = new BufferPool(device, { ...options, beforeDestroy: () => this.#launcher.forgetBindGroups() });
     this.#readback = new Readback(device, this.#launcher);
@@ -54,8 +83,9 @@ export class WebGpuBackend implements Backend {
     this.kernels = createKernelTable(host);
   }
 
-  allocate(byteLength: number): DeviceBuffer {
-    return this.#pool.allocate(byteLength);
+  allocate(byteLength: number, fidelity: StorageFidelity = "exact"): DeviceBuffer {
+    const isHalf = fidelity === "reducible" && byteLength >= 4 * this.#halfFrom;
+    return this.#pool.allocate(isHalf ? byteLength / 2 : byteLength, isHalf);
   }
 
   free(buffer: DeviceBuffer): void {
@@ -68,7 +98,24 @@ export class WebGpuBackend implements Backend {
     this.#launcher.assertWell();
     // The queue would write before what is recorded but not yet submitted.
     this.#launcher.submit();
-    this.#device.queue.writeBuffer(asGpuBuffer(buffer).handle, offset * 4, words as Float32Array<ArrayBuffer>);
+    const target = asGpuBuffer(buffer);
+    if (target.isHalf) this.#writeHalves(target, offset, words as Float32Array);
+    else this.#device.queue.writeBuffer(target.handle, offset * 4, words as Float32Array<ArrayBuffer>);
+  }
+
+  /** A queue writes whole words of four bytes; what begins or ends inside of one goes through a kernel. */
+  #writeHalves(target: GpuBuffer, offset: number, source: Float32Array): void {
+    const { length } = source;
+    const isLast = 2 * (offset + length) === target.byteLength;
+    if (offset % 2 === 0 && (length % 2 === 0 || isLast)) {
+      this.#device.queue.writeBuffer(target.handle, offset * 2, halvesOf(source));
+      return;
+    }
+    const words = this.#pool.allocate(length * 4);
+    this.write(words, 0, source);
+    const view = { shape: [length], strides: [1], dtype: "f32" } as const;
+    this.kernels.copy({ ...view, buffer: words, offset: 0 }, { ...view, buffer: target, offset });
+    this.#pool.free(words);
   }
 
   async read(view: TensorView): Promise<DTypeArray> {
@@ -153,11 +200,31 @@ export class WebGpuBackend implements Backend {
 /**
  * A backend on an adapter of `gpu`: `navigator.gpu` in a browser, `loadWebGpu()` of `@lockstep/gpu-backend/node` in Node.
  *
- * @throws {BackendError} E_NO_ADAPTER with what to do; E_DEVICE when the device gives wrong numbers in a self-check.
+ * @throws {BackendError} E_NO_ADAPTER with what to do; for the storage "f16" E_NO_F16 where the adapter has no "shader-f16", and E_DEVICE when it gives
+ *   wrong numbers in a self-check.
  */
 export async function createWebGpuBackend(gpu: GPU, options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
   const opened = await openDevice(gpu, options);
-  const backend = new WebGpuBackend(opened, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
-  await backend.finish();
+  if (options.storage === "f16" && !opened.features.has("shader-f16")) {
+    opened.device.destroy();
+    throw noHalvesError(opened.adapter);
+  }
+  const backend = new WebGpuBackend(opened, options);
+  try {
+    await backend.finish();
+    if (options.storage === "f16") await assertHalvesWork(backend);
+  } catch (error) {
+    backend.dispose();
+    throw error;
+  }
   return backend;
+}
+
+function noHalvesError(adapter: AdapterDescription): BackendError {
+  const name = adapter.description || `${adapter.vendor} ${adapter.architecture}`;
+  return new BackendError(
+    `webgpu: the adapter "${name}" has no shader-f16; storage in 16 bits needs it. Use the storage "f32" (--precision f32), or another adapter or driver.`,
+    { adapter },
+    "E_NO_F16",
+  );
 }

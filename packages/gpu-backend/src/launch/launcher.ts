@@ -209,7 +209,8 @@ export class Launcher {
     constants: LaunchOptions["constants"],
   ): Pipeline {
     const ids = operands.map(({ buffer }) => buffer.id);
-    const plan = planBindings(kernel.operands, ids);
+    const halves = operands.map(({ buffer }) => buffer.isHalf);
+    const plan = planBindings(kernel.operands, ids, halves);
     const code = moduleText(kernel, plan, constants);
     const module = this.#device.createShaderModule({ code, label: kernel.name });
     const uniform: GPUBindGroupLayoutEntry = {
@@ -261,9 +262,10 @@ export class Launcher {
   }
 }
 
-/** Which operands lie in one buffer; "" where each has its own. */
+/** Which operands lie in one buffer, and which in one of binary16; "" where each has its own, of words. */
 function sharingOf(operands: readonly LaunchOperand[]): string {
   let sharing = "";
+  for (let i = 0; i < operands.length; i++) if (operands[i]!.buffer.isHalf) sharing += `h${i} `;
   for (let i = 1; i < operands.length; i++) {
     for (let j = 0; j < i; j++) {
       if (operands[i]!.buffer !== operands[j]!.buffer) continue;

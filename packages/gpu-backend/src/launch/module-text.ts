@@ -1,10 +1,13 @@
 /** @file Puts a kernel's WGSL module together: constants, parameters, bindings, accessors, libraries, entry point. Pure. */
+import { half } from "../math/half.js";
 import type { Operands, OperandType, WgslKernel, WgslLibrary } from "./kernel.js";
 
 /** One binding of a module: a buffer, read by all its operands or written by some. */
 export interface Binding {
   readonly type: OperandType;
   readonly isWritten: boolean;
+  /** Its buffer holds binary16: kernels see f32 all the same. */
+  readonly isHalf: boolean;
 }
 
 /** Which binding each operand is in, in the order of the kernel's operands. */
@@ -15,11 +18,15 @@ export interface BindingPlan {
   readonly key: string;
 }
 
-/** Joins operands that lie in one buffer. `buffers[i]` identifies the buffer of operand i. */
-export function planBindings(operands: Operands, buffers: readonly number[]): BindingPlan {
+/** Joins operands that lie in one buffer. `buffers[i]` identifies the buffer of operand i, `halves[i]` says whether it holds binary16. */
+export function planBindings(
+  operands: Operands,
+  buffers: readonly number[],
+  halves: readonly boolean[] = [],
+): BindingPlan {
   const kinds = Object.values(operands);
   const places = new Map<number, number>();
-  const bindings: { type: OperandType; isWritten: boolean }[] = [];
+  const bindings: { type: OperandType; isWritten: boolean; isHalf: boolean }[] = [];
   const bindingOf = kinds.map((kind, i) => {
     const [access, type] = kind.split(" ") as ["read" | "write", OperandType];
     const known = places.get(buffers[i]!);
@@ -28,7 +35,7 @@ export function planBindings(operands: Operands, buffers: readonly number[]): Bi
       return known;
     }
     places.set(buffers[i]!, bindings.length);
-    return bindings.push({ type, isWritten: access === "write" }) - 1;
+    return bindings.push({ type, isWritten: access === "write", isHalf: halves[i] === true }) - 1;
   });
   const key = `${bindingOf.join("")}${bindings.map(({ isWritten }) => (isWritten ? "w" : "r")).join("")}`;
   return { bindings, bindingOf, key };
@@ -51,8 +58,8 @@ export function moduleText(
   const offsets = names.map((name) => `  ${name}_offset: u32,`);
   const params = Object.entries(kernel.params).map(([name, type]) => `  ${name}: ${type},`);
   const bindings = plan.bindings.map(
-    ({ type, isWritten }, i) =>
-      `@group(0) @binding(${i + 1}) var<storage, ${isWritten ? "read_write" : "read"}> b${i}: array<${elementType(type)}>;`,
+    (binding, i) =>
+      `@group(0) @binding(${i + 1}) var<storage, ${binding.isWritten ? "read_write" : "read"}> b${i}: array<${elementType(binding)}>;`,
   );
   const accessors = names.map((name, i) => {
     const kind = kernel.operands[name]!;
@@ -61,7 +68,10 @@ export function moduleText(
   });
   const workgroup = kernel.workgroup ?? [256, 1, 1];
   const invocations = workgroup[0] * workgroup[1] * workgroup[2];
+  const hasHalves = plan.bindings.some(({ isHalf }) => isHalf);
+  const libraries = [...(hasHalves ? [half] : []), ...(kernel.uses ?? [])];
   return [
+    ...(hasHalves ? ["enable f16;"] : []),
     ...Object.entries(constants).map(([name, value]) => `const ${name}: u32 = ${value}u;`),
     "struct Params {",
     ...offsets,
@@ -71,7 +81,7 @@ export function moduleText(
     `@group(0) @binding(${uniformBinding}) var<uniform> p: Params;`,
     ...bindings,
     ...accessors,
-    ...librariesOf(kernel.uses ?? []).map(({ code }) => code),
+    ...librariesOf(libraries).map(({ code }) => code),
     kernel.declarations ?? "",
     `@compute @workgroup_size(${workgroup.join(", ")})`,
     "fn main(@builtin(local_invocation_id) lid: vec3u, @builtin(local_invocation_index) lane: u32,",
@@ -83,7 +93,8 @@ export function moduleText(
   ].join("\n");
 }
 
-function elementType(type: OperandType): string {
+function elementType({ type, isHalf }: Binding): string {
+  if (isHalf) return "f16";
   return type === "atomic" ? "atomic<i32>" : type;
 }
 
@@ -104,10 +115,23 @@ function accessorText(name: string, { place, isWritten, kind, binding }: Accesso
       `fn ${name}_max(i: u32, value: i32) -> i32 { return atomicMax(${element}, value); }`,
     ].join("\n");
   }
+  if (binding.isHalf) return halfAccessorText(name, { place, isWritten, type });
   const [load, store] = type === binding.type ? ["", ""] : [`bitcast<${type}>`, `bitcast<${binding.type}>`];
   const read = `fn ${name}_at(i: u32) -> ${type} { return ${load}(b${place}[p.${name}_offset + i]); }`;
   if (!isWritten) return read;
   return `${read}\nfn ${name}_put(i: u32, value: ${type}) { b${place}[p.${name}_offset + i] = ${store}(value); }`;
+}
+
+/** Every binary16 is an f32, so reading is exact; an i32 operand sees the bits of that f32. */
+function halfAccessorText(
+  name: string,
+  { place, isWritten, type }: { readonly place: number; readonly isWritten: boolean; readonly type: OperandType },
+): string {
+  const element = `b${place}[p.${name}_offset + i]`;
+  const [load, value] = type === "f32" ? ["", "value"] : ["bitcast<i32>", "bitcast<f32>(value)"];
+  const read = `fn ${name}_at(i: u32) -> ${type} { return ${load}(f32(${element})); }`;
+  if (!isWritten) return read;
+  return `${read}\nfn ${name}_put(i: u32, value: ${type}) { ${element} = halfOf(${value}); }`;
 }
 
 /** Each once, what it requires first. */

@@ -15,8 +15,10 @@ let numMade = 0;
 export class GpuBuffer implements DeviceBuffer {
   readonly id = numMade++;
   readonly handle: GPUBuffer;
-  /** Bytes asked for. */
+  /** Bytes that its elements take. */
   byteLength: number;
+  /** Its elements are binary16, two bytes each; else words of 32 bits. */
+  isHalf = false;
   isFreed = false;
 
   constructor(handle: GPUBuffer, byteLength: number) {
@@ -47,11 +49,12 @@ export class BufferPool {
   }
 
   /** @throws {OutOfMemoryError} E_OUT_OF_MEMORY past the cap or past what one binding can hold. */
-  allocate(byteLength: number): GpuBuffer {
+  allocate(byteLength: number, isHalf = false): GpuBuffer {
     const size = Math.max(granularity, Math.ceil(byteLength / granularity) * granularity);
     this.#assertFits(byteLength, size);
     const buffer = this.#freeBySize.get(size)?.pop() ?? this.#create(size);
     buffer.byteLength = byteLength;
+    buffer.isHalf = isHalf;
     buffer.isFreed = false;
     this.#usedBytes += byteLength;
     this.#peakBytes = Math.max(this.#peakBytes, this.#usedBytes);
