@@ -1,15 +1,5 @@
 /** @file Tensors stored in 16 bits: every op within what its roundings allow, transfers at every place, and what is never stored so. */
-import {
-  type DTypeArray,
-  losses,
-  microBatchScope,
-  nn,
-  optim,
-  scope,
-  type Tensor,
-  tensor,
-  withBackend,
-} from "@lockstep/core";
+import { type DTypeArray, microBatchScope, nn, optim, scope, type Tensor, tensor, withBackend } from "@lockstep/core";
 import { type OpSuite, opSuite } from "@lockstep/core/testing";
 import { afterAll, expect, test } from "vitest";
 import { randomFloats } from "./kernels/kernel-run.testkit.js";
@@ -122,20 +112,20 @@ describeGpu("storage in 16 bits", () => {
     const layer = withBackend(backend, () => new nn.Linear(64, 32));
     const optimizer = new optim.AdamW(layer.parameters(), { learningRate: 0.01, weightDecay: 0 });
     const before = await layer.weight.data();
-    withBackend(backend, () =>
-      scope(() => {
-        const x = tensor(new Float32Array(4 * 64).fill(1), { shape: [4, 64] });
-        losses
-          .mseLoss(layer.forward(x), tensor(new Float32Array(4 * 32), { shape: [4, 32] }))
-          .sum.mul(1e-6)
-          .backward();
-        optimizer.step();
-      }),
-    );
+    for (let step = 1; step <= 2; step++) {
+      withBackend(backend, () =>
+        scope(() => {
+          const x = tensor(new Float32Array(4 * 64).fill(1), { shape: [4, 64] });
+          layer.forward(x).sum().mul(1e-6).backward();
+          optimizer.step();
+          optimizer.zeroGrad();
+        }),
+      );
+    }
     const after = await layer.weight.data();
-    // Adam's first step is the learning rate, whatever the gradient's size; the square of 1e-6 is no binary16.
+    // Adam's steps on equal gradients are the learning rate, whatever their size; a square of 4e-6 is no binary16.
     const moves = after.map((value, i) => Math.abs(value - before[i]!));
-    expect(Math.min(...moves)).toBeGreaterThan(0.0095);
-    expect(Math.max(...moves)).toBeLessThan(0.0105);
+    expect(Math.min(...moves)).toBeGreaterThan(0.0195);
+    expect(Math.max(...moves)).toBeLessThan(0.0205);
   });
 });
