@@ -46,9 +46,13 @@ export interface MicroBatchDevice {
    * Forward and backward of a micro-batch, with what `invalidate` told of brought level first. Returns when all is told.
    *
    * @param stepIndex 0-based.
+   * @param lossScale what the loss is multiplied by before it goes backward: the gradients come with it, loss and statistics without.
    * @throws what the job's functions throw; {BackendError} E_DEVICE, E_DEVICE_LOST.
    */
-  train(at: { readonly stepIndex: number; readonly microBatch: number }, listener: DeviceListener): void;
+  train(
+    at: { readonly stepIndex: number; readonly microBatch: number; readonly lossScale: number },
+    listener: DeviceListener,
+  ): void;
   dispose(): void;
 }
 
@@ -70,7 +74,7 @@ export function trainOnDevice(
   let result: MicroBatchSum | undefined;
   let fold: ReturnType<FoldTarget["stack"]["leaf"]> | undefined;
   device.train(
-    { stepIndex: place.step! - 1, microBatch: m },
+    { stepIndex: place.step! - 1, microBatch: m, lossScale: 1 },
     {
       onLoss: (loss, weight) => {
         assertFiniteLoss(loss, place);
@@ -100,7 +104,7 @@ export function probeDevice(
 ): ProbeResult["tensors"][number][] {
   const hashes: ProbeResult["tensors"][number][] = [];
   device.train(
-    { stepIndex: 0, microBatch: 0 },
+    { stepIndex: 0, microBatch: 0, lossScale: 1 },
     {
       onLoss: (loss, weight) => hashes.push({ name: "the loss", hash: hashText(backend, `${loss} ${weight}`) }),
       onEntry: (index, isThere) => {
@@ -121,12 +125,13 @@ export function deviceTensors(training: Training): readonly Tensor[] {
   return modelTensors(training).map(([, tensor]) => tensor);
 }
 
-function entryOf({ layout }: Training, landing: Tensor, index: number): TensorView {
+/** Entry `index` of the layout in the landing vector. */
+export function entryOf({ layout }: Training, landing: Tensor, index: number): TensorView {
   const { offset, length } = layout.parameters[index]!;
   return { buffer: landing.buffer, offset: landing.offset + offset, shape: [length], strides: [1], dtype: "f32" };
 }
 
 /** What the CPU side itself emitted for an entry: the held-out loss of a plateau, which no device computes. */
-function ownStatistics({ parameters, statistics }: Training, index: number): Tensor | undefined {
+export function ownStatistics({ parameters, statistics }: Training, index: number): Tensor | undefined {
   return statistics[index - parameters.length]?.takeStatistics();
 }

@@ -7,6 +7,7 @@ import { type Bucket, BucketTracker, type CpuBackend, NodeStack, type NodeSum, t
 import type { Training } from "./build-training.js";
 import type { ComputeProgress, ComputeRequest, MicroBatchSum, NodeRange, ReadyBucket } from "./compute-engine.js";
 import { emitHeldOut } from "./held-out-plateau.js";
+import { storesHalves, trainScaled } from "./loss-scaling.js";
 import { trainMicroBatch } from "./micro-batch.js";
 import { type AttachedDevice, trainOnDevice } from "./micro-batch-device.js";
 
@@ -28,6 +29,12 @@ export interface StepNodesOptions {
   readonly device?: AttachedDevice | undefined;
 }
 
+interface StepNodesResult {
+  readonly losses: MicroBatchSum[];
+  readonly overflows: [microBatch: number, lossScale: number][];
+  readonly isComplete: boolean;
+}
+
 interface HeldNode {
   readonly sum: NodeSum;
   readonly losses: readonly MicroBatchSum[];
@@ -43,6 +50,8 @@ export class StepNodes {
   readonly #options: StepNodesOptions;
   readonly #held = new Map<string, HeldNode>();
   #half: HalfNode | undefined;
+  /** By micro-batch, the loss scale at which it was computed after it had overflowed. */
+  #overflows: { readonly step: number; readonly scales: Map<number, number> } = { step: 0, scales: new Map() };
 
   constructor(options: StepNodesOptions) {
     this.#options = options;
@@ -54,8 +63,9 @@ export class StepNodes {
    *
    * @returns losses of complete nodes, in the order of the request.
    */
-  compute(request: ComputeRequest, hooks: ComputeHooks): { losses: MicroBatchSum[]; isComplete: boolean } {
+  compute(request: ComputeRequest, hooks: ComputeHooks): StepNodesResult {
     const { nodes } = request;
+    if (this.#overflows.step !== request.step) this.#overflows = { step: request.step, scales: new Map() };
     this.#keepOnly(nodes);
     const held = nodes.filter((node) => this.#held.has(keyOf(node)));
     for (const node of held) this.#announce(node, hooks);
@@ -68,11 +78,14 @@ export class StepNodes {
       if (hooks.shouldStop()) break;
       begun.add(keyOf(node));
       report();
-      if (!this.#computeNode(request.step, node, hooks)) break;
+      if (!this.#computeNode(request, node, hooks)) break;
       report();
     }
     const done = nodes.map((node) => this.#held.get(keyOf(node))).filter((node) => node !== undefined);
-    return { losses: done.flatMap(({ losses }) => losses), isComplete: done.length === nodes.length };
+    const losses = done.flatMap((node) => node.losses);
+    const { scales } = this.#overflows;
+    const overflows = losses.flatMap(([m]): [number, number][] => (scales.has(m) ? [[m, scales.get(m)!]] : []));
+    return { losses, overflows, isComplete: done.length === nodes.length };
   }
 
   /** The sum of all micro-batches, once it was computed as one node. */
@@ -90,7 +103,7 @@ export class StepNodes {
   }
 
   /** False when it was stopped; what it has stays for the next request. */
-  #computeNode(step: number, node: NodeRange, hooks: ComputeHooks): boolean {
+  #computeNode({ step, lossScale = 1 }: ComputeRequest, node: NodeRange, hooks: ComputeHooks): boolean {
     const { training, pool, workerId, device } = this.#options;
     const half = this.#half ?? { node, stack: new NodeStack(pool, training.layout, node), losses: [] };
     this.#half = undefined;
@@ -106,11 +119,12 @@ export class StepNodes {
         const target = { stack, ...(onParameter === undefined ? {} : { onParameter }) };
         emitHeldOut(training, step, microBatch);
         const place = { step, microBatch, workerId };
-        losses.push(
-          device === undefined
-            ? trainMicroBatch(training, place, target)
-            : trainOnDevice(device, training, { place, target }),
-        );
+        if (device === undefined) losses.push(trainMicroBatch(training, place, target));
+        else if (!storesHalves(device.device)) losses.push(trainOnDevice(device, training, { place, target }));
+        else {
+          const onOverflow = (scale: number): void => void this.#overflows.scales.set(microBatch, scale);
+          losses.push(trainScaled(device, training, { place, target, lossScale, onOverflow }));
+        }
       }
     } catch (error) {
       stack.abandon();

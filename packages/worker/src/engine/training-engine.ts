@@ -99,9 +99,9 @@ export class TrainingEngine {
     const { nowMs, job } = this.#options;
     const startedMs = nowMs();
     this.#assertNextStep(request.step);
-    const { losses, isComplete } = this.#need().nodes.compute(request, hooks);
+    const { losses, overflows, isComplete } = this.#need().nodes.compute(request, hooks);
     const numTokens = job.unit === "tokens" ? losses.reduce((sum, [, , weight]) => sum + weight, 0) : null;
-    return { losses, numTokens, computeMs: nowMs() - startedMs, isComplete };
+    return { losses, overflows, numTokens, computeMs: nowMs() - startedMs, isComplete };
   }
 
   applyStep(step: number): AppliedStep {

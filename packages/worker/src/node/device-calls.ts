@@ -28,7 +28,13 @@ export type DeviceRequest =
       /** Where each entry of the layout lands. */
       readonly entries: readonly WordRange[];
     }
-  | { readonly kind: "train"; readonly stepIndex: number; readonly microBatch: number; readonly isStale: boolean }
+  | {
+      readonly kind: "train";
+      readonly stepIndex: number;
+      readonly microBatch: number;
+      readonly lossScale: number;
+      readonly isStale: boolean;
+    }
   | { readonly kind: "close" };
 
 export type DeviceAnswer =

@@ -3,7 +3,7 @@
  * gradients into the compute thread's memory as they arrive.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { type Backend, dropGradient, microBatchScope, type Tensor, withBackend } from "@lockstep/core";
+import { type Backend, dropGradient, microBatchScope, type Tensor, tensor, withBackend } from "@lockstep/core";
 import { buildTraining, type Training } from "../engine/build-training.js";
 import { backwardInto, lossOf } from "../engine/micro-batch.js";
 import { deviceTensors } from "../engine/micro-batch-device.js";
@@ -56,12 +56,14 @@ function wordsOf({ address, length }: WordRange): Float32Array {
 }
 
 function copyParameters({ backend, training }: Mirror): void {
-  deviceTensors(training).forEach((tensor, i) => {
+  deviceTensors(training).forEach((target, i) => {
     // A copy: what lies in shared memory cannot be handed to a queue.
     const words = wordsOf(attached!.tensors[i]!).slice();
-    backend.write(tensor.buffer, tensor.offset, tensor.dtype === "f32" ? words : new Int32Array(words.buffer));
+    backend.write(target.buffer, target.offset, target.dtype === "f32" ? words : new Int32Array(words.buffer));
   });
 }
+
+type TrainRequest = Extract<DeviceRequest, { kind: "train" }>;
 
 interface Reads {
   readonly loss: Promise<ArrayLike<number>>;
@@ -71,29 +73,31 @@ interface Reads {
 }
 
 /** Records forward and backward, with a read of each gradient where it is ready. */
-function launch({ backend, training }: Mirror, stepIndex: number, m: number): Reads {
+function launch({ backend, training }: Mirror, { stepIndex, microBatch: m, lossScale }: TrainRequest): Reads {
   const { source, parameters, statistics } = training;
   return withBackend(backend, () =>
     microBatchScope({ seed: source.seed, step: stepIndex, m }, () => {
       const { sum, weight } = lossOf(training, training.sampler.microBatch(stepIndex, m), "train");
       const loss = sum.data();
       const entries: { index: number; values: Promise<ArrayLike<number>> | undefined }[] = [];
-      const add = (index: number, tensor: Tensor | undefined) => entries.push({ index, values: tensor?.data() });
+      const add = (index: number, values: Tensor | undefined) => entries.push({ index, values: values?.data() });
       statistics.forEach((emitter, i) => {
         const sums = emitter.takeStatistics();
         add(parameters.length + i, sums);
         sums?.dispose();
       });
-      backwardInto(sum, parameters, (index) => {
+      const take = (index: number): void => {
         add(index, parameters[index]!.grad);
         dropGradient(parameters[index]!);
-      });
+      };
+      const seed = lossScale === 1 ? undefined : tensor(Float32Array.of(lossScale), { shape: sum.shape });
+      backwardInto(sum, parameters, take, { seed });
       return { loss, weight, entries };
     }),
   );
 }
 
-async function train(request: Extract<DeviceRequest, { kind: "train" }>): Promise<void> {
+async function train(request: TrainRequest): Promise<void> {
   const told = new Set<number | "loss">();
   try {
     await attempt(request, told);
@@ -107,14 +111,11 @@ async function train(request: Extract<DeviceRequest, { kind: "train" }>): Promis
 }
 
 /** Computes the micro-batch and tells what was not told yet. */
-async function attempt(
-  { stepIndex, microBatch, isStale }: Extract<DeviceRequest, { kind: "train" }>,
-  told: Set<number | "loss">,
-): Promise<void> {
+async function attempt(request: TrainRequest, told: Set<number | "loss">): Promise<void> {
   const isNew = mirror === undefined;
   const current = await wellMirror();
-  if (isStale || isNew) copyParameters(current);
-  const { loss, weight, entries } = launch(current, stepIndex, microBatch);
+  if (request.isStale || isNew) copyParameters(current);
+  const { loss, weight, entries } = launch(current, request);
   // Every read is looked at, so that none fails unseen when an earlier one does.
   const all = Promise.all([loss, ...entries.map(({ values }) => values)]);
   all.catch(() => {});

@@ -70,10 +70,10 @@ export class ThreadDevice implements MicroBatchDevice {
   }
 
   train(
-    { stepIndex, microBatch }: { readonly stepIndex: number; readonly microBatch: number },
+    { stepIndex, microBatch, lossScale }: Parameters<MicroBatchDevice["train"]>[0],
     listener: DeviceListener,
   ): void {
-    this.#send({ kind: "train", stepIndex, microBatch, isStale: this.#isStale });
+    this.#send({ kind: "train", stepIndex, microBatch, lossScale, isStale: this.#isStale });
     this.#isStale = false;
     this.#receive((answer) => {
       if (answer.kind === "loss") listener.onLoss(answer.loss, answer.weight);

@@ -4,7 +4,13 @@
  */
 import { type FlatBucket, GradientExchange, type ProcessGroup } from "@lockstep/collectives";
 import type { Assignment } from "@lockstep/protocol";
-import type { ComputeEngine, ComputeProgress, EngineInfo, ReadyBucket } from "../engine/compute-engine.js";
+import type {
+  ComputedNodes,
+  ComputeEngine,
+  ComputeProgress,
+  EngineInfo,
+  ReadyBucket,
+} from "../engine/compute-engine.js";
 import type { ExchangeTools } from "./session-ports.js";
 import type { StepOutcome } from "./worker-state.js";
 
@@ -61,7 +67,10 @@ export class StepRunner {
     };
     const compute = async () => {
       try {
-        const computed = await engine.computeNodes({ step, nodes: nodesByRank[group.rank] ?? [] }, provide, onProgress);
+        const { lossScale } = assignment;
+        const nodes = nodesByRank[group.rank] ?? [];
+        const request = { step, nodes, ...(lossScale === undefined ? {} : { lossScale }) };
+        const computed = await engine.computeNodes(request, provide, onProgress);
         return { computed, endedMs: this.#options.nowMs() };
       } catch (error) {
         exchange.abort("this worker failed");
@@ -77,6 +86,7 @@ export class StepRunner {
         attempt,
         gradientHash: result.gradientHash,
         losses: [...computed.losses],
+        ...overflowsOf(computed),
         numTokens: computed.numTokens,
         computeMs: computed.computeMs,
         commMs: Math.max(0, result.timings.completedMs - endedMs),
@@ -94,6 +104,11 @@ export class StepRunner {
     if (memory.buffer.byteLength < begin + 4 * length) memory.grow(0);
     return new Float32Array(memory.buffer, begin, length);
   }
+}
+
+/** Nothing in the report of a step without one. */
+function overflowsOf({ overflows = [] }: ComputedNodes): { readonly overflows?: [number, number][] } {
+  return overflows.length === 0 ? {} : { overflows: overflows.map(([m, scale]): [number, number] => [m, scale]) };
 }
 
 /** Both values; or the error of the computation if it has one, since that is what made the exchange end. */
