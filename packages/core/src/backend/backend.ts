@@ -16,6 +16,12 @@ import type { StepRunner, StepRunnerOptions } from "./step-runner.js";
  */
 export type NumericClass = "strict" | "fused" | `webgpu:${string}`;
 
+/**
+ * What memory is for. "exact": every 32-bit word comes back as it was written. "reducible": f32 values, which a backend may store in fewer
+ * bits; its kernels compute with them in f32 all the same.
+ */
+export type StorageFidelity = "exact" | "reducible";
+
 /** Memory owned by a backend. Contents are undefined after allocation. */
 export interface DeviceBuffer {
   readonly byteLength: number;
@@ -49,8 +55,12 @@ export interface Backend {
   readonly numericClass: NumericClass;
   /** Structural kernels. */
   readonly kernels: KernelTable;
-  /** @throws {OutOfMemoryError} E_OUT_OF_MEMORY with the bytes asked for, used and available. */
-  allocate(byteLength: number): DeviceBuffer;
+  /**
+   * @param byteLength four bytes an element, however they are stored.
+   * @param fidelity default "exact".
+   * @throws {OutOfMemoryError} E_OUT_OF_MEMORY with the bytes asked for, used and available.
+   */
+  allocate(byteLength: number, fidelity?: StorageFidelity): DeviceBuffer;
   free(buffer: DeviceBuffer): void;
   /** Copies host elements into a contiguous range that starts at element `offset`. */
   write(buffer: DeviceBuffer, offset: number, source: DTypeArray): void;

@@ -8,10 +8,9 @@ import type { Backend } from "../backend/backend.js";
 import { FormatError, StateError, ValueError } from "../errors.js";
 import type { ElementwiseProgram } from "../expr/program.js";
 import { Parameter } from "../nn/parameter.js";
-import { zerosLike } from "../tensor/create.js";
 import { untracked } from "../tensor/scope.js";
 import { formatShape } from "../tensor/shape.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { Tensor } from "../tensor/tensor.js";
 import { assertNumber } from "./assert-settings.js";
 import { assertKnownSettings, type ParametersOrGroups, type ResolvedGroup, resolveGroups } from "./parameter-group.js";
 import { type PenaltySettings, penaltyScalars, type UpdateRule, updateProgram } from "./update-program.js";
@@ -194,8 +193,8 @@ function makeSlot<Settings extends CommonSettings>(
 ): ParameterSlot<Settings> {
   const tensors = stateOf(settings, parameter);
   const state = tensors.map(({ initial = 0 }) => {
-    const tensor = untracked(() => zerosLike(parameter));
-    if (initial !== 0 && tensor.size > 0) tensor.backend.kernels.fill(tensor, initial);
+    const tensor = untracked(() => Tensor.allocate(parameter.backend, parameter.shape, parameter.dtype, "exact"));
+    if (tensor.size > 0) tensor.backend.kernels.fill(tensor, initial);
     return tensor;
   });
   return { parameter, settings, state, stateNames: tensors.map(({ name }) => name) };
