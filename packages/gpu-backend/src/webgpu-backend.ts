@@ -4,7 +4,15 @@
  * Invariants: the order of additions depends on shapes alone, so that one adapter gives the same bits every time; what arrives late (errors,
  * a lost device) is thrown by the next call that looks. Reading is asynchronous and sees the numbers as they are at the call.
  */
-import type { Backend, DeviceBuffer, DTypeArray, ElementwiseProgram, TensorView } from "@lockstep/core";
+import type {
+  Backend,
+  DeviceBuffer,
+  DTypeArray,
+  ElementwiseProgram,
+  ElementwiseRun,
+  LateResults,
+  TensorView,
+} from "@lockstep/core";
 import {
   contiguousStrides,
   hostArray,
@@ -15,7 +23,9 @@ import {
 } from "@lockstep/core/backend";
 import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
+import { ElementwiseRuns } from "./elementwise/elementwise-runs.js";
 import { createKernelTable } from "./kernel-table.js";
+import { createLateResults } from "./late-results.js";
 import type { KernelHost } from "./launch/kernel.js";
 import { Launcher, type LauncherFigures } from "./launch/launcher.js";
 import { asGpuBuffer, BufferPool, type GpuBuffer } from "./memory/buffer-pool.js";
@@ -39,6 +49,8 @@ export class WebGpuBackend implements Backend {
   readonly #pool: BufferPool;
   readonly #readback: Readback;
   readonly #elementwise: ElementwiseRunner;
+  readonly #elementwiseRuns: ElementwiseRuns;
+  readonly late: LateResults;
 
   constructor({ device, adapter, features, limits }: OpenedDevice, options: { readonly maxBytes?: number } = {}) {
     this.#device = device;
@@ -51,7 +63,9 @@ export class WebGpuBackend implements Backend {
     this.#readback = new Readback(device, this.#launcher);
     const host = this.#host();
     this.#elementwise = new ElementwiseRunner(host);
+    this.#elementwiseRuns = new ElementwiseRuns(host, this.#elementwise);
     this.kernels = createKernelTable(host);
+    this.late = createLateResults({ host, kernels: this.kernels, read: (view) => this.read(view) });
   }
 
   allocate(byteLength: number): DeviceBuffer {
@@ -91,6 +105,10 @@ export class WebGpuBackend implements Backend {
     outputs: readonly TensorView[],
   ): void {
     this.#elementwise.run(program, inputs, scalars, outputs);
+  }
+
+  elementwiseRuns(program: ElementwiseProgram, scalars: readonly number[], runs: readonly ElementwiseRun[]): void {
+    this.#elementwiseRuns.run(program, scalars, runs);
   }
 
   memory(): MemoryFigures {

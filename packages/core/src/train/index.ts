@@ -1,5 +1,6 @@
 export * from "./finite-check.js";
 export * from "./flat-layout.js";
+export * from "./late-results.js";
 export * from "./node-stack.js";
 export * from "./reduce-gradient.js";
 export * from "./state-hash.js";

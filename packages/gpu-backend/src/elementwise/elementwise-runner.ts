@@ -2,22 +2,12 @@
 import type { ElementwiseProgram, TensorView } from "@lockstep/core";
 import { collapseDims, contiguousStrides, numElements } from "@lockstep/core/backend";
 import { groupsOf, type KernelHost, type Operands, type ParamTypes, type WgslKernel } from "../launch/kernel.js";
-import { angles } from "../math/angles.js";
-import { bits } from "../math/bits.js";
-import { exponential, logarithm } from "../math/exponentials.js";
 import { withFewBuffers } from "./few-buffers.js";
-import { programFunctions, programText } from "./program-text.js";
+import { librariesOfProgram } from "./program-libraries.js";
+import { programText } from "./program-text.js";
 
 /** How an operand walks: with the flat index, always the same element, or by its strides. */
 type Walk = "flat" | "single" | "strided";
-
-const functions = { name: "program", requires: [bits], code: programFunctions };
-/** Which calls of a program need the larger libraries; most programs need none. */
-const needs = [
-  { pattern: /\b(exp|exp2|expm1|tanh|sinh|cosh|erf)Of\(/, library: exponential },
-  { pattern: /\b(log|log2|log10|log1p|asinh|acosh|atanh)Of\(/, library: logarithm },
-  { pattern: /\b(sin|cos|tan|asin|acos|atan|atan2|hypot|fmod)Of\(/, library: angles },
-];
 
 export class ElementwiseRunner {
   readonly #host: KernelHost;
@@ -126,8 +116,7 @@ function kernelOf(
     statements,
     ...outputs.map((value, i) => `  y${i}_put(item, ${value});`),
   ].join("\n");
-  const uses = [...needs.filter(({ pattern }) => pattern.test(body)).map(({ library }) => library), functions];
-  return { name, operands, params, uses, body };
+  return { name, operands, params, uses: librariesOfProgram(body), body };
 }
 
 function coordinates(rank: number): string[] {
