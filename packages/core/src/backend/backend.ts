@@ -8,12 +8,19 @@
 import type { ElementwiseProgram } from "../expr/program.js";
 import type { DType, DTypeArray } from "../tensor/dtype.js";
 import type { KernelTable } from "./kernel-table.js";
+import type { StepRunner, StepRunnerOptions } from "./step-runner.js";
 
 /**
  * How a backend rounds (design section 1). "strict": multiply and add rounded apart, the same bits everywhere; "fused": the
  * multiply-adds of matmul-like kernels rounded once; "webgpu:<vendor/arch>": that adapter's.
  */
 export type NumericClass = "strict" | "fused" | `webgpu:${string}`;
+
+/**
+ * What memory is for. "exact": every 32-bit word comes back as it was written. "reducible": f32 values, which a backend may store in fewer
+ * bits; its kernels compute with them in f32 all the same.
+ */
+export type StorageFidelity = "exact" | "reducible";
 
 /** Memory owned by a backend. Contents are undefined after allocation. */
 export interface DeviceBuffer {
@@ -69,8 +76,12 @@ export interface Backend {
   readonly numericClass: NumericClass;
   /** Structural kernels. */
   readonly kernels: KernelTable;
-  /** @throws {OutOfMemoryError} E_OUT_OF_MEMORY with the bytes asked for, used and available. */
-  allocate(byteLength: number): DeviceBuffer;
+  /**
+   * @param byteLength four bytes an element, however they are stored.
+   * @param fidelity default "exact".
+   * @throws {OutOfMemoryError} E_OUT_OF_MEMORY with the bytes asked for, used and available.
+   */
+  allocate(byteLength: number, fidelity?: StorageFidelity): DeviceBuffer;
   free(buffer: DeviceBuffer): void;
   /** Copies host elements into a contiguous range that starts at element `offset`. */
   write(buffer: DeviceBuffer, offset: number, source: DTypeArray): void;
@@ -78,6 +89,15 @@ export interface Backend {
   read(view: TensorView): Promise<DTypeArray>;
   /** As `read`, at once. Absent on devices that cannot. */
   readonly readSync?: (view: TensorView) => DTypeArray;
+  /**
+   * A number that follows from a view's values, where the host still knows them because it wrote them; undefined where it does not. For
+   * devices without `readSync`. A recorded step asks again before every replay: another answer means that the step is not the same.
+   *
+   * @param of may throw, which refuses the values.
+   */
+  readonly hostValue?: (view: TensorView, of: (values: DTypeArray) => number) => number | undefined;
+  /** Records what a step of fixed shapes launches, and replays it. Absent on backends that have nothing to gain. */
+  readonly createStepRunner?: (options?: StepRunnerOptions) => StepRunner;
   /**
    * Runs one expression for every element of `outputs` (all of one shape, contiguous, not aliasing the inputs unless the same view
    * is passed as input and output). `inputs` are already broadcast to that shape by strides. `scalars` are run-time f32 values.

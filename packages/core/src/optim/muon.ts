@@ -134,7 +134,7 @@ function moveMatrix(
   const momentum = state[0]!;
   const { momentum: beta, nesterov, numIterations, weightDecay, decoupledWeightDecay } = settings;
   const [rows, columns] = [shape[0]!, parameter.size / shape[0]!];
-  const direction = untracked(() => Tensor.allocate(backend, shape, "f32"));
+  const direction = untracked(() => Tensor.allocate(backend, shape, "f32", "exact"));
   try {
     const scalars = [beta, 1 - beta, ...penaltyScalars(settings, learningRate)];
     const program = directionProgram(settings, nesterov);

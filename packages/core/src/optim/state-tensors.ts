@@ -24,7 +24,7 @@ export class StateMemory {
     const { backend, shape, size } = parameter;
     const state =
       backend.elementwiseRuns === undefined || size === 0 || size > maxSharedElements
-        ? untracked(() => Tensor.allocate(backend, shape, "f32"))
+        ? untracked(() => Tensor.allocate(backend, shape, "f32", "exact"))
         : this.#piece(backend, shape, size);
     this.#numLeft -= size;
     if (size > 0) backend.kernels.fill(state, initial);
@@ -41,7 +41,7 @@ export class StateMemory {
     if (this.#shared?.tensor.backend !== backend || this.#shared.used + size > this.#shared.tensor.size) {
       this.close();
       const capacity = Math.min(maxSharedElements, Math.max(size, this.#numLeft));
-      const tensor = untracked(() => Tensor.allocate(backend, [capacity], "f32"));
+      const tensor = untracked(() => Tensor.allocate(backend, [capacity], "f32", "exact"));
       this.#shared = { tensor, used: 0 };
     }
     const offset = this.#shared.used;

@@ -137,7 +137,7 @@ export class WeightEma {
 }
 
 function copyOf(source: Tensor): Tensor {
-  const copy = untracked(() => Tensor.allocate(source.backend, source.shape, "f32"));
+  const copy = untracked(() => Tensor.allocate(source.backend, source.shape, "f32", "exact"));
   if (source.size > 0) source.backend.kernels.copy(source, copy);
   return copy;
 }

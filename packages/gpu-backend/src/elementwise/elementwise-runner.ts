@@ -3,7 +3,7 @@ import type { ElementwiseProgram, TensorView } from "@lockstep/core";
 import { collapseDims, contiguousStrides, numElements } from "@lockstep/core/backend";
 import { groupsOf, type KernelHost, type Operands, type ParamTypes, type WgslKernel } from "../launch/kernel.js";
 import { withFewBuffers } from "./few-buffers.js";
-import { librariesOfProgram } from "./program-libraries.js";
+import { programLibraries } from "./program-libraries.js";
 import { programText } from "./program-text.js";
 
 /** How an operand walks: with the flat index, always the same element, or by its strides. */
@@ -116,7 +116,7 @@ function kernelOf(
     statements,
     ...outputs.map((value, i) => `  y${i}_put(item, ${value});`),
   ].join("\n");
-  return { name, operands, params, uses: librariesOfProgram(body), body };
+  return { name, operands, params, uses: programLibraries(body), body };
 }
 
 function coordinates(rank: number): string[] {

@@ -14,7 +14,7 @@ import {
   runViews,
 } from "../launch/view-runs.js";
 import type { ElementwiseRunner } from "./elementwise-runner.js";
-import { librariesOfProgram } from "./program-libraries.js";
+import { programLibraries } from "./program-libraries.js";
 import { programText } from "./program-text.js";
 
 /** Elements of a workgroup: four for each invocation. */
@@ -89,5 +89,5 @@ ${statements}
 ${outputs.map((value, j) => `  v${numInputs + j}_put(kind, at${numInputs + j} + i, ${value});`).join("\n")}
   }`;
   const declarations = runFunctions(batch, access);
-  return { name, operands: runOperands(batch, access), params, uses: librariesOfProgram(body), declarations, body };
+  return { name, operands: runOperands(batch, access), params, uses: programLibraries(body), declarations, body };
 }
