@@ -10,6 +10,8 @@ import {
   type DeviceBuffer,
   type DTypeArray,
   type ElementwiseProgram,
+  type ElementwiseRun,
+  type LateResults,
   type StorageFidelity,
   type TensorView,
 } from "@lockstep/core";
@@ -27,7 +29,9 @@ import { assertHalvesWork } from "./device/half-check.js";
 import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
 import { selfCheck } from "./device/self-check.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
+import { ElementwiseRuns } from "./elementwise/elementwise-runs.js";
 import { createKernelTable } from "./kernel-table.js";
+import { createLateResults } from "./late-results.js";
 import type { KernelHost } from "./launch/kernel.js";
 import { Launcher, type LauncherFigures } from "./launch/launcher.js";
 import { asGpuBuffer, BufferPool, type GpuBuffer } from "./memory/buffer-pool.js";
@@ -75,6 +79,8 @@ export class WebGpuBackend implements Backend {
   readonly #pool: BufferPool;
   readonly #readback: Readback;
   readonly #elementwise: ElementwiseRunner;
+  readonly #elementwiseRuns: ElementwiseRuns;
+  readonly late: LateResults;
   #inputs: InputAllocations | undefined;
   /** Elements from which on an f32 tensor is stored in 16 bits. */
   readonly #halfFrom: number;
@@ -95,12 +101,14 @@ export class WebGpuBackend implements Backend {
     this.#readback = new Readback(device, this.#launcher);
     const host = this.#host();
     this.#elementwise = new ElementwiseRunner(host);
+    this.#elementwiseRuns = new ElementwiseRuns(host, this.#elementwise);
     const kernels = createKernelTable(host);
     const copy: KernelTable["copy"] = (src, dst) => {
       kernels.copy(src, dst);
       noteCopy(src, dst);
     };
     this.kernels = { ...kernels, copy };
+    this.late = createLateResults({ host, kernels: this.kernels, read: (view) => this.read(view) });
   }
 
   allocate(byteLength: number, fidelity: StorageFidelity = "exact"): DeviceBuffer {
@@ -186,6 +194,10 @@ export class WebGpuBackend implements Backend {
     outputs: readonly TensorView[],
   ): void {
     this.#elementwise.run(program, inputs, scalars, outputs);
+  }
+
+  elementwiseRuns(program: ElementwiseProgram, scalars: readonly number[], runs: readonly ElementwiseRun[]): void {
+    this.#elementwiseRuns.run(program, scalars, runs);
   }
 
   memory(): MemoryFigures {
