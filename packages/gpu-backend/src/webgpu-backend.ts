@@ -18,6 +18,7 @@ import { selfCheck } from "./device/self-check.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
 import { createKernelTable } from "./kernel-table.js";
 import type { KernelHost } from "./launch/kernel.js";
+import type { LaunchWatcher } from "./launch/launch-watcher.js";
 import { Launcher, type LauncherFigures } from "./launch/launcher.js";
 import { asGpuBuffer, BufferPool, type GpuBuffer } from "./memory/buffer-pool.js";
 import { ConstantTables } from "./memory/constant-tables.js";
@@ -44,6 +45,7 @@ export class WebGpuBackend implements Backend {
   readonly #pool: BufferPool;
   readonly #readback: Readback;
   readonly #elementwise: ElementwiseRunner;
+  #watcher: LaunchWatcher | undefined;
 
   constructor({ device, adapter, features, limits }: OpenedDevice, options: { readonly maxBytes?: number } = {}) {
     this.#device = device;
@@ -107,6 +109,17 @@ export class WebGpuBackend implements Backend {
     return this.#launcher.figures();
   }
 
+  /** The device itself, for whoever measures it. */
+  get device(): GPUDevice {
+    return this.#device;
+  }
+
+  /** Tells `watcher` of every launch, until another is given or none. */
+  watchLaunches(watcher: LaunchWatcher | undefined): void {
+    this.#watcher = watcher;
+    this.#launcher.timing = watcher;
+  }
+
   /** Waits until everything recorded has run. @throws {BackendError} E_DEVICE, E_DEVICE_LOST. */
   async finish(): Promise<void> {
     this.#launcher.submit();
@@ -137,7 +150,9 @@ export class WebGpuBackend implements Backend {
           const { buffer, offset } = operands[name]!;
           return { buffer: asGpuBuffer(buffer), offset };
         };
+        this.#watcher?.beginLaunch(kernel, operands);
         this.#launcher.launch(kernel, operandOf, params, options);
+        this.#watcher?.endLaunch();
       },
       withTemporary: (shape, dtype, use) => {
         const buffer = this.#pool.allocate(numElements(shape) * 4);

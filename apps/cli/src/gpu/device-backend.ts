@@ -11,9 +11,11 @@ export interface DeviceBackendOptions {
   readonly folders: readonly string[];
   /** Told of features that are switched off because they failed their self-check. */
   readonly onNotice?: (line: string) => void;
+  /** Options of Dawn. */
+  readonly dawn?: readonly string[];
 }
 
 /** @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER; E_DEVICE, E_SHADER when the device fails its self-check; with what to do. */
-export async function createDeviceBackend({ folders, ...options }: DeviceBackendOptions): Promise<WebGpuBackend> {
-  return createWebGpuBackend(await loadWebGpu({ folders, installCommand }), options);
+export async function createDeviceBackend({ folders, dawn, ...options }: DeviceBackendOptions): Promise<WebGpuBackend> {
+  return createWebGpuBackend(await loadWebGpu({ folders, installCommand, ...(dawn && { dawn }) }), options);
 }
