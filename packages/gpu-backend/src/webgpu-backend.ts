@@ -124,6 +124,7 @@ export class WebGpuBackend implements Backend {
   async finish(): Promise<void> {
     this.#launcher.submit();
     await this.#device.queue.onSubmittedWorkDone();
+    await this.#launcher.compiled();
     this.#launcher.assertWell();
   }
 
@@ -150,7 +151,7 @@ export class WebGpuBackend implements Backend {
           const { buffer, offset } = operands[name]!;
           return { buffer: asGpuBuffer(buffer), offset };
         };
-        this.#watcher?.beginLaunch(kernel, operands);
+        this.#watcher?.beginLaunch(kernel, operands, options);
         this.#launcher.launch(kernel, operandOf, params, options);
         this.#watcher?.endLaunch();
       },
