@@ -15,6 +15,7 @@ export interface LocalRunOptions extends LogFlags {
   readonly threads?: number | undefined;
   /** Where the workers compute gradients: one entry, or one for each. Default: the CPU. */
   readonly backend?: readonly BackendName[];
+  readonly record?: boolean;
   readonly audit?: number;
   readonly chaos?: PreparedChaos | undefined;
   /** Where the workers keep blobs. */
@@ -57,6 +58,7 @@ export function localRunOptions(plan: PlannedRun, options: LocalRunOptions): Sup
         threads: options.threads ?? Math.max(1, Math.floor(availableParallelism() / workers)),
         numeric: plan.numeric,
         backends: options.backend ?? ["cpu"],
+        noRecord: options.record === false,
         cacheDir: options.cacheDir,
         onCrash: crashReporter(run, workers, chaos === undefined),
       });

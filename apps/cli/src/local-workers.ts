@@ -17,6 +17,7 @@ export interface LocalWorkersOptions {
   readonly numeric: NumericClass;
   /** One for all, or one for each place. */
   readonly backends: readonly BackendName[];
+  readonly noRecord: boolean;
   readonly cacheDir: string;
   /** A child ended on its own with another status than 0, with the last it wrote to stderr. */
   readonly onCrash: (name: string, status: string, stderr: string) => void;
@@ -83,6 +84,7 @@ function startChild(index: number, entry: string, options: LocalWorkersOptions, 
   const args = ["worker", options.url, "--token-from-parent", "--name", name, "--threads", String(options.threads)];
   const { backends } = options;
   args.push("--backend", backends.length === 1 ? backends[0]! : (backends[index] ?? "cpu"));
+  if (options.noRecord) args.push("--no-record");
   args.push("--numeric", options.numeric, "--cache", options.cacheDir, "--quiet");
   const process = fork(entry, args, { stdio: ["ignore", "ignore", "pipe", "ipc"], serialization: "json" });
   process.send({ type: "token", token: options.token });

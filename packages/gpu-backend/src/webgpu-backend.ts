@@ -12,7 +12,9 @@ import {
   type KernelTable,
   type MemoryFigures,
   numElements,
+  type StepRunnerOptions,
 } from "@lockstep/core/backend";
+import { checkSubgroups } from "./device/check-subgroups.js";
 import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
 import { selfCheck } from "./device/self-check.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
@@ -22,13 +24,19 @@ import type { LaunchWatcher } from "./launch/launch-watcher.js";
 import { Launcher, type LauncherFigures } from "./launch/launcher.js";
 import { asGpuBuffer, BufferPool, type GpuBuffer } from "./memory/buffer-pool.js";
 import { ConstantTables } from "./memory/constant-tables.js";
+import { hostWordsOf, noteCopy, noteWrite } from "./memory/host-words.js";
 import { Readback } from "./memory/readback.js";
+import { type InputAllocations, WebGpuStepRunner } from "./replay/webgpu-step-runner.js";
+import { defaultChoices, type KernelChoices } from "./tuning/kernel-choices.js";
+import { type TuningOptions, tuneTiles } from "./tuning/tune.js";
 
 export interface WebGpuBackendOptions extends DeviceOptions {
   /** Most bytes to take from the device. Default: the device's own limit. */
   readonly maxBytes?: number;
-  /** Told of optional features that failed their self-check and are switched off: one line each. */
+  /** Told of what the adapter has and is not used, and why: one line each. */
   readonly onNotice?: (line: string) => void;
+  /** Where measured choices of kernels are kept. Without it nothing is measured. */
+  readonly tuning?: TuningOptions;
   /** Default true. False for devices that compute nothing, such as Dawn's null backend. */
   readonly selfCheck?: boolean;
 }
@@ -40,12 +48,14 @@ export class WebGpuBackend implements Backend {
   readonly adapter: AdapterDescription;
   readonly features: ReadonlySet<string>;
   readonly limits: GPUSupportedLimits;
+  readonly #choices = defaultChoices();
   readonly #device: GPUDevice;
   readonly #launcher: Launcher;
   readonly #pool: BufferPool;
   readonly #readback: Readback;
   readonly #elementwise: ElementwiseRunner;
   #watcher: LaunchWatcher | undefined;
+  #inputs: InputAllocations | undefined;
 
   constructor({ device, adapter, features, limits }: OpenedDevice, options: { readonly maxBytes?: number } = {}) {
     this.#device = device;
@@ -58,11 +68,16 @@ export class WebGpuBackend implements Backend {
     this.#readback = new Readback(device, this.#launcher);
     const host = this.#host();
     this.#elementwise = new ElementwiseRunner(host);
-    this.kernels = createKernelTable(host);
+    const kernels = createKernelTable(host);
+    const copy: KernelTable["copy"] = (src, dst) => {
+      kernels.copy(src, dst);
+      noteCopy(src, dst);
+    };
+    this.kernels = { ...kernels, copy };
   }
 
   allocate(byteLength: number): DeviceBuffer {
-    return this.#pool.allocate(byteLength);
+    return this.#allocate(byteLength);
   }
 
   free(buffer: DeviceBuffer): void {
@@ -72,17 +87,41 @@ export class WebGpuBackend implements Backend {
   write(buffer: DeviceBuffer, offset: number, source: DTypeArray): void {
     const words = source instanceof Uint8Array ? Int32Array.from(source) : source;
     if (words.length === 0) return;
-    this.#launcher.assertWell();
-    // The queue would write before what is recorded but not yet submitted.
-    this.#launcher.submit();
-    this.#device.queue.writeBuffer(asGpuBuffer(buffer).handle, offset * 4, words as Float32Array<ArrayBuffer>);
+    const target = asGpuBuffer(buffer);
+    noteWrite(target, offset, source);
+    this.#launcher.recorder?.wrote(target, offset, words);
+    this.#upload(target, offset, words);
+  }
+
+  hostValue(view: TensorView, of: (values: DTypeArray) => number): number | undefined {
+    const values = hostWordsOf(view);
+    if (values === undefined) return undefined;
+    const result = of(values);
+    this.#launcher.recorder?.asked(view, of, result);
+    return result;
+  }
+
+  createStepRunner(options: StepRunnerOptions = {}): WebGpuStepRunner {
+    const withInputs = <T>(allocations: InputAllocations, fn: () => T): T => {
+      this.#inputs = allocations;
+      try {
+        return fn();
+      } finally {
+        this.#inputs = undefined;
+      }
+    };
+    return new WebGpuStepRunner(
+      { device: this.#device, launcher: this.#launcher, pool: this.#pool, withInputs },
+      options,
+    );
   }
 
   async read(view: TensorView): Promise<DTypeArray> {
+    this.#launcher.recorder?.refuse("its loss reads values");
     const length = numElements(view.shape);
     if (length === 0) return hostArray(view.dtype, 0);
     if (isContiguous(view)) return this.#readback.read(asGpuBuffer(view.buffer), { view, length });
-    const packed = this.#pool.allocate(length * 4);
+    const packed = this.#allocate(length * 4);
     const strides = contiguousStrides(view.shape);
     const { shape, dtype } = view;
     this.kernels.copy(view, { buffer: packed, offset: 0, shape, strides, dtype });
@@ -120,6 +159,26 @@ export class WebGpuBackend implements Backend {
     this.#launcher.timing = watcher;
   }
 
+  /** What was chosen for this adapter. */
+  get choices(): Readonly<KernelChoices> {
+    return this.#choices;
+  }
+
+  /** What kernels do from now on where the same bits can be had in several ways. */
+  choose(choices: Partial<KernelChoices>): void {
+    Object.assign(this.#choices, choices);
+  }
+
+  /** Hands everything recorded to the device. */
+  submit(): void {
+    this.#launcher.submit();
+  }
+
+  /** Gives memory that is not in use back to the device. */
+  trim(): void {
+    this.#pool.trim();
+  }
+
   /** Waits until everything recorded has run. @throws {BackendError} E_DEVICE, E_DEVICE_LOST. */
   async finish(): Promise<void> {
     this.#launcher.submit();
@@ -133,6 +192,28 @@ export class WebGpuBackend implements Backend {
     this.#device.destroy();
   }
 
+  /** In the host part of a step the memory of the recorded one is offered. */
+  #allocate(byteLength: number): GpuBuffer {
+    const inputs = this.#inputs;
+    if (inputs === undefined) {
+      const buffer = this.#pool.allocate(byteLength);
+      this.#launcher.recorder?.allocated(buffer);
+      return buffer;
+    }
+    const next = inputs.offered[inputs.made.length];
+    const isFit = next?.byteLength === byteLength && next.isFreed;
+    const buffer = isFit ? this.#pool.use(next, byteLength) : this.#pool.allocate(byteLength);
+    inputs.made.push(buffer);
+    return buffer;
+  }
+
+  #upload(target: GpuBuffer, offset: number, words: Float32Array | Int32Array): void {
+    this.#launcher.assertWell();
+    // The queue would write before what is recorded but not yet submitted.
+    this.#launcher.submit();
+    this.#device.queue.writeBuffer(target.handle, offset * 4, words as Float32Array<ArrayBuffer>);
+  }
+
   #host(): KernelHost {
     const view = (buffer: GpuBuffer, shape: readonly number[], dtype: "f32" | "i32"): TensorView => {
       return { buffer, offset: 0, shape, strides: contiguousStrides(shape), dtype };
@@ -140,7 +221,7 @@ export class WebGpuBackend implements Backend {
     const tables = new ConstantTables({
       upload: (words) => {
         const buffer = this.#pool.allocate(words.byteLength);
-        this.write(buffer, 0, words);
+        this.#upload(buffer, 0, words);
         return buffer;
       },
       release: (buffer) => this.#pool.free(buffer),
@@ -156,7 +237,7 @@ export class WebGpuBackend implements Backend {
         this.#watcher?.endLaunch();
       },
       withTemporary: (shape, dtype, use) => {
-        const buffer = this.#pool.allocate(numElements(shape) * 4);
+        const buffer = this.#allocate(numElements(shape) * 4);
         try {
           return use(view(buffer, shape, dtype));
         } finally {
@@ -167,6 +248,7 @@ export class WebGpuBackend implements Backend {
       constantFloats: (values) => view(tables.bufferOf(Float32Array.from(values)), [values.length], "f32"),
       limits: this.limits,
       features: this.features,
+      choices: this.#choices,
     };
   }
 }
@@ -178,10 +260,15 @@ export class WebGpuBackend implements Backend {
  */
 export async function createWebGpuBackend(gpu: GPU, options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
   const opened = await openDevice(gpu, options);
-  const { maxBytes, onNotice } = options;
+  const { maxBytes, onNotice, tuning } = options;
   try {
     const checked = options.selfCheck === false ? opened.features : await selfCheck(opened, onNotice && { onNotice });
-    return new WebGpuBackend({ ...opened, features: checked }, maxBytes === undefined ? {} : { maxBytes });
+    const subgroups = options.selfCheck === false ? undefined : await checkSubgroups({ ...opened, features: checked });
+    if (subgroups?.reason !== undefined) onNotice?.(subgroups.reason);
+    const backend = new WebGpuBackend({ ...opened, features: checked }, maxBytes === undefined ? {} : { maxBytes });
+    if (subgroups !== undefined) backend.choose({ subgroupSize: subgroups.size });
+    if (tuning !== undefined) await tuneTiles(backend, opened.device, tuning);
+    return backend;
   } catch (error) {
     opened.device.destroy();
     throw error;

@@ -24,6 +24,8 @@ export interface ComputeFlags {
   readonly backend: readonly BackendName[];
   readonly numeric?: NumericClass;
   readonly threads?: number;
+  /** False for --no-record: steps on a GPU are not replayed. */
+  readonly record?: boolean;
 }
 
 /** What `addLogFlags` reads. */
@@ -51,6 +53,7 @@ export function addComputeFlags(command: Command): Command {
         .default(["cpu"], "cpu"),
     )
     .addOption(numericFlag())
+    .option("--no-record", "run every step on a GPU op by op, instead of replaying what the first ones launched")
     .option("--threads <n>", "threads of each worker (default: cores divided by local workers)", count);
 }
 

@@ -1,4 +1,5 @@
 /** @file What `--backend` means on this machine: a GPU of which class, or the CPU. */
+import { homedir } from "node:os";
 import { join } from "node:path";
 import type { LockstepError } from "@lockstep/core";
 import type { NodeWorkerOptions } from "@lockstep/worker/node";
@@ -15,17 +16,20 @@ export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): read
 /**
  * The device for "webgpu"; for "auto" a real GPU where there is one, else undefined, which stands for the CPU.
  *
- * @param warn told of a software adapter, which "webgpu" accepts because it was asked for, of features that are switched off, and why "auto" took the CPU.
+ * @param warn told of measuring an adapter for the first time, of a software adapter, which "webgpu" accepts because it was asked for, of
+ *   features that are switched off, and why "auto" took the CPU.
  * @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER for "webgpu" where there is none; E_DEVICE, E_SHADER where one fails its self-check.
  */
 export async function chooseDevice(
   backend: BackendName,
   warn: (line: string) => void,
+  { noRecord = false }: { readonly noRecord?: boolean } = {},
 ): Promise<NodeWorkerOptions["device"]> {
   if (backend === "cpu") return undefined;
   const options: DeviceBackendOptions = {
     allowSoftware: backend === "webgpu",
     folders: webGpuFolders(process.env, process.cwd()),
+    tuningFolder: join(homedir(), ".cache", "lockstep", "webgpu"),
   };
   try {
     // Only here: most workers have no use for the kernels of a GPU.
@@ -39,7 +43,7 @@ export async function chooseDevice(
       );
     }
     const moduleUrl = new URL("./device-backend.js", import.meta.url).href;
-    return { numericClass, moduleUrl, options: { ...options } };
+    return { numericClass, moduleUrl, options: { ...options }, noRecord };
   } catch (error) {
     if (backend !== "auto") throw error;
     warn(`--backend auto computes on the CPU: ${(error as Error).message}`);

@@ -6,14 +6,16 @@
  * thrown by the next call that looks (L6).
  */
 import { BackendError, type LockstepError } from "@lockstep/core";
+import type { StepPlace } from "@lockstep/core/backend";
 import { deviceError, lostError } from "../device/device-error.js";
 import type { GpuBuffer } from "../memory/buffer-pool.js";
+import type { Recorder } from "../replay/recording.js";
 import type { LaunchOptions, WgslKernel } from "./kernel.js";
 import { paramNames, planBindings, uniformBinding } from "./module-text.js";
 import { type CompiledPipeline, createPipeline, isConsequence } from "./pipeline.js";
 
 /** One word of parameters in this many bytes of the uniform buffer: WebGPU's alignment of dynamic offsets. */
-const paramBlockBytes = 256;
+export const paramBlockBytes = 256;
 /** Launches between two submits at most: a device has something to do while the next ones are recorded. */
 const maxLaunches = 512;
 /** Bind groups kept for one pipeline. */
@@ -30,11 +32,17 @@ interface KernelRecord {
   readonly operandNames: readonly string[];
   readonly paramNames: readonly string[];
   readonly isFloat: readonly boolean[];
+  /** By operand. */
+  readonly isWritten: readonly boolean[];
+  /** Words of the block that are the place of a step. */
+  readonly placeFields: readonly { readonly word: number; readonly field: keyof StepPlace }[];
   /** By constants, and by which operands share a buffer. */
   readonly pipelines: Map<string, Pipeline>;
 }
 
-interface Pipeline extends CompiledPipeline {
+export interface Pipeline extends CompiledPipeline {
+  /** The kernel's. */
+  readonly name: string;
   readonly bindGroups: Map<string, GPUBindGroup>;
 }
 
@@ -57,6 +65,8 @@ export interface LaunchTiming {
 const ranks: Readonly<Record<string, number>> = { E_DEVICE_LOST: 2, E_SHADER: 1 };
 
 export class Launcher {
+  /** Writes down what is launched, while a step is recorded. */
+  recorder: Recorder | undefined;
   /** Watches launches, if anybody does. */
   timing: LaunchTiming | undefined;
   readonly #device: GPUDevice;
@@ -122,14 +132,25 @@ export class Launcher {
     this.#writeParams(record, operands, { params, start: block / 4 });
     this.#numPending++;
     this.#numLaunches++;
-    this.#encoder ??= this.#device.createCommandEncoder();
     const timestampWrites = this.timing?.writesOfLaunch();
+    const pass = timestampWrites === undefined ? this.pass : this.#passOfItsOwn(timestampWrites);
+    pass.setPipeline(pipeline.handle);
+    pass.setBindGroup(0, this.#bindGroupOf(pipeline, operands), [block]);
+    pass.dispatchWorkgroups(x, y, z);
     if (timestampWrites !== undefined) this.#endPass();
-    this.#pass ??= this.#encoder.beginComputePass(timestampWrites && { timestampWrites });
-    this.#pass.setPipeline(pipeline.handle);
-    this.#pass.setBindGroup(0, this.#bindGroupOf(pipeline, operands), [block]);
-    this.#pass.dispatchWorkgroups(x, y, z);
-    if (timestampWrites !== undefined) this.#endPass();
+    this.#note(record, { pipeline, operands, grid: [x, y, z], start: block / 4 });
+  }
+
+  /** The open compute pass. Another one after `copyBytes`, `submit` and a launch of 512. */
+  get pass(): GPUComputePassEncoder {
+    this.#encoder ??= this.#device.createCommandEncoder();
+    this.#pass ??= this.#encoder.beginComputePass();
+    return this.#pass;
+  }
+
+  /** Counts launches that a replay encodes itself. */
+  count(numLaunches: number): void {
+    this.#numLaunches += numLaunches;
   }
 
   /** Records a copy of bytes between buffers, after the launches so far. */
@@ -175,6 +196,13 @@ export class Launcher {
     };
   }
 
+  #passOfItsOwn(timestampWrites: GPUComputePassTimestampWrites): GPUComputePassEncoder {
+    this.#endPass();
+    this.#encoder ??= this.#device.createCommandEncoder();
+    this.#pass = this.#encoder.beginComputePass({ timestampWrites });
+    return this.#pass;
+  }
+
   #endPass(): void {
     this.#pass?.end();
     this.#pass = undefined;
@@ -204,6 +232,10 @@ export class Launcher {
         operandNames: Object.keys(kernel.operands),
         paramNames: Object.keys(kernel.params),
         isFloat: types.map((type) => type === "f32"),
+        isWritten: Object.values(kernel.operands).map((kind) => kind.startsWith("write") || kind.endsWith("atomic")),
+        placeFields: Object.entries(kernel.placeParams ?? {}).map(([name, field]) => {
+          return { word: paramNames(kernel).indexOf(name), field: field as keyof StepPlace };
+        }),
         pipelines: new Map(),
       };
       this.#kernels.set(kernel, record);
@@ -241,7 +273,7 @@ export class Launcher {
     const pipeline = createPipeline(this.#device, { kernel, plan, constants }, fail);
     this.#compiling.add(pipeline.settled);
     void pipeline.settled.then(() => this.#compiling.delete(pipeline.settled));
-    return { ...pipeline, bindGroups: new Map() };
+    return { name: kernel.name, ...pipeline, bindGroups: new Map() };
   }
 
   #bindGroupOf(pipeline: Pipeline, operands: readonly LaunchOperand[]): GPUBindGroup {
@@ -250,14 +282,40 @@ export class Launcher {
     const known = pipeline.bindGroups.get(key);
     if (known !== undefined) return known;
     if (pipeline.bindGroups.size >= maxBindGroups) pipeline.bindGroups.clear();
-    const buffers = [...new Set(operands.map(({ buffer }) => buffer))];
-    const entries = buffers.map((buffer, i): GPUBindGroupEntry => {
-      return { binding: i + 1, resource: { buffer: buffer.handle } };
-    });
-    const uniform = { binding: uniformBinding, resource: { buffer: this.#uniforms, size: paramBlockBytes } };
-    const made = this.#device.createBindGroup({ layout: pipeline.layout, entries: [uniform, ...entries] });
+    const made = this.createBindGroup(
+      pipeline,
+      operands.map(({ buffer }) => buffer),
+      this.#uniforms,
+    );
     pipeline.bindGroups.set(key, made);
     return made;
+  }
+
+  /** @param operands buffers in the order of the kernel's operands. */
+  createBindGroup(pipeline: Pipeline, operands: readonly GpuBuffer[], uniforms: GPUBuffer): GPUBindGroup {
+    const entries = [...new Set(operands)].map((buffer, i): GPUBindGroupEntry => {
+      return { binding: i + 1, resource: { buffer: buffer.handle } };
+    });
+    const uniform = { binding: uniformBinding, resource: { buffer: uniforms, size: paramBlockBytes } };
+    return this.#device.createBindGroup({ layout: pipeline.layout, entries: [uniform, ...entries] });
+  }
+
+  /** What is written by a launch is no longer known to the host; a recorder is told of it. */
+  #note(
+    { isWritten, placeFields, paramNames: names }: KernelRecord,
+    launch: {
+      readonly pipeline: Pipeline;
+      readonly operands: readonly LaunchOperand[];
+      readonly grid: readonly [number, number, number];
+      readonly start: number;
+    },
+  ): void {
+    const { pipeline, operands, grid, start } = launch;
+    for (let i = 0; i < operands.length; i++) if (isWritten[i]) operands[i]!.buffer.host = undefined;
+    if (this.recorder === undefined) return;
+    const words = this.#words.subarray(start, start + operands.length + 1 + names.length);
+    const buffers = operands.map(({ buffer }) => buffer);
+    this.recorder.launched({ pipeline, grid, words, operands: buffers, isWritten, placeFields });
   }
 
   #writeParams(

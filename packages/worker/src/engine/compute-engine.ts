@@ -68,8 +68,17 @@ export interface ComputeProgress {
   readonly doneMicroBatches: number;
 }
 
+/** What a person must be told of a micro-batch, though it was computed in the end (L6). */
+export interface EngineNotice {
+  readonly microBatch: number;
+  readonly code: string;
+  readonly message: string;
+}
+
 export interface ComputedNodes {
   readonly losses: readonly MicroBatchSum[];
+  /** Absent when there are none. */
+  readonly notices?: readonly EngineNotice[];
   /** Trained tokens; null when the job does not count tokens. */
   readonly numTokens: number | null;
   readonly computeMs: number;

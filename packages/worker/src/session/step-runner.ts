@@ -3,8 +3,14 @@
  * a reduced gradient that every rank holds.
  */
 import { type FlatBucket, GradientExchange, type ProcessGroup } from "@lockstep/collectives";
-import type { Assignment } from "@lockstep/protocol";
-import type { ComputeEngine, ComputeProgress, EngineInfo, ReadyBucket } from "../engine/compute-engine.js";
+import { type Assignment, maxNotices } from "@lockstep/protocol";
+import type {
+  ComputeEngine,
+  ComputeProgress,
+  EngineInfo,
+  EngineNotice,
+  ReadyBucket,
+} from "../engine/compute-engine.js";
 import type { ExchangeTools } from "./session-ports.js";
 import type { StepOutcome } from "./worker-state.js";
 
@@ -20,6 +26,7 @@ export interface StepStart {
   /** From now to the last frame. */
   readonly deadlineMs: number;
   readonly onProgress: (progress: ComputeProgress) => void;
+  readonly onNotice: (notice: EngineNotice) => void;
 }
 
 /** A step on its way. */
@@ -35,7 +42,7 @@ export class StepRunner {
     this.#options = options;
   }
 
-  start(group: ProcessGroup, assignment: Assignment, { deadlineMs, onProgress }: StepStart): RunningStep {
+  start(group: ProcessGroup, assignment: Assignment, { deadlineMs, onProgress, onNotice }: StepStart): RunningStep {
     const { engine, info, tools, buckets } = this.#options;
     const { step, attempt } = assignment;
     const nodesByRank = assignment.nodesByRank.map((nodes) => nodes.map(([lo, hi]) => ({ lo, hi })));
@@ -62,6 +69,7 @@ export class StepRunner {
     const compute = async () => {
       try {
         const computed = await engine.computeNodes({ step, nodes: nodesByRank[group.rank] ?? [] }, provide, onProgress);
+        computed.notices?.forEach(onNotice);
         return { computed, endedMs: this.#options.nowMs() };
       } catch (error) {
         exchange.abort("this worker failed");
@@ -77,6 +85,7 @@ export class StepRunner {
         attempt,
         gradientHash: result.gradientHash,
         losses: [...computed.losses],
+        ...(computed.notices === undefined ? {} : { notices: computed.notices.slice(0, maxNotices).map(fitting) }),
         numTokens: computed.numTokens,
         computeMs: computed.computeMs,
         commMs: Math.max(0, result.timings.completedMs - endedMs),
@@ -94,6 +103,11 @@ export class StepRunner {
     if (memory.buffer.byteLength < begin + 4 * length) memory.grow(0);
     return new Float32Array(memory.buffer, begin, length);
   }
+}
+
+/** A message that the report can carry. */
+function fitting({ message, ...notice }: EngineNotice): EngineNotice {
+  return { ...notice, message: message.slice(0, 4_000) };
 }
 
 /** Both values; or the error of the computation if it has one, since that is what made the exchange end. */
