@@ -20,7 +20,8 @@ export default defineConfig({
           name: "unit",
           include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "tests/**/*.test.ts"],
           // Faults in real processes take minutes: npm run test:fault.
-          exclude: [...exclude, "tests/e2e/**", "tests/fault/**/*.process.test.ts"],
+          // Pages of a browser: npm run test:gpu.
+          exclude: [...exclude, "tests/e2e/**", "tests/fault/**/*.process.test.ts", "tests/gpu/browser/**"],
           sequence: { groupOrder: 0 },
         },
       },

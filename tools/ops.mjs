@@ -1,5 +1,6 @@
 /**
- * @file `npm run ops`: the table of ops with what proves each. Status 1 when something that must be there is missing.
+ * @file `npm run ops [-- --require-gpu | --cpu-only]`: the table of ops with what proves each, on the CPU and on WebGPU in Node and in a browser.
+ * Status 1 when something that must be there is missing; with --require-gpu the columns of WebGPU must be.
  *
  * Nothing in it is written down by hand: ops come from the registry, kernels and gradients are run here on their samples, hashes are the
  * committed ones, and the golden tests are run with every op they execute traced.
@@ -8,11 +9,16 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 import { goldenFiles } from "./ops/golden-files.mjs";
+import { gpuColumns } from "./ops/gpu-columns.mjs";
 import { formatOpTable, opTable } from "./ops/op-table.mjs";
 import { traceFolder } from "./ops/trace-folder.mjs";
 import { cleanEnvironment, ensureBuilt, root } from "./workspace.mjs";
 
+const { values: flags } = parseArgs({
+  options: { "require-gpu": { type: "boolean" }, "cpu-only": { type: "boolean" } },
+});
 ensureBuilt();
 const load = (path) => import(pathToFileURL(join(root, "packages/core/dist", path)).href);
 const { createCpuBackend } = await load("index.js");
@@ -21,7 +27,14 @@ const { opRegistry, opSuite } = await load("testing/index.js");
 const hashes = JSON.parse(readFileSync(join(root, "packages/core/testdata/op-hashes.json"), "utf8"));
 const files = goldenFiles();
 const outdated = files.filter(({ isCurrent }) => !isCurrent).map(({ name }) => name);
-const table = opTable({ ops: opRegistry, outcomes: await runSuite(), hashes, golden: traceGolden() });
+const table = opTable({
+  ops: opRegistry,
+  outcomes: await runSuite(),
+  hashes,
+  golden: traceGolden(),
+  gpu: flags["cpu-only"] ? {} : gpuColumns(),
+  isGpuRequired: flags["require-gpu"] ?? false,
+});
 console.log(formatOpTable(table));
 const origins = [...new Set(files.map(({ torch }) => `PyTorch ${torch}`))].join(", ");
 console.log(`golden files (${origins}): ${files.map(({ name }) => name).join(", ")}`);

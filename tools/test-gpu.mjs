@@ -1,12 +1,13 @@
 /**
  * @file `npm run test:gpu [-- --driver NAME ... -- FILTER ...]`: every test that needs WebGPU, on each driver: lavapipe and swiftshader, which
- * compute on the CPU and are installed here, or "system", the machine's own. A missing driver is a failure.
+ * compute on the CPU and are installed here, "system", the machine's own, or "chromium", the pages of tests/gpu/browser in a browser without a
+ * window. A missing driver is a failure.
  */
 import { parseArgs } from "node:util";
-import { findDriver, installWebGpu } from "./gpu/drivers.mjs";
+import { findTestDriver } from "./gpu/drivers.mjs";
 import { ensureBuilt, runTool } from "./workspace.mjs";
 
-const known = ["lavapipe", "swiftshader", "system"];
+const known = ["lavapipe", "swiftshader", "system", "chromium"];
 const { values, positionals } = parseArgs({
   options: { driver: { type: "string", multiple: true }, help: { type: "boolean" } },
   allowPositionals: true,
@@ -19,25 +20,16 @@ if (values.help || unknown !== undefined) {
 }
 
 ensureBuilt();
-const webGpu = installWebGpu();
-if (webGpu.reason !== undefined) {
-  console.error(`test:gpu: ${webGpu.reason}`);
-  process.exit(1);
-}
-for (const name of values.driver ?? ["lavapipe", "swiftshader"]) {
-  const { env, reason } = findDriver(name);
+for (const name of values.driver ?? ["lavapipe", "swiftshader", "chromium"]) {
+  const { env, reason } = findTestDriver(name);
   if (reason !== undefined) {
     console.error(`test:gpu: driver ${name}: ${reason}`);
     process.exitCode = 1;
     continue;
   }
   console.log(`test:gpu: driver ${name}`);
-  const own = {
-    LOCKSTEP_WEBGPU: webGpu.folder,
-    LOCKSTEP_REQUIRE_GPU: "1",
-    XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "/tmp",
-  };
-  const args = ["run", "--config", "vitest.gpu.config.ts", ...positionals];
-  const status = await runTool("vitest", args, { env: { ...own, ...env } });
+  const project = name === "chromium" ? "browser" : "node";
+  const args = ["run", "--config", "vitest.gpu.config.ts", "--project", project, ...positionals];
+  const status = await runTool("vitest", args, { env: { ...env, LOCKSTEP_REQUIRE_GPU: "1" } });
   if (status !== 0) process.exitCode = 1;
 }

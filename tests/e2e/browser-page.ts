@@ -1,14 +1,9 @@
 /** @file A page in a headless Chromium, driven over the DevTools protocol: what it asked for, what it logged, what was drawn. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WebSocket } from "ws";
-
-/** Chromium of this machine, or undefined. */
-export function findChromium(): string | undefined {
-  return ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
-}
 
 export interface BrowserPage {
   /** Value of an expression in the page. */
@@ -30,23 +25,12 @@ interface Message {
 }
 
 /** Opens `url` and waits until it is loaded. */
-export async function openPage(
-  chromium: string,
-  url: string,
-  moreFlags: readonly string[] = ["--disable-gpu"],
-): Promise<BrowserPage> {
+export async function openPage(chromium: string, url: string): Promise<BrowserPage> {
   const profile = mkdtempSync(join(tmpdir(), "lockstep-browser-"));
-  const flags = ["--headless", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"];
+  const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"];
   const child = spawn(
     chromium,
-    [
-      ...flags,
-      ...moreFlags,
-      `--user-data-dir=${profile}`,
-      "--remote-debugging-port=0",
-      "--window-size=1280,900",
-      "about:blank",
-    ],
+    [...flags, `--user-data-dir=${profile}`, "--remote-debugging-port=0", "--window-size=1280,900", "about:blank"],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));

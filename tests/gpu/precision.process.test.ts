@@ -75,7 +75,7 @@ describe.skipIf(!isRequired)("lockstep run --precision f16", () => {
     expect(lossesOf(lower).length).toBe(4);
     expect(lossesOf(lower)).toEqual(lossesOf(planted));
     const [a, b] = [readSummary(planted), readSummary(lower)];
-    expect([a.paramsSha256, a.samplesSeen]).toEqual([b.paramsSha256, 4 * 64]);
+    expect(a).toMatchObject({ paramsSha256: b.paramsSha256, samplesSeen: 4 * 64 });
   }, 300_000);
 
   test("L2 a CPU in f32 and a GPU in 16 bits hold the same bits after every step", async () => {

@@ -51,6 +51,14 @@ describe.skipIf(!isRequired)("lockstep run on WebGPU", () => {
     expect(readSummary(out).numericClasses).toEqual(["strict", expect.stringMatching(/^webgpu:/)]);
   }, 120_000);
 
+  test("steps that are replayed give the bits of steps run op by op", async () => {
+    const flags = ["--backend", "webgpu", "--steps", "6"];
+    const [replayed, eager] = [await run(digits, ...flags), await run(digits, ...flags, "--no-record")];
+    expect(readSummary(replayed).paramsSha256).toBe(readSummary(eager).paramsSha256);
+    const notices = readLines(replayed, "events.jsonl").map(({ reason }) => String(reason));
+    expect(notices.filter((reason) => reason.includes("not replayed"))).toEqual([]);
+  }, 120_000);
+
   test("L4 what a GPU began goes on without one", async () => {
     const out = await run(digits, "--backend", "webgpu", "--steps", "4");
     const { status } = await runLockstep(["run", digits, "--resume", out, ...quick, "--steps", "8"]);

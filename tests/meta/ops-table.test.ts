@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { opRegistry } from "@lockstep/core/testing";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { formatOpTable, type Outcome, opTable } from "../../tools/ops/op-table.mjs";
 import { root } from "../../tools/workspace.mjs";
 
@@ -26,9 +26,9 @@ test("a table in which everything is there says so", () => {
   const table = opTable(sound);
   expect(table.missing).toEqual([]);
   expect(formatOpTable(table)).toMatchInlineSnapshot(`
-    "op    kernel  gradient      golden  thread hash
-    add   2/2     1/1           3       2/2
-    less  1/1     none: a step  1       1/1
+    "op    cpu kernel  cpu gradient  golden  thread hash
+    add   2/2         1/1           3       2/2
+    less  1/1         none: a step  1       1/1
 
     2 ops, nothing missing"
   `);
@@ -38,12 +38,12 @@ test.each([
   [
     "a kernel that differs from its reference",
     { outcomes: [{ op: "add", sample: "a", check: "values", error: "x" }, ...outcomes.slice(1)] },
-    ["add: kernel: 1/2"],
+    ["add: cpu kernel: 1/2"],
   ],
   [
     "an op without a checked gradient",
     { outcomes: outcomes.filter(({ check }) => check !== "vjp") },
-    ["add: gradient: 0/0"],
+    ["add: cpu gradient: 0/0"],
   ],
   ["an op that never ran beside PyTorch", { golden: { add: 1 } }, ["less: golden: none"]],
   [
@@ -67,10 +67,44 @@ test("an excuse with a reason stands in the cell", () => {
   expect(table.rows[1]!.cells.golden!.text).toBe("none: it is random");
 });
 
+describe("columns of WebGPU", () => {
+  const node = { driver: "lavapipe", outcomes };
+
+  test("count values and gradients of each op", () => {
+    const table = opTable({ ...sound, gpu: { "webgpu node": node }, isGpuRequired: true });
+    expect(table.missing).toEqual([]);
+    expect(table.rows.map(({ cells }) => cells["webgpu node"]!.text)).toEqual(["3/3", "2/2"]);
+    const failed = outcomes.map((outcome) => (outcome.check === "vjp" ? { ...outcome, error: "x" } : outcome));
+    expect(opTable({ ...sound, gpu: { "webgpu node": { ...node, outcomes: failed } } }).missing).toEqual([
+      "add: webgpu node: 2/3",
+    ]);
+  });
+
+  test("that were not run say why, and are missing where they are required", () => {
+    const gpu = { "webgpu node": node, "webgpu browser": { reason: "chromium: it is not installed" } };
+    const table = opTable({ ...sound, gpu });
+    expect(table.missing).toEqual([]);
+    expect(formatOpTable(table)).toMatchInlineSnapshot(`
+      "op    cpu kernel  cpu gradient  golden  thread hash  webgpu node  webgpu browser
+      add   2/2         1/1           3       2/2          3/3          not run
+      less  1/1         none: a step  1       1/1          2/2          not run
+
+      webgpu node: on lavapipe
+      webgpu browser: not run: chromium: it is not installed
+      2 ops, nothing missing"
+    `);
+    expect(opTable({ ...sound, gpu, isGpuRequired: true }).missing).toEqual([
+      "webgpu browser: not run: chromium: it is not installed",
+    ]);
+  });
+});
+
 test("npm run ops: every op of the registry has a kernel, a gradient or a reason, a PyTorch test and hashes", {
   timeout: 300_000,
 }, () => {
-  const { status, stdout } = spawnSync(process.execPath, [join(root, "tools", "ops.mjs")], { encoding: "utf8" });
+  const { status, stdout } = spawnSync(process.execPath, [join(root, "tools", "ops.mjs"), "--cpu-only"], {
+    encoding: "utf8",
+  });
   const [summary] = /^\d+ ops, (?:nothing missing|\d+ cells missing:)(?:\n {2}.*)*/m.exec(stdout) ?? [];
   expect(summary).toBe(`${opRegistry.length} ops, nothing missing`);
   expect(status).toBe(0);

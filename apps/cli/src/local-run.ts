@@ -17,6 +17,7 @@ export interface LocalRunOptions extends LogFlags {
   readonly backend?: readonly BackendName[];
   /** Of those on a GPU. Default "f32". */
   readonly precision?: Precision;
+  readonly record?: boolean;
   readonly audit?: number;
   readonly lossScale?: number;
   readonly chaos?: PreparedChaos | undefined;
@@ -61,6 +62,7 @@ export function localRunOptions(plan: PlannedRun, options: LocalRunOptions): Sup
         numeric: plan.numeric,
         backends: options.backend ?? ["cpu"],
         precision: options.precision ?? "f32",
+        noRecord: options.record === false,
         cacheDir: options.cacheDir,
         onCrash: crashReporter(run, workers, chaos === undefined),
       });

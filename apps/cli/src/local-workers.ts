@@ -18,6 +18,7 @@ export interface LocalWorkersOptions {
   /** One for all, or one for each place. */
   readonly backends: readonly BackendName[];
   readonly precision: Precision;
+  readonly noRecord: boolean;
   readonly cacheDir: string;
   /** A child ended on its own with another status than 0, with the last it wrote to stderr. */
   readonly onCrash: (name: string, status: string, stderr: string) => void;
@@ -85,6 +86,7 @@ function startChild(index: number, entry: string, options: LocalWorkersOptions, 
   const { backends } = options;
   args.push("--backend", backends.length === 1 ? backends[0]! : (backends[index] ?? "cpu"));
   args.push("--precision", options.precision);
+  if (options.noRecord) args.push("--no-record");
   args.push("--numeric", options.numeric, "--cache", options.cacheDir, "--quiet");
   const process = fork(entry, args, { stdio: ["ignore", "ignore", "pipe", "ipc"], serialization: "json" });
   process.send({ type: "token", token: options.token });

@@ -1,7 +1,7 @@
 export { type BackwardOptions, backward } from "./autograd/backward.js";
 export { type CustomVjpContext, customGrad } from "./autograd/custom-grad.js";
 export { enableGrad, isGradEnabled, noGrad } from "./autograd/grad-mode.js";
-export { type MicroBatchKey, microBatchScope, nextPhiloxKey } from "./autograd/micro-batch-scope.js";
+export { drawsSoFar, type MicroBatchKey, microBatchScope, nextPhiloxKey } from "./autograd/micro-batch-scope.js";
 export { nextGenerator } from "./autograd/next-generator.js";
 export type {
   Backend,
@@ -13,6 +13,7 @@ export type {
 } from "./backend/backend.js";
 export { currentBackend, setDefaultBackend, withBackend } from "./backend/current-backend.js";
 export type { KernelTable, PhiloxKey } from "./backend/kernel-table.js";
+export type { StepParts, StepPlace, StepRunner, StepRunnerFigures, StepRunnerOptions } from "./backend/step-runner.js";
 export * from "./cpu/index.js";
 export * from "./errors.js";
 export * as explain from "./explain/index.js";

@@ -20,6 +20,30 @@ async function findGpu(): Promise<{ readonly gpu?: GPU; readonly reason?: string
 
 const found = await findGpu();
 
+/** Dawn's null backend: every module, pipeline and call is validated, nothing is computed. It needs the npm package and no driver. */
+async function findNullGpu(): Promise<{ readonly gpu?: GPU; readonly reason?: string }> {
+  const { LOCKSTEP_WEBGPU: folder, LOCKSTEP_REQUIRE_GPU: isRequired } = process.env;
+  try {
+    return { gpu: await loadWebGpu({ folders: folder === undefined ? [] : [folder], dawn: ["backend=null"] }) };
+  } catch (error) {
+    if (isRequired === "1") throw error;
+    return { reason: (error as Error).message };
+  }
+}
+
+const nothing = await findNullGpu();
+
+/** As `describeGpu`, for what only needs calls to be validated. */
+export function describeNullGpu(name: string, body: () => void): void {
+  if (nothing.gpu === undefined) test.skip(`${name} (${nothing.reason})`, () => {});
+  else describe(name, body);
+}
+
+/** A backend that checks every call and computes nothing, inside `describeNullGpu`. */
+export function createNullBackend(options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
+  return createWebGpuBackend(nothing.gpu!, { selfCheck: false, allowSoftware: true, ...options });
+}
+
 /** `describe` where there is an adapter; one skipped test, with the reason in its name, where there is none. */
 export function describeGpu(name: string, body: () => void): void {
   if (found.gpu === undefined) test.skip(`${name} (${found.reason})`, () => {});

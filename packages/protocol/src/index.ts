@@ -9,6 +9,7 @@ export {
   maxEvaluationStateBytes,
   maxGridMicroBatches,
   maxMetricStateBytes,
+  maxNotices,
   type NamedBlob,
 } from "./control/control-fields.js";
 export * from "./control/control-messages.js";

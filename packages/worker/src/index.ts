@@ -1,4 +1,6 @@
 /** One rank of a run: what a job is, how it is computed, how a worker takes part. No Node imports: those are in `@lockstep/worker/node`. */
+
+export { buildTraining, type Training, type TrainingSource } from "./engine/build-training.js";
 export type {
   ComputeEngine,
   ComputeProgress,
@@ -10,6 +12,13 @@ export type {
   PreparedEngine,
   StateFile,
 } from "./engine/compute-engine.js";
+export {
+  type ChunkRead,
+  DeviceMirror,
+  type MirrorOptions,
+  type MirrorRequest,
+  type MirrorStep,
+} from "./engine/device-mirror.js";
 export type {
   ExplainedSample,
   ExplainOptions,

@@ -2,7 +2,8 @@ import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSy
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type BrowserPage, findChromium, openPage } from "../browser-page.js";
+import { findChromium } from "../../../tools/gpu/find-chromium.mjs";
+import { type BrowserPage, openPage } from "../browser-page.js";
 import { cleanUp, type Ended, readLines, readSummary, runLockstep, temporaryFolder } from "../lockstep-process.js";
 
 const chromium = findChromium();

@@ -47,7 +47,9 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
     nowMs: Date.now,
   });
   try {
-    const device = await chooseDevice(flags.backend[0]!, flags.precision, (line) => view.warn(line));
+    const device = await chooseDevice(flags.backend[0]!, flags.precision, (line) => view.warn(line), {
+      noRecord: flags.record === false,
+    });
     const result = await runNodeWorker({
       url: address,
       token,

@@ -28,6 +28,8 @@ export interface ComputeFlags {
   readonly precision: Precision;
   readonly numeric?: NumericClass;
   readonly threads?: number;
+  /** False for --no-record: steps on a GPU are not replayed. */
+  readonly record?: boolean;
 }
 
 /** What `addLogFlags` reads. */
@@ -60,6 +62,7 @@ export function addComputeFlags(command: Command): Command {
         .default("f32"),
     )
     .addOption(numericFlag())
+    .option("--no-record", "run every step on a GPU op by op, instead of replaying what the first ones launched")
     .option("--threads <n>", "threads of each worker (default: cores divided by local workers)", count);
 }
 

@@ -1,4 +1,5 @@
 /** @file What `--backend` means on this machine: a GPU of which class, or the CPU. */
+import { homedir } from "node:os";
 import { join } from "node:path";
 import type { LockstepError } from "@lockstep/core";
 import type { NodeWorkerOptions } from "@lockstep/worker/node";
@@ -15,29 +16,33 @@ export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): read
 /**
  * The device for "webgpu"; for "auto" a real GPU where there is one, else undefined, which stands for the CPU.
  *
- * @param warn told of a software adapter, which "webgpu" accepts because it was asked for, and why "auto" took the CPU, or f32.
- * @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER for "webgpu" where there is none; E_NO_F16, E_DEVICE where it cannot store in 16 bits.
+ * @param warn told of measuring an adapter for the first time, of a software adapter, which "webgpu" accepts because it was asked for, of
+ *   features that are switched off, and why "auto" took the CPU, or f32.
+ * @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER for "webgpu" where there is none; E_NO_F16 where it cannot store in 16 bits; E_DEVICE, E_SHADER
+ *   where one fails its self-check.
  */
 export async function chooseDevice(
   backend: BackendName,
   precision: Precision,
   warn: (line: string) => void,
+  { noRecord = false }: { readonly noRecord?: boolean } = {},
 ): Promise<NodeWorkerOptions["device"]> {
   if (backend === "cpu") return undefined;
   const wanted: DeviceBackendOptions = {
     allowSoftware: backend === "webgpu",
     folders: webGpuFolders(process.env, process.cwd()),
     storage: precision,
+    tuningFolder: join(homedir(), ".cache", "lockstep", "webgpu"),
   };
   try {
-    const { options, numericClass, adapter } = await openOnce(wanted, backend === "auto" ? warn : undefined);
+    const { options, numericClass, adapter } = await openOnce(wanted, { isAuto: backend === "auto", warn });
     if (adapter.isSoftware) {
       warn(
         `the WebGPU adapter is "${adapter.description}", which computes on the CPU: right, and slower than --backend cpu`,
       );
     }
     const moduleUrl = new URL("./device-backend.js", import.meta.url).href;
-    return { numericClass, moduleUrl, options: { ...options } };
+    return { numericClass, moduleUrl, options: { ...options }, noRecord };
   } catch (error) {
     if (backend !== "auto") throw error;
     warn(`--backend auto computes on the CPU: ${(error as Error).message}`);
@@ -45,27 +50,28 @@ export async function chooseDevice(
   }
 }
 
-/** Opens the device and closes it again. With `warn` one that cannot store in 16 bits is taken in f32, and why is told. */
-async function openOnce(options: DeviceBackendOptions, warn: ((line: string) => void) | undefined) {
+/** Opens the device and closes it again. For "auto" one that cannot store in 16 bits is taken in f32, and why is told. */
+async function openOnce(
+  options: DeviceBackendOptions,
+  { isAuto, warn }: { readonly isAuto: boolean; readonly warn: (line: string) => void },
+) {
   // Only here: most workers have no use for the kernels of a GPU.
   const { createDeviceBackend } = await import("./device-backend.js");
+  const open = async (wanted: DeviceBackendOptions) => {
+    const backend = await createDeviceBackend({ ...wanted, onNotice: warn });
+    const { numericClass, adapter } = backend;
+    backend.dispose();
+    return { options: wanted, numericClass, adapter };
+  };
   try {
-    const { numericClass, adapter } = await opened(createDeviceBackend(options));
-    return { options, numericClass, adapter };
+    return await open(options);
   } catch (error) {
-    const isHalvesOnly = ["E_NO_F16", "E_DEVICE"].includes((error as LockstepError).code);
-    if (warn === undefined || options.storage !== "f16" || !isHalvesOnly) throw error;
-    const plain: DeviceBackendOptions = { ...options, storage: "f32" };
-    const { numericClass, adapter } = await opened(createDeviceBackend(plain));
-    warn(`--backend auto stores in f32: ${(error as Error).message}`);
-    return { options: plain, numericClass, adapter };
+    const { code, message } = error as LockstepError;
+    if (!isAuto || options.storage !== "f16" || !["E_NO_F16", "E_DEVICE"].includes(code)) throw error;
+    const plain = await open({ ...options, storage: "f32" });
+    warn(`--backend auto stores in f32: ${message}`);
+    return plain;
   }
-}
-
-async function opened<B extends { dispose(): void }>(opening: Promise<B>): Promise<B> {
-  const backend = await opening;
-  backend.dispose();
-  return backend;
 }
 
 /**

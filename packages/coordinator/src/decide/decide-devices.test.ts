@@ -25,6 +25,23 @@ test("a GPU trains beside a CPU; that L1 is off is said once", () => {
   expect(notices).toMatchObject([{ type: "notice", workerId: "w1", numericClass: gpu }]);
 });
 
+test("L6 a device that was lost and opened anew stands in the events, with step and micro-batch", () => {
+  const run = runOf(["cpu", "gpu"]);
+  const notice = { microBatch: 3, code: "E_DEVICE_LOST", message: "the device was lost; another is opened" };
+  run.report("w1", { notices: [notice] });
+  run.report("w0");
+  expect(run.state.committedStep).toBe(1);
+  expect(run.events.filter(({ code }) => code === "E_DEVICE_LOST")).toMatchObject([
+    {
+      type: "notice",
+      workerId: "w1",
+      step: 1,
+      microBatch: 3,
+      reason: 'worker "w1": the device was lost; another is opened',
+    },
+  ]);
+});
+
 test("a GPU is refused with the reason where the run asks for a CPU class, before it prepares anything", () => {
   const run = new ScriptedRun({ admitsDevices: false, joinFailure: "refuse" });
   run.join("w0", offered);

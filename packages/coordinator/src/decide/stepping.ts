@@ -25,6 +25,9 @@ export function onStepReport(turn: Turn, worker: WorkerRecord, body: MessageBody
   if (phase !== "stepping" || step === undefined || !isOf(step, body)) return;
   turn.set({ step: { ...step, reports: new Map(step.reports).set(worker.workerId, body) } });
   measure(turn, worker, body);
+  for (const { message, ...fields } of body.notices ?? []) {
+    turn.log("notice", `${nameOf(worker)}: ${message}`, { workerId: worker.workerId, step: body.step, ...fields });
+  }
 }
 
 /** Whether a message belongs to the attempt under way (I2). */

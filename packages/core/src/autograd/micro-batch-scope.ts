@@ -55,6 +55,11 @@ export function currentMicroBatch(): object | undefined {
   return current === outside ? undefined : current;
 }
 
+/** Draws of the current micro-batch so far. */
+export function drawsSoFar(): number {
+  return current.use;
+}
+
 /** Where the draws stand, for `withDraws`. */
 export function currentDraws(): object {
   return { ...current };

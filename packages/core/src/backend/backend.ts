@@ -8,6 +8,7 @@
 import type { ElementwiseProgram } from "../expr/program.js";
 import type { DType, DTypeArray } from "../tensor/dtype.js";
 import type { KernelTable } from "./kernel-table.js";
+import type { StepRunner, StepRunnerOptions } from "./step-runner.js";
 
 /**
  * How a backend rounds (design section 1). "strict": multiply and add rounded apart, the same bits everywhere; "fused": the
@@ -67,6 +68,15 @@ export interface Backend {
   read(view: TensorView): Promise<DTypeArray>;
   /** As `read`, at once. Absent on devices that cannot. */
   readonly readSync?: (view: TensorView) => DTypeArray;
+  /**
+   * A number that follows from a view's values, where the host still knows them because it wrote them; undefined where it does not. For
+   * devices without `readSync`. A recorded step asks again before every replay: another answer means that the step is not the same.
+   *
+   * @param of may throw, which refuses the values.
+   */
+  readonly hostValue?: (view: TensorView, of: (values: DTypeArray) => number) => number | undefined;
+  /** Records what a step of fixed shapes launches, and replays it. Absent on backends that have nothing to gain. */
+  readonly createStepRunner?: (options?: StepRunnerOptions) => StepRunner;
   /**
    * Runs one expression for every element of `outputs` (all of one shape, contiguous, not aliasing the inputs unless the same view
    * is passed as input and output). `inputs` are already broadcast to that shape by strides. `scalars` are run-time f32 values.

@@ -12,6 +12,7 @@ export {
   splitBatch,
 } from "./matrix-product.js";
 export * from "./recurrent-cell.js";
+export type * from "./step-runner.js";
 export {
   type CollapsedDims,
   collapseDims,

@@ -3,10 +3,11 @@ import { DTypeError, ValueError } from "../errors.js";
 import { Tensor } from "../tensor/tensor.js";
 import { add } from "./arithmetic.js";
 import { where as choose, lt } from "./compare.js";
+import { knownValue } from "./index-range.js";
 
 /**
  * i32 indices into a dim of `size`, negative ones from its end, as indices in 0..size-1: the same tensor where there is nothing to wrap.
- * @throws {ValueError} E_INDEX_RANGE with the first bad position, where the backend can read at once; {DTypeError} E_DTYPE.
+ * @throws {ValueError} E_INDEX_RANGE with the first bad position, where the values can be had at once; {DTypeError} E_DTYPE.
  */
 export function wrapIndices(where: string, ids: Tensor, size: number): Tensor {
   if (ids.dtype !== "i32") {
@@ -14,12 +15,11 @@ export function wrapIndices(where: string, ids: Tensor, size: number): Tensor {
       dtype: ids.dtype,
     });
   }
-  if (ids.backend.readSync !== undefined) {
-    const values = ids.backend.readSync(ids);
-    let hasNegative = false;
+  const hasNegative = knownValue(ids, (values) => {
+    let count = 0;
     for (let i = 0; i < values.length; i++) {
       const value = values[i]!;
-      if (value < 0) hasNegative = true;
+      if (value < 0) count++;
       if (value < -size || value >= size) {
         throw new ValueError(
           `${where}: the index at position ${i} is ${value}, but the dim has size ${size}; it must be in ${-size}..${size - 1}.`,
@@ -28,8 +28,9 @@ export function wrapIndices(where: string, ids: Tensor, size: number): Tensor {
         );
       }
     }
-    if (!hasNegative) return ids;
-  }
+    return count === 0 ? 0 : 1;
+  });
+  if (hasNegative === 0) return ids;
   return choose(lt(ids, 0), add(ids, size), ids);
 }
 

@@ -1,3 +1,4 @@
+export { stepRunnerOf } from "./eager-steps.js";
 export * from "./finite-check.js";
 export * from "./flat-layout.js";
 export * from "./node-stack.js";

@@ -5,6 +5,7 @@
  * one by accident.
  */
 import { BackendError } from "@lockstep/core";
+import { adapterName } from "./adapter-name.js";
 
 export interface DeviceOptions {
   /** Which of several adapters. Default "high-performance". */
@@ -53,7 +54,7 @@ const softwareNames = /swiftshader|llvmpipe|lavapipe|software|warp|basic render/
 /**
  * Opens the best adapter of `gpu`.
  *
- * @throws {BackendError} E_NO_ADAPTER when there is none, or only a software one that was not asked for, with what to do.
+ * @throws {BackendError} E_NO_ADAPTER when there is none, only a software one that was not asked for, or one that gives no device, with what to do.
  */
 export async function openDevice(gpu: GPU, options: DeviceOptions = {}): Promise<OpenedDevice> {
   const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
@@ -76,8 +77,22 @@ export async function openDevice(gpu: GPU, options: DeviceOptions = {}): Promise
   const features = optionalFeatures.filter((name) => adapter.features.has(name) && !unwanted.has(name));
   const requiredLimits: Record<string, number> = {};
   for (const name of raisedLimits) requiredLimits[name] = adapter.limits[name];
-  const device = await adapter.requestDevice({ requiredFeatures: features as GPUFeatureName[], requiredLimits });
+  const device = await requestDevice(adapter, { requiredFeatures: features as GPUFeatureName[], requiredLimits });
   return { device, adapter: described, features: new Set(features), limits: device.limits };
+}
+
+async function requestDevice(adapter: GPUAdapter, descriptor: GPUDeviceDescriptor): Promise<GPUDevice> {
+  try {
+    return await adapter.requestDevice(descriptor);
+  } catch (error) {
+    const name = adapterName(adapter.info);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new BackendError(
+      `webgpu: the driver of "${name}" gave no device: ${reason}. It must give one with the limits it offers itself: update it, end what else uses the adapter, or use --backend cpu.`,
+      { adapter: name, reason },
+      "E_NO_ADAPTER",
+    );
+  }
 }
 
 /** The adapter in words. */

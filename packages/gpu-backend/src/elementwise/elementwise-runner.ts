@@ -1,22 +1,13 @@
 /** @file Runs element-wise programs: one kernel for each program, number of dims and kind of operand layout. */
 import type { ElementwiseProgram, TensorView } from "@lockstep/core";
-import { collapseDims, contiguousStrides } from "@lockstep/core/backend";
+import { collapseDims, contiguousStrides, numElements } from "@lockstep/core/backend";
 import { groupsOf, type KernelHost, type Operands, type ParamTypes, type WgslKernel } from "../launch/kernel.js";
-import { angles } from "../math/angles.js";
-import { bits } from "../math/bits.js";
-import { exponential, logarithm } from "../math/exponentials.js";
-import { programFunctions, programText } from "./program-text.js";
+import { withFewBuffers } from "./few-buffers.js";
+import { programLibraries } from "./program-libraries.js";
+import { programText } from "./program-text.js";
 
 /** How an operand walks: with the flat index, always the same element, or by its strides. */
 type Walk = "flat" | "single" | "strided";
-
-const functions = { name: "program", requires: [bits], code: programFunctions };
-/** Which calls of a program need the larger libraries; most programs need none. */
-const needs = [
-  { pattern: /\b(exp|exp2|expm1|tanh|sinh|cosh|erf)Of\(/, library: exponential },
-  { pattern: /\b(log|log2|log10|log1p|asinh|acosh|atanh)Of\(/, library: logarithm },
-  { pattern: /\b(sin|cos|tan|asin|acos|atan|atan2|hypot|fmod)Of\(/, library: angles },
-];
 
 export class ElementwiseRunner {
   readonly #host: KernelHost;
@@ -32,9 +23,26 @@ export class ElementwiseRunner {
     scalars: readonly number[],
     outputs: readonly TensorView[],
   ): void {
+    if (numElements(outputs[0]!.shape) === 0) return;
+    withFewBuffers(this.#host, { inputs, outputs }, (bound) =>
+      this.#launch(program, { inputs: bound, scalars, outputs }),
+    );
+  }
+
+  #launch(
+    program: ElementwiseProgram,
+    {
+      inputs,
+      scalars,
+      outputs,
+    }: {
+      readonly inputs: readonly TensorView[];
+      readonly scalars: readonly number[];
+      readonly outputs: readonly TensorView[];
+    },
+  ): void {
     const { shape: full } = outputs[0]!;
-    const count = full.reduce((product, size) => product * size, 1);
-    if (count === 0) return;
+    const count = numElements(full);
     const { shape, strides } = collapseDims(full, [
       ...outputs.map((view) => view.strides),
       ...inputs.map((view) => view.strides),
@@ -108,8 +116,7 @@ function kernelOf(
     statements,
     ...outputs.map((value, i) => `  y${i}_put(item, ${value});`),
   ].join("\n");
-  const uses = [...needs.filter(({ pattern }) => pattern.test(body)).map(({ library }) => library), functions];
-  return { name, operands, params, uses, body };
+  return { name, operands, params, uses: programLibraries(body), body };
 }
 
 function coordinates(rank: number): string[] {

@@ -53,7 +53,12 @@ export function crossEntropyRows(host: KernelHost) {
     crossEntropy(logits: TensorView, targets: TensorView, ignoreIndex: number, outputs: CrossEntropyOutputs): void {
       const [numRows = 0, length = 0] = logits.shape;
       const operands = { x: logits, targets, ...outputs };
-      host.launch(crossEntropy, operands, { numRows, length, ignoreIndex }, rowLaunch(numRows, length));
+      host.launch(
+        crossEntropy,
+        operands,
+        { numRows, length, ignoreIndex },
+        rowLaunch(numRows, length, host.choices.subgroupSize),
+      );
     },
     crossEntropyBackward(inputs: CrossEntropyBackwardInputs, ignoreIndex: number, dLogits: TensorView): void {
       const [numRows = 0, length = 0] = inputs.logits.shape;

@@ -1,4 +1,4 @@
-/** @file matmul: which tiles a product is computed in. The choice is a function of its sizes alone. Legend: M rows, K reduction, N columns. */
+/** @file matmul: which kernel and tiles a product is computed in. No choice changes its bits. Legend: M rows, K reduction, N columns. */
 import type { TensorView } from "@lockstep/core";
 import {
   batchParams,
@@ -11,38 +11,14 @@ import {
   splitBatch,
 } from "@lockstep/core/backend";
 import { groupsOf, type KernelHost } from "../launch/kernel.js";
-import { blockedKernel, directKernel, narrowKernel, triangles } from "./gemm-kernels.js";
+import { type TileName, tileFor, tileNames, tileShapes } from "../tuning/tile-table.js";
+import { directKernel, narrowKernel } from "./gemm-narrow.js";
+import { triangles } from "./gemm-params.js";
+import { type TileForm, tileKernel } from "./gemm-tile.js";
 
-/** Fewer workgroups than this leave parts of a large device idle. */
-const enoughGroups = 256;
-
-interface Tiles {
-  readonly kernel: ReturnType<typeof blockedKernel>;
-  readonly rows: number;
-  readonly columns: number;
-}
-
-function blocked(rows: number, columns: number, [depth, block]: readonly [number, number]): Tiles {
-  return { kernel: blockedKernel({ rows, columns, depth, blockRows: block, blockColumns: block }), rows, columns };
-}
-
-/** From large to small: the larger, the fewer reads of memory; the smaller, the more workgroups. */
-const blockedTiles = [blocked(128, 128, [8, 8]), blocked(64, 64, [16, 4]), blocked(32, 32, [16, 4])] as const;
-const narrowTiles: Tiles = { kernel: narrowKernel({ rows: 16, columns: 16, depth: 16 }), rows: 16, columns: 16 };
-
+const narrowTile = { rows: 16, columns: 16, depth: 16 } as const;
 /** As many rows or columns at most go without tiles. */
 const maxDirect = 4;
-
-function tilesOf(product: Product): Tiles {
-  const { rows, columns } = product;
-  if (Math.min(rows, columns) <= 16) return narrowTiles;
-  const numMatrices = numMatricesOf(product);
-  const fits = (tiles: Tiles): boolean => {
-    const numTiles = Math.ceil(rows / tiles.rows) * Math.ceil(columns / tiles.columns) * numMatrices;
-    return numTiles >= enoughGroups && rows >= 0.75 * tiles.rows && columns >= 0.75 * tiles.columns;
-  };
-  return blockedTiles.find(fits) ?? blockedTiles[2];
-}
 
 interface Operands {
   readonly a: TensorView;
@@ -57,6 +33,46 @@ interface Flags {
   readonly triangle: number;
 }
 
+/** Kernels of one epilogue, made when they are first used. Tiles by name and form. */
+class Kernels {
+  readonly direct = directKernel();
+  readonly narrow = narrowKernel(narrowTile);
+  readonly #tiles = new Map<number, ReturnType<typeof tileKernel>>();
+
+  tile(name: TileName, form: TileForm): ReturnType<typeof tileKernel> {
+    let code = tileNames.indexOf(name);
+    for (const bit of [form.a.isDeep, form.a.isVector, form.b.isDeep, form.b.isVector, form.isVectorOut]) {
+      code = 2 * code + (bit ? 1 : 0);
+    }
+    let kernel = this.#tiles.get(code);
+    if (kernel === undefined) {
+      kernel = tileKernel(tileShapes[name], form);
+      this.#tiles.set(code, kernel);
+    }
+    return kernel;
+  }
+}
+const kernels = new Kernels();
+
+/** How factors and result lie: what can be loaded and stored in fours. */
+function formOf({ rows, columns, depth, batch, ...steps }: Product, { a, b, out }: Operands): TileForm {
+  const isFour = (...values: readonly number[]): boolean => values.every((value) => value % 4 === 0);
+  const [aDeep, bDeep] = [steps.aDepth === 1 && depth > 1, steps.bDepth === 1 && depth > 1];
+  const batched = (factor: "a" | "b" | "c"): boolean => batch.every((dim) => isFour(dim[factor]));
+  const factor = (
+    isDeep: boolean,
+    { start, line, step, isBatched }: { start: number; line: number; step: number; isBatched: boolean },
+  ) => {
+    const fits = isDeep ? isFour(line, depth) : line === 1 && isFour(step);
+    return { isDeep, isVector: fits && isFour(start) && isBatched };
+  };
+  return {
+    a: factor(aDeep, { start: a.offset, line: steps.aRow, step: steps.aDepth, isBatched: batched("a") }),
+    b: factor(bDeep, { start: b.offset, line: steps.bColumn, step: steps.bDepth, isBatched: batched("b") }),
+    isVectorOut: isFour(out.offset, columns, steps.cRow) && batched("c"),
+  };
+}
+
 function launchProduct(
   host: KernelHost,
   product: Product,
@@ -65,10 +81,12 @@ function launchProduct(
   const { batch: _batch, ...sizes } = product;
   const numMatrices = numMatricesOf(product);
   if (sizes.rows * sizes.columns * numMatrices === 0) return;
-  const { kernel, rows, columns } = tilesOf(product);
   const isDeep = (stride: number): number => (stride === 1 && sizes.depth > 1 ? 1 : 0);
-  const numTileColumns = Math.ceil(sizes.columns / columns);
-  const numTiles = Math.ceil(sizes.rows / rows) * numTileColumns;
+  const smaller = Math.min(sizes.rows, sizes.columns);
+  const name = tileFor(host.choices.tiles, { ...sizes, numMatrices });
+  const tile = smaller <= 16 ? narrowTile : tileShapes[name];
+  const numTileColumns = Math.ceil(sizes.columns / tile.columns);
+  const numTiles = Math.ceil(sizes.rows / tile.rows) * numTileColumns;
   const params = {
     ...sizes,
     ...flags,
@@ -76,12 +94,14 @@ function launchProduct(
     ...{ numTileColumns, numTiles, numGroups: numTiles * numMatrices },
     ...batchParams(product),
   };
-  if (Math.min(sizes.rows, sizes.columns) > maxDirect) {
-    host.launch(kernel, { ...operands }, params, { groups: params.numGroups });
+  if (smaller <= maxDirect) {
+    const numElements = sizes.rows * sizes.columns * numMatrices;
+    const values = { ...params, numGroups: numElements };
+    host.launch(kernels.direct, { ...operands }, values, { groups: groupsOf(numElements) });
     return;
   }
-  const numElements = sizes.rows * sizes.columns * numMatrices;
-  host.launch(directKernel, { ...operands }, { ...params, numGroups: numElements }, { groups: groupsOf(numElements) });
+  const kernel = smaller <= 16 ? kernels.narrow : kernels.tile(name, formOf(product, operands));
+  host.launch(kernel, { ...operands }, params, { groups: params.numGroups });
 }
 
 /** The view that begins `distance` elements later. Tensors are views too, whose fields are getters: they do not spread. */

@@ -132,11 +132,16 @@ export function layerNormRows(host: KernelHost) {
     layerNorm(x: TensorView, weight: TensorView, bias: TensorView, eps: number, outputs: LayerNormOutputs): void {
       const [numRows = 0, length = 0] = x.shape;
       const operands = { x, weight, bias, ...outputs };
-      host.launch(layerNorm, operands, { numRows, length, eps }, rowLaunch(numRows, length));
+      host.launch(layerNorm, operands, { numRows, length, eps }, rowLaunch(numRows, length, host.choices.subgroupSize));
     },
     layerNormBackward(inputs: LayerNormBackwardInputs, dx: TensorView, dWeight: TensorView, dBias: TensorView): void {
       const [numRows = 0, length = 0] = inputs.x.shape;
-      host.launch(inputGradient, { ...inputs, dx }, { numRows, length }, rowLaunch(numRows, length));
+      host.launch(
+        inputGradient,
+        { ...inputs, dx },
+        { numRows, length },
+        rowLaunch(numRows, length, host.choices.subgroupSize),
+      );
       backwardWeights(host, inputs, { dWeight, dBias });
     },
   } satisfies Partial<KernelTable>;

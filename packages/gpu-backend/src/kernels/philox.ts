@@ -11,6 +11,7 @@ const philox = defineKernel({
   name: "philoxUniform",
   operands: { out: "write f32" },
   params: { count: "u32", seedLo: "u32", seedHi: "u32", step: "u32", m: "u32", draw: "u32" },
+  placeParams: { step: "step", m: "m" },
   declarations: `
 fn highWord(a: u32, b: u32) -> u32 {
   let al = a & 0xffffu; let ah = a >> 16u; let bl = b & 0xffffu; let bh = b >> 16u;

@@ -7,9 +7,9 @@
  */
 import type { TensorView } from "@lockstep/core";
 import type { AxisView, IntegerReduceKind, KernelTable, ReduceKind } from "@lockstep/core/backend";
-import type { KernelHost, WgslKernel } from "../launch/kernel.js";
+import type { KernelHost, WgslKernel, WgslLibrary } from "../launch/kernel.js";
 import { bits } from "../math/bits.js";
-import { lanesOfRow } from "./lane-grid.js";
+import { lanesOfRow, subgroupFold } from "./lane-grid.js";
 
 type NumberType = "f32" | "i32";
 type FoldKind = Exclude<IntegerReduceKind, "argMax" | "argMin">;
@@ -87,23 +87,38 @@ export const foldParams = {
   numBlocks: "u32",
 } as const;
 
+/** `overLanes(lane, l, count, value)`: the fold over the lanes of a block, for its lane 0. Lanes from `count` on hold nothing. */
+function laneFold(type: NumberType, kind: FoldKind): WgslLibrary {
+  const head = `
+var<workgroup> parts: array<${type}, 256>;
+fn folded(a: ${type}, b: ${type}) -> ${type} { return ${combine[type][kind]!}; }
+fn overLanes(lane: u32, l: u32, count: u32, value: ${type}) -> ${type} {`;
+  const fold = { type, combine: (a: string, b: string) => `folded(${a}, ${b})`, isGuarded: true, memory: "parts" };
+  return {
+    name: "laneFold",
+    requires: [bits],
+    code: `${head}
+  parts[lane] = value;${laneTree("if (l + half < count) { parts[lane] = folded(parts[lane], parts[other]); }")}
+  return parts[lane];
+}`,
+    subgroupCode: (constants) => `${head}\n${subgroupFold(constants, fold)}\n  return total;\n}`,
+  };
+}
+
 function foldKernel(type: NumberType, kind: FoldKind) {
   return {
     name: `reduce_${kind}_${type}`,
     operands: { x: `read ${type}`, out: `write ${type}` },
     params: foldParams,
-    uses: [bits],
-    declarations: `
-var<workgroup> parts: array<${type}, 256>;
-fn folded(a: ${type}, b: ${type}) -> ${type} { return ${combine[type][kind]!}; }`,
+    uses: [laneFold(type, kind)],
     body: `${foldPlace}
   var total = ${identity[type][kind]!};
   if (l < count) {
     ${kind === "sum" ? "" : "total = x_at(base + l * p.inner);"}
     for (var k = ${kind === "sum" ? "l" : "l + LANES"}; k < count; k += LANES) { total = folded(total, x_at(base + k * p.inner)); }
   }
-  parts[lane] = total;${laneTree(`if (l + half < count) { parts[lane] = folded(parts[lane], parts[other]); }`)}
-  if (isOurs && l == 0u) { out_put(slot, parts[lane]); }`,
+  total = overLanes(lane, l, count, total);
+  if (isOurs && l == 0u) { out_put(slot, total); }`,
   } satisfies WgslKernel;
 }
 
@@ -123,9 +138,12 @@ export function foldAxis(
   const { outer, axisLength, inner } = fold.axisView;
   if (outer * inner === 0) return;
   const { constants, blockLength, numBlocks, groups } = foldPlan(fold.axisView);
+  // Lanes of a column are not neighbours.
+  const isSubgroups = constants.IN_ROWS === 1 && constants.LANES > 1;
+  const withSubgroups = { ...constants, SUBGROUP: isSubgroups ? host.choices.subgroupSize : 0 };
   const launch = (to: TensorView): void => {
     const params = { outer, axisLength, inner, blockLength, numBlocks };
-    host.launch(kernels[fold.type][fold.kind]!, { x, out: to }, params, { groups, constants });
+    host.launch(kernels[fold.type][fold.kind]!, { x, out: to }, params, { groups, constants: withSubgroups });
   };
   if (numBlocks === 1) {
     launch(out);

@@ -80,11 +80,16 @@ export function softmaxRows(host: KernelHost) {
     if (numRows * length > 0) run({ numRows, length });
   };
   const one = (kernel: typeof softmax | typeof logSoftmax, x: TensorView, out: TensorView): void =>
-    launch(out, (size) => host.launch(kernel, { x, out }, size, rowLaunch(size.numRows, size.length)));
+    launch(out, (size) =>
+      host.launch(kernel, { x, out }, size, rowLaunch(size.numRows, size.length, host.choices.subgroupSize)),
+    );
   const two = (
     kernel: typeof softmaxBackward | typeof logSoftmaxBackward,
     operands: { readonly x: TensorView; readonly y: TensorView; readonly out: TensorView },
-  ): void => launch(operands.out, (size) => host.launch(kernel, operands, size, rowLaunch(size.numRows, size.length)));
+  ): void =>
+    launch(operands.out, (size) =>
+      host.launch(kernel, operands, size, rowLaunch(size.numRows, size.length, host.choices.subgroupSize)),
+    );
   return {
     softmax: (x: TensorView, out: TensorView) => one(softmax, x, out),
     softmaxBackward: (dy: TensorView, y: TensorView, dx: TensorView) => two(softmaxBackward, { x: dy, y, out: dx }),

@@ -9,9 +9,13 @@
  * reading past a view's end is harmless, writing there is not allowed.
  */
 import type { TensorView } from "@lockstep/core";
+import type { KernelChoices } from "../tuning/kernel-choices.js";
 
-/** "atomic": i32 words for `x_at(i)`, `x_add(i, value)` and `x_max(i, value)`, which answer the old word; in a buffer of their own. */
-export type OperandType = "f32" | "i32" | "atomic";
+/**
+ * "vec4f": four f32 at a time, `x_at4(i)` and `x_put4(i, vec4f)` for elements 4i to 4i + 3; the view must begin at a multiple of 4.
+ * "atomic": i32 words for `x_at(i)`, `x_add(i, value)` and `x_max(i, value)`, which answer the old word; in a buffer of their own.
+ */
+export type OperandType = "f32" | "i32" | "vec4f" | "atomic";
 export type OperandAccess = "read" | "write";
 
 /** Operand name -> element type and access, such as "read f32". A written operand may be read too. u8 and bool are i32 words. */
@@ -23,6 +27,8 @@ export interface WgslLibrary {
   readonly name: string;
   readonly requires?: readonly WgslLibrary[];
   readonly code: string;
+  /** Takes the place of `code` where the launch has a constant SUBGROUP above 0: the same bits by exchange within subgroups. */
+  readonly subgroupCode?: (constants: Readonly<Record<string, number>>) => string;
 }
 
 export interface WgslKernel<O extends Operands = Operands, P extends ParamTypes = ParamTypes> {
@@ -30,6 +36,8 @@ export interface WgslKernel<O extends Operands = Operands, P extends ParamTypes 
   readonly name: string;
   readonly operands: O;
   readonly params: P;
+  /** Parameters that are the place of the step: a replay gives them the values of its own. */
+  readonly placeParams?: { readonly [Name in keyof P]?: "step" | "m" };
   /** Invocations of a workgroup: x, y, z. Default [256, 1, 1]. */
   readonly workgroup?: readonly [number, number, number];
   readonly uses?: readonly WgslLibrary[];
@@ -72,6 +80,7 @@ export interface KernelHost {
   constantFloats(values: readonly number[]): TensorView;
   readonly limits: GPUSupportedLimits;
   readonly features: ReadonlySet<string>;
+  readonly choices: Readonly<KernelChoices>;
 }
 
 /** Workgroups of 256 for a number of items. */

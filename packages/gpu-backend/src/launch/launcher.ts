@@ -5,13 +5,17 @@
  * offsets; pipelines and bind groups are kept. Errors of the device arrive later than the calls that caused them: the first is kept and
  * thrown by the next call that looks (L6).
  */
-import { BackendError } from "@lockstep/core";
+import { BackendError, type LockstepError } from "@lockstep/core";
+import type { StepPlace } from "@lockstep/core/backend";
+import { deviceError, lostError } from "../device/device-error.js";
 import type { GpuBuffer } from "../memory/buffer-pool.js";
+import type { Recorder } from "../replay/recording.js";
 import type { LaunchOptions, WgslKernel } from "./kernel.js";
-import { moduleText, paramNames, planBindings, uniformBinding } from "./module-text.js";
+import { paramNames, planBindings, uniformBinding } from "./module-text.js";
+import { type CompiledPipeline, createPipeline } from "./pipeline.js";
 
 /** One word of parameters in this many bytes of the uniform buffer: WebGPU's alignment of dynamic offsets. */
-const paramBlockBytes = 256;
+export const paramBlockBytes = 256;
 /** Launches between two submits at most: a device has something to do while the next ones are recorded. */
 const maxLaunches = 512;
 /** Bind groups kept for one pipeline. */
@@ -28,13 +32,17 @@ interface KernelRecord {
   readonly operandNames: readonly string[];
   readonly paramNames: readonly string[];
   readonly isFloat: readonly boolean[];
+  /** By operand. */
+  readonly isWritten: readonly boolean[];
+  /** Words of the block that are the place of a step. */
+  readonly placeFields: readonly { readonly word: number; readonly field: keyof StepPlace }[];
   /** By constants, and by which operands share a buffer. */
   readonly pipelines: Map<string, Pipeline>;
 }
 
-interface Pipeline {
-  readonly handle: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
+export interface Pipeline extends CompiledPipeline {
+  /** The kernel's. */
+  readonly name: string;
   readonly bindGroups: Map<string, GPUBindGroup>;
 }
 
@@ -44,7 +52,23 @@ export interface LauncherFigures {
   readonly numPipelines: number;
 }
 
+/** Times launches: for profiles. */
+export interface LaunchTiming {
+  /** Asked before a launch is recorded. With timestamps to write, the launch gets a pass of its own. */
+  writesOfLaunch(): GPUComputePassTimestampWrites | undefined;
+  /** Told of what is about to be submitted: the place to resolve queries. */
+  beforeSubmit(encoder: GPUCommandEncoder): void;
+  afterSubmit(): void;
+}
+
+/** Which failure is kept: a lost device explains errors of calls, and so does a kernel that does not compile. */
+const ranks: Readonly<Record<string, number>> = { E_DEVICE_LOST: 2, E_SHADER: 1 };
+
 export class Launcher {
+  /** Writes down what is launched, while a step is recorded. */
+  recorder: Recorder | undefined;
+  /** Watches launches, if anybody does. */
+  timing: LaunchTiming | undefined;
   readonly #device: GPUDevice;
   readonly #kernels = new Map<WgslKernel, KernelRecord>();
   readonly #uniforms: GPUBuffer;
@@ -56,26 +80,24 @@ export class Launcher {
   #numPending = 0;
   #numLaunches = 0;
   #numSubmits = 0;
-  #failure: BackendError | undefined;
+  #failure: LockstepError | undefined;
 
   constructor(device: GPUDevice) {
     this.#device = device;
     const usage = 0x40 | 0x8; // UNIFORM | COPY_DST
     this.#uniforms = device.createBuffer({ size: maxLaunches * paramBlockBytes, usage, label: "parameters" });
     device.addEventListener("uncapturederror", (event) => {
-      const { error } = event as GPUUncapturedErrorEvent;
-      this.fail(new BackendError(`webgpu: the device reported: ${error.message}`, {}, "E_DEVICE"));
+      this.fail(deviceError(device, (event as GPUUncapturedErrorEvent).error));
     });
-    void device.lost.then(({ reason, message }) => {
-      if (reason === "destroyed") return;
-      const text = `webgpu: the device was lost (${reason || "unknown"}): ${message || "no message"}. What lay on it is gone; open another device and load the state again.`;
-      this.fail(new BackendError(text, { reason }, "E_DEVICE_LOST"), true);
+    void device.lost.then((info) => {
+      if (info.reason !== "destroyed") this.fail(lostError(info));
     });
   }
 
-  /** Keeps the first failure; a lost device outranks others. */
-  fail(failure: BackendError, outranks = false): void {
-    if (this.#failure === undefined || outranks) this.#failure = failure;
+  /** Keeps the first failure, or the one that explains it. */
+  fail(failure: LockstepError): void {
+    const rank = ranks[failure.code] ?? 0;
+    if (this.#failure === undefined || rank > (ranks[this.#failure.code] ?? 0)) this.#failure = failure;
   }
 
   /** @throws {BackendError} E_DEVICE, E_DEVICE_LOST: what went wrong since the device was opened. */
@@ -102,11 +124,25 @@ export class Launcher {
     this.#writeParams(record, operands, { params, start: block / 4 });
     this.#numPending++;
     this.#numLaunches++;
+    const timestampWrites = this.timing?.writesOfLaunch();
+    const pass = timestampWrites === undefined ? this.pass : this.#passOfItsOwn(timestampWrites);
+    pass.setPipeline(pipeline.handle);
+    pass.setBindGroup(0, this.#bindGroupOf(pipeline, operands), [block]);
+    pass.dispatchWorkgroups(x, y, z);
+    if (timestampWrites !== undefined) this.#endPass();
+    this.#note(record, { pipeline, operands, grid: [x, y, z], start: block / 4 });
+  }
+
+  /** The open compute pass. Another one after `copyBytes`, `submit` and a launch of 512. */
+  get pass(): GPUComputePassEncoder {
     this.#encoder ??= this.#device.createCommandEncoder();
     this.#pass ??= this.#encoder.beginComputePass();
-    this.#pass.setPipeline(pipeline.handle);
-    this.#pass.setBindGroup(0, this.#bindGroupOf(pipeline, operands), [block]);
-    this.#pass.dispatchWorkgroups(x, y, z);
+    return this.#pass;
+  }
+
+  /** Counts launches that a replay encodes itself. */
+  count(numLaunches: number): void {
+    this.#numLaunches += numLaunches;
   }
 
   /** Records a copy of bytes between buffers, after the launches so far. */
@@ -128,10 +164,12 @@ export class Launcher {
     if (this.#numPending > 0) {
       this.#device.queue.writeBuffer(this.#uniforms, 0, this.#block, 0, this.#numPending * paramBlockBytes);
     }
+    this.timing?.beforeSubmit(this.#encoder);
     this.#device.queue.submit([this.#encoder.finish()]);
     this.#encoder = undefined;
     this.#numPending = 0;
     this.#numSubmits++;
+    this.timing?.afterSubmit();
   }
 
   /** Forgets bind groups, because buffers in them are about to go. */
@@ -148,6 +186,13 @@ export class Launcher {
       numSubmits: this.#numSubmits,
       numPipelines: [...this.#kernels.values()].reduce((sum, { pipelines }) => sum + pipelines.size, 0),
     };
+  }
+
+  #passOfItsOwn(timestampWrites: GPUComputePassTimestampWrites): GPUComputePassEncoder {
+    this.#endPass();
+    this.#encoder ??= this.#device.createCommandEncoder();
+    this.#pass = this.#encoder.beginComputePass({ timestampWrites });
+    return this.#pass;
   }
 
   #endPass(): void {
@@ -179,6 +224,10 @@ export class Launcher {
         operandNames: Object.keys(kernel.operands),
         paramNames: Object.keys(kernel.params),
         isFloat: types.map((type) => type === "f32"),
+        isWritten: Object.values(kernel.operands).map((kind) => kind.startsWith("write") || kind.endsWith("atomic")),
+        placeFields: Object.entries(kernel.placeParams ?? {}).map(([name, field]) => {
+          return { word: paramNames(kernel).indexOf(name), field: field as keyof StepPlace };
+        }),
         pipelines: new Map(),
       };
       this.#kernels.set(kernel, record);
@@ -208,26 +257,14 @@ export class Launcher {
     operands: readonly LaunchOperand[],
     constants: LaunchOptions["constants"],
   ): Pipeline {
-    const ids = operands.map(({ buffer }) => buffer.id);
-    const halves = operands.map(({ buffer }) => buffer.isHalf);
-    const plan = planBindings(kernel.operands, ids, halves);
-    const code = moduleText(kernel, plan, constants);
-    const module = this.#device.createShaderModule({ code, label: kernel.name });
-    const uniform: GPUBindGroupLayoutEntry = {
-      binding: uniformBinding,
-      visibility: 0x4, // COMPUTE
-      buffer: { type: "uniform", hasDynamicOffset: true },
-    };
-    const entries = plan.bindings.map(({ isWritten }, i): GPUBindGroupLayoutEntry => {
-      return { binding: i + 1, visibility: 0x4, buffer: { type: isWritten ? "storage" : "read-only-storage" } };
-    });
-    const layout = this.#device.createBindGroupLayout({ entries: [uniform, ...entries] });
-    const handle = this.#device.createComputePipeline({
-      label: kernel.name,
-      layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint: "main" },
-    });
-    return { handle, layout, bindGroups: new Map() };
+    const plan = planBindings(
+      kernel.operands,
+      operands.map(({ buffer }) => buffer.id),
+      operands.map(({ buffer }) => buffer.isHalf),
+    );
+    const fail = (failure: LockstepError): void => this.fail(failure);
+    const made = createPipeline(this.#device, { kernel, plan, constants }, fail);
+    return { name: kernel.name, ...made, bindGroups: new Map() };
   }
 
   #bindGroupOf(pipeline: Pipeline, operands: readonly LaunchOperand[]): GPUBindGroup {
@@ -236,14 +273,40 @@ export class Launcher {
     const known = pipeline.bindGroups.get(key);
     if (known !== undefined) return known;
     if (pipeline.bindGroups.size >= maxBindGroups) pipeline.bindGroups.clear();
-    const buffers = [...new Set(operands.map(({ buffer }) => buffer))];
-    const entries = buffers.map((buffer, i): GPUBindGroupEntry => {
-      return { binding: i + 1, resource: { buffer: buffer.handle } };
-    });
-    const uniform = { binding: uniformBinding, resource: { buffer: this.#uniforms, size: paramBlockBytes } };
-    const made = this.#device.createBindGroup({ layout: pipeline.layout, entries: [uniform, ...entries] });
+    const made = this.createBindGroup(
+      pipeline,
+      operands.map(({ buffer }) => buffer),
+      this.#uniforms,
+    );
     pipeline.bindGroups.set(key, made);
     return made;
+  }
+
+  /** @param operands buffers in the order of the kernel's operands. */
+  createBindGroup(pipeline: Pipeline, operands: readonly GpuBuffer[], uniforms: GPUBuffer): GPUBindGroup {
+    const entries = [...new Set(operands)].map((buffer, i): GPUBindGroupEntry => {
+      return { binding: i + 1, resource: { buffer: buffer.handle } };
+    });
+    const uniform = { binding: uniformBinding, resource: { buffer: uniforms, size: paramBlockBytes } };
+    return this.#device.createBindGroup({ layout: pipeline.layout, entries: [uniform, ...entries] });
+  }
+
+  /** What is written by a launch is no longer known to the host; a recorder is told of it. */
+  #note(
+    { isWritten, placeFields, paramNames: names }: KernelRecord,
+    launch: {
+      readonly pipeline: Pipeline;
+      readonly operands: readonly LaunchOperand[];
+      readonly grid: readonly [number, number, number];
+      readonly start: number;
+    },
+  ): void {
+    const { pipeline, operands, grid, start } = launch;
+    for (let i = 0; i < operands.length; i++) if (isWritten[i]) operands[i]!.buffer.host = undefined;
+    if (this.recorder === undefined) return;
+    const words = this.#words.subarray(start, start + operands.length + 1 + names.length);
+    const buffers = operands.map(({ buffer }) => buffer);
+    this.recorder.launched({ pipeline, grid, words, operands: buffers, isWritten, placeFields });
   }
 
   #writeParams(

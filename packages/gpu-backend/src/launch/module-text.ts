@@ -32,6 +32,8 @@ export function planBindings(
     const known = places.get(buffers[i]!);
     if (known !== undefined) {
       bindings[known]!.isWritten ||= access === "write";
+      // Four elements can be read one by one, but one of four cannot be written alone.
+      if (bindings[known]!.type === "vec4f") bindings[known]!.type = type;
       return known;
     }
     places.set(buffers[i]!, bindings.length);
@@ -68,9 +70,13 @@ export function moduleText(
   });
   const workgroup = kernel.workgroup ?? [256, 1, 1];
   const invocations = workgroup[0] * workgroup[1] * workgroup[2];
+  const usesSubgroups = (constants.SUBGROUP ?? 0) > 0;
+  const libraryText = ({ code, subgroupCode }: WgslLibrary): string =>
+    (usesSubgroups ? subgroupCode?.(constants) : undefined) ?? code;
   const hasHalves = plan.bindings.some(({ isHalf }) => isHalf);
   const libraries = [...(hasHalves ? [half] : []), ...(kernel.uses ?? [])];
   return [
+    ...(usesSubgroups ? ["enable subgroups;"] : []),
     ...(hasHalves ? ["enable f16;"] : []),
     ...Object.entries(constants).map(([name, value]) => `const ${name}: u32 = ${value}u;`),
     "struct Params {",
@@ -81,7 +87,7 @@ export function moduleText(
     `@group(0) @binding(${uniformBinding}) var<uniform> p: Params;`,
     ...bindings,
     ...accessors,
-    ...librariesOf(libraries).map(({ code }) => code),
+    ...librariesOf(libraries).map(libraryText),
     kernel.declarations ?? "",
     `@compute @workgroup_size(${workgroup.join(", ")})`,
     "fn main(@builtin(local_invocation_id) lid: vec3u, @builtin(local_invocation_index) lane: u32,",
@@ -94,8 +100,8 @@ export function moduleText(
 }
 
 function elementType({ type, isHalf }: Binding): string {
-  if (isHalf) return "f16";
-  return type === "atomic" ? "atomic<i32>" : type;
+  if (isHalf) return type === "vec4f" ? "vec4<f16>" : "f16";
+  return type === "atomic" ? "atomic<i32>" : type; // "vec4f" is WGSL's own name
 }
 
 interface Accessor {
@@ -107,6 +113,7 @@ interface Accessor {
 
 function accessorText(name: string, { place, isWritten, kind, binding }: Accessor): string {
   const type = kind.split(" ")[1] as OperandType;
+  if (type === "vec4f") return vectorAccessorText(name, { place, isWritten, kind, binding });
   if (type === "atomic") {
     const element = `&b${place}[p.${name}_offset + i]`;
     return [
@@ -120,6 +127,24 @@ function accessorText(name: string, { place, isWritten, kind, binding }: Accesso
   const read = `fn ${name}_at(i: u32) -> ${type} { return ${load}(b${place}[p.${name}_offset + i]); }`;
   if (!isWritten) return read;
   return `${read}\nfn ${name}_put(i: u32, value: ${type}) { b${place}[p.${name}_offset + i] = ${store}(value); }`;
+}
+
+/** Of a "vec4f" operand, alone in its buffer or beside operands that are read one by one. */
+function vectorAccessorText(name: string, { place, isWritten, binding }: Accessor): string {
+  const isWhole = binding.type === "vec4f";
+  const first = isWhole ? `p.${name}_offset / 4u + i` : `p.${name}_offset + 4u * i`;
+  const { isHalf } = binding;
+  const asBits = binding.type === "i32" && !isHalf;
+  const load = isHalf ? "f32" : asBits ? "bitcast<f32>" : "";
+  const store = isHalf ? "halfOf" : asBits ? "bitcast<i32>" : "";
+  const four = (text: (j: number) => string): string[] => [0, 1, 2, 3].map(text);
+  const whole = isHalf ? `vec4f(b${place}[at])` : `b${place}[at]`;
+  const value = isWhole ? whole : `vec4f(${four((j) => `${load}(b${place}[at + ${j}u])`).join(", ")})`;
+  const read = `fn ${name}_at4(i: u32) -> vec4f { let at = ${first}; return ${value}; }`;
+  if (!isWritten) return read;
+  const all = isHalf ? `vec4<f16>(${four((j) => `halfOf(value[${j}])`).join(", ")})` : "value";
+  const writes = isWhole ? [`b${place}[at] = ${all};`] : four((j) => `b${place}[at + ${j}u] = ${store}(value[${j}]);`);
+  return `${read}\nfn ${name}_put4(i: u32, value: vec4f) { let at = ${first}; ${writes.join(" ")} }`;
 }
 
 /** Every binary16 is an f32, so reading is exact; an i32 operand sees the bits of that f32. */

@@ -5,6 +5,7 @@
  * undefined after allocation.
  */
 import { BackendError, type DeviceBuffer, type MemoryFigures, OutOfMemoryError, StateError } from "@lockstep/core";
+import type { HostWords } from "./host-words.js";
 
 const granularity = 256;
 const usage = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
@@ -20,6 +21,12 @@ export class GpuBuffer implements DeviceBuffer {
   /** Its elements are binary16, two bytes each; else words of 32 bits. */
   isHalf = false;
   isFreed = false;
+  /** How often it was handed out: a use of its memory is known by buffer and number. */
+  allocation = 0;
+  /** Integers that the host wrote into all of it. */
+  host: HostWords | undefined;
+  /** Belongs to a recorded step, to which `free` leaves it. */
+  isPinned = false;
 
   constructor(handle: GPUBuffer, byteLength: number) {
     this.handle = handle;
@@ -53,18 +60,43 @@ export class BufferPool {
     const size = Math.max(granularity, Math.ceil(byteLength / granularity) * granularity);
     this.#assertFits(byteLength, size);
     const buffer = this.#freeBySize.get(size)?.pop() ?? this.#create(size);
-    buffer.byteLength = byteLength;
+    this.use(buffer, byteLength);
     buffer.isHalf = isHalf;
-    buffer.isFreed = false;
     this.#usedBytes += byteLength;
     this.#peakBytes = Math.max(this.#peakBytes, this.#usedBytes);
     this.#numBuffers++;
     return buffer;
   }
 
+  /** Hands a buffer out: its contents are a new use of it. */
+  use(buffer: GpuBuffer, byteLength: number): GpuBuffer {
+    buffer.byteLength = byteLength;
+    buffer.isFreed = false;
+    buffer.allocation++;
+    buffer.host = undefined;
+    return buffer;
+  }
+
+  /** A buffer for a recorded step: `free` ends a use of it and leaves it to its owner, who gives it back by `unpin`. */
+  pin(byteLength: number, isHalf = false): GpuBuffer {
+    const buffer = this.allocate(byteLength, isHalf);
+    buffer.isPinned = true;
+    buffer.isFreed = true;
+    return buffer;
+  }
+
+  /** The owner's use ends; one that it handed out goes on until it is freed. */
+  unpin(buffer: GpuBuffer): void {
+    buffer.isPinned = false;
+    if (!buffer.isFreed) return;
+    buffer.isFreed = false;
+    this.free(buffer);
+  }
+
   free(buffer: GpuBuffer): void {
     if (buffer.isFreed) throw new StateError(`free: buffer ${buffer.id} was freed before; free it once.`);
     buffer.isFreed = true;
+    if (buffer.isPinned) return;
     this.#usedBytes -= buffer.byteLength;
     this.#numBuffers--;
     const size = buffer.handle.size;
@@ -97,7 +129,7 @@ export class BufferPool {
   #create(size: number): GpuBuffer {
     const { maxBytes } = this.#options;
     if (maxBytes !== undefined && this.#reservedBytes + size > maxBytes) this.trim();
-    const handle = this.#device.createBuffer({ size, usage });
+    const handle = this.#device.createBuffer({ size, usage, label: `a tensor of ${size} bytes` });
     this.#reservedBytes += size;
     return new GpuBuffer(handle, size);
   }

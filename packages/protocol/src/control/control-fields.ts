@@ -3,6 +3,8 @@ import * as z from "zod";
 
 /** Most micro-batches of a step or of the evaluation grid. */
 export const maxGridMicroBatches = 65_536;
+/** Of one report. */
+export const maxNotices = 64;
 /** Most workers of one run. */
 export const maxWorkersLimit = 256;
 /** Most nodes that one rank computes in one attempt. */

@@ -40,6 +40,17 @@ export const stepReport = defineMessage({
       .optional(),
     /** Trained tokens of those micro-batches; null when the job does not count tokens. */
     numTokens: field.count.nullable(),
+    /** What happened to micro-batches that were computed all the same: a device that was lost and opened anew. */
+    notices: z
+      .array(
+        z.strictObject({
+          microBatch: field.count.max(field.maxGridMicroBatches - 1),
+          code: field.code,
+          message: field.reason,
+        }),
+      )
+      .max(field.maxNotices)
+      .optional(),
     computeMs: field.durationMs,
     commMs: field.durationMs,
     bytesSent: field.count,

@@ -70,8 +70,17 @@ export interface ComputeProgress {
   readonly doneMicroBatches: number;
 }
 
+/** What a person must be told of a micro-batch, though it was computed in the end (L6). */
+export interface EngineNotice {
+  readonly microBatch: number;
+  readonly code: string;
+  readonly message: string;
+}
+
 export interface ComputedNodes {
   readonly losses: readonly MicroBatchSum[];
+  /** Absent when there are none. */
+  readonly notices?: readonly EngineNotice[];
   /** Micro-batches of those that overflowed at the request's loss scale, and the one at which each was computed. */
   readonly overflows?: readonly (readonly [microBatch: number, lossScale: number])[];
   /** Trained tokens; null when the job does not count tokens. */

@@ -2,7 +2,7 @@
 import { dropGradient, microBatchScope, tensor, withBackend } from "@lockstep/core";
 import { expect, test } from "vitest";
 import { backwardInto, lossOf } from "./micro-batch.js";
-import type { DeviceListener, DeviceTarget, MicroBatchDevice } from "./micro-batch-device.js";
+import type { DeviceListener, DeviceSource, DeviceStep, MicroBatchDevice } from "./micro-batch-device.js";
 import { tinyMlpJob } from "./tiny-jobs.testkit.js";
 import { neverStop, prepared, vectorAt } from "./training-engine.testkit.js";
 
@@ -17,20 +17,20 @@ class LimitedDevice implements MicroBatchDevice {
   readonly numericClass = "webgpu:test/cpu:f16";
   readonly calls: [microBatch: number, lossScale: number][] = [];
   readonly #plant: Plant;
-  #target: DeviceTarget | undefined;
+  #source: DeviceSource | undefined;
 
   constructor(plant: Plant = {}) {
     this.#plant = plant;
   }
 
-  attach(target: DeviceTarget): void {
-    this.#target = target;
+  attach(source: DeviceSource): void {
+    this.#source = source;
   }
 
   invalidate(): void {}
 
-  train({ stepIndex, microBatch, lossScale }: Parameters<MicroBatchDevice["train"]>[0], listener: DeviceListener) {
-    const { training, backend, landing } = this.#target!;
+  train({ stepIndex, microBatch, target, lossScale = 1 }: DeviceStep, listener: DeviceListener) {
+    const { training, backend } = this.#source!;
     const { limit = 65_504, loss: planted } = this.#plant;
     this.calls.push([microBatch, lossScale]);
     withBackend(backend, () =>
@@ -41,13 +41,21 @@ class LimitedDevice implements MicroBatchDevice {
           const { offset } = training.layout.parameters[index]!;
           const values = training.parameters[index]!.grad!.dataSync() as Float32Array;
           const stored = values.map((x) => (Math.abs(x) > limit ? Math.sign(x) * Number.POSITIVE_INFINITY : x));
-          backend.write(landing.buffer, landing.offset + offset, stored);
+          backend.write(target.buffer, target.offset + offset, stored);
           dropGradient(training.parameters[index]!);
           listener.onEntry(index, true);
         };
         backwardInto(sum, training.parameters, take, { seed: tensor([lossScale], { shape: sum.shape }) });
       }),
     );
+  }
+
+  take(): void {
+    throw new Error("a device in 16 bits sums no nodes");
+  }
+
+  takeNotices() {
+    return [];
   }
 
   dispose(): void {}

@@ -45,7 +45,7 @@ interface Landed {
 }
 
 /**
- * `trainOnDevice` with a scaled loss.
+ * `trainBesideDevice` with a scaled loss.
  *
  * @throws {NotFiniteError} E_NOT_FINITE for a loss or a statistic, on which the scale has no influence, and for a gradient that is not finite at scale 1
  *   either.
@@ -63,7 +63,7 @@ export function trainScaled(
     landed = land(attached, training, { place, lossScale: scale });
   }
   if (scale !== lossScale) onOverflow(scale);
-  fold(attached, training, { landed, target, scale });
+  fold(attached, training, { landed, place, target, scale });
   return [place.microBatch!, landed.loss, landed.weight];
 }
 
@@ -73,11 +73,12 @@ function land(
   { place, lossScale }: { readonly place: TrainingPlace; readonly lossScale: number },
 ): Landed {
   const { layout, parameters } = training;
+  const m = place.microBatch!;
   const entries: { index: number; isThere: boolean }[] = [];
   let found = { loss: 0, weight: 0 };
   let overflow: NotFiniteError | undefined;
   device.train(
-    { stepIndex: place.step! - 1, microBatch: place.microBatch!, lossScale },
+    { stepIndex: place.step! - 1, microBatch: m, node: { lo: m, hi: m + 1 }, target: landing, lossScale },
     {
       onLoss: (loss, weight) => {
         assertFiniteLoss(loss, place);
@@ -102,7 +103,15 @@ function land(
 function fold(
   { landing, backend }: AttachedDevice,
   training: Training,
-  { landed, target, scale }: { readonly landed: Landed; readonly target: FoldTarget; readonly scale: number },
+  {
+    landed,
+    place,
+    target,
+    scale,
+  }: Pick<ScaledMicroBatch, "place" | "target"> & {
+    readonly landed: Landed;
+    readonly scale: number;
+  },
 ): void {
   const node = target.stack.leaf(landed.weight);
   for (const { index, isThere } of landed.entries) {
@@ -110,6 +119,9 @@ function fold(
     const view = isThere ? entryOf(training, landing, index) : own;
     if (isThere && scale !== 1 && index < training.parameters.length) {
       backend.elementwise(unscale, [view!], [1 / scale], [view!]);
+    }
+    if (own !== undefined) {
+      assertFiniteGradient(backend, own, { ...place, parameter: training.layout.parameters[index]!.name });
     }
     node.add(index, view);
     own?.dispose();

@@ -2,97 +2,198 @@
  * @file Micro-batches computed elsewhere than in the CPU backend's memory: on a GPU, by a thread of its own (node/device-thread.ts).
  *
  * The model that is trained stays in CPU memory: updates, hashes, checkpoints and evaluation are the strict kernels' (L2). A device
- * holds a copy of the parameters, brought level before the first micro-batch of a step, and gives back gradients, one after another,
- * while its backward pass goes on.
+ * holds a copy of the parameters, brought level before the first micro-batch of a step, sums the micro-batches of a node where they are, and
+ * gives back the node's sum, entry by entry, while its last backward pass goes on.
  */
 import {
   assertFiniteGradient,
   assertFiniteLoss,
   type CpuBackend,
   hashText,
+  type LeafFold,
+  type NodeStack,
+  type NodeSum,
   type Tensor,
   type TensorView,
   type TrainingPlace,
   withBackend,
 } from "@lockstep/core";
 import type { Training } from "./build-training.js";
-import type { MicroBatchSum, ProbeResult } from "./compute-engine.js";
+import type { EngineNotice, MicroBatchSum, NodeRange, ProbeResult } from "./compute-engine.js";
 import type { FoldTarget } from "./micro-batch.js";
 import { modelTensors } from "./training-state.js";
 
-/** Where the numbers of one micro-batch go: a flat vector in CPU memory, laid out like the gradient. */
-export interface DeviceTarget {
+/** What a device is brought level with, in CPU memory. */
+export interface DeviceSource {
   readonly backend: CpuBackend;
   readonly training: Training;
-  /** Receives the gradient, entry by entry. */
-  readonly landing: Tensor;
 }
 
 /** What a device tells of a micro-batch while it computes. */
 export interface DeviceListener {
   /** Once, first. */
   readonly onLoss: (loss: number, weight: number) => void;
-  /** Entry `index` of the layout lies in the landing vector; `isThere` false stands for zeros, and nothing was written. */
+  /**
+   * After the last micro-batch of a node: entry `index` of its sum lies in the target. `isThere` false: nothing of the node reached it, and it
+   * is zeros.
+   */
   readonly onEntry: (index: number, isThere: boolean) => void;
+}
+
+/** A micro-batch, as part of a node of the tree. */
+export interface DeviceStep {
+  /** 0-based. */
+  readonly stepIndex: number;
+  /** The first of the node, or the one after the last that was computed of it. */
+  readonly microBatch: number;
+  readonly node: NodeRange;
+  /** Receives the node's sum, laid out like the gradient. */
+  readonly target: Tensor;
+  /** What the loss is multiplied by before it goes backward: the gradients come with it, loss and statistics without. Default 1. */
+  readonly lossScale?: number;
 }
 
 export interface MicroBatchDevice {
   readonly numericClass: `webgpu:${string}`;
   /** Called once, before anything is computed. */
-  attach(target: DeviceTarget): void;
+  attach(source: DeviceSource): void;
   /** The parameters or buffers in CPU memory have changed. */
   invalidate(): void;
   /**
    * Forward and backward of a micro-batch, with what `invalidate` told of brought level first. Returns when all is told.
    *
-   * @param stepIndex 0-based.
-   * @param lossScale what the loss is multiplied by before it goes backward: the gradients come with it, loss and statistics without.
    * @throws what the job's functions throw; {BackendError} E_DEVICE, E_DEVICE_LOST.
    */
-  train(
-    at: { readonly stepIndex: number; readonly microBatch: number; readonly lossScale: number },
-    listener: DeviceListener,
-  ): void;
+  train(step: DeviceStep, listener: DeviceListener): void;
+  /** Finished subtrees of the node that the last `train` belonged to; the node ends with it. */
+  take(subtrees: readonly { readonly node: NodeRange; readonly target: Tensor }[]): void;
+  /** What happened since the last call and went on all the same: a device that was lost and opened anew. */
+  takeNotices(): readonly EngineNotice[];
   dispose(): void;
 }
 
-/** A device, and where its gradients land. */
+/** A device, and where the gradient of a single micro-batch lands. */
 export interface AttachedDevice {
   readonly device: MicroBatchDevice;
   readonly landing: Tensor;
   readonly backend: CpuBackend;
 }
 
-/** `trainMicroBatch` with a device. @throws {NotFiniteError} E_NOT_FINITE as there. */
+/** A micro-batch on its way into the node that the device sums. */
+export interface DeviceNode {
+  readonly range: NodeRange;
+  /** Adds the weights in tree order; its vectors are empty. */
+  readonly weights: NodeStack;
+  /** Receives the sum. */
+  readonly vector: Tensor;
+  /** Told of each entry of the sum, after the last micro-batch. */
+  readonly onParameter?: ((index: number, sum: Pick<NodeSum, "vector" | "weight">) => void) | undefined;
+}
+
+/**
+ * `trainMicroBatch` by a device that sums the node.
+ *
+ * @throws {NotFiniteError} E_NOT_FINITE as there, with the micro-batch that is to blame.
+ */
 export function trainOnDevice(
+  attached: AttachedDevice,
+  training: Training,
+  { place, node }: { readonly place: TrainingPlace; readonly node: DeviceNode },
+): MicroBatchSum {
+  const { device, backend } = attached;
+  const { range, weights, vector } = node;
+  const m = place.microBatch!;
+  let result: MicroBatchSum | undefined;
+  let leaf: LeafFold | undefined;
+  const onLoss = (loss: number, weight: number): void => {
+    assertFiniteLoss(loss, place);
+    leaf = weights.leaf(weight);
+    result = [m, loss, weight];
+  };
+  const onEntry = (index: number): void => {
+    const parameter = training.layout.parameters[index]!.name;
+    try {
+      assertFiniteGradient(backend, entryOf(training, vector, index), { ...place, parameter });
+    } catch (error) {
+      throw new NotFiniteSum(error);
+    }
+    node.onParameter?.(index, { vector, weight: leaf!.weight });
+  };
+  try {
+    device.train({ stepIndex: place.step! - 1, microBatch: m, node: range, target: vector }, { onLoss, onEntry });
+  } catch (error) {
+    if (!(error instanceof NotFiniteSum)) throw error;
+    assertFiniteLeaves(attached, training, { place, range });
+    throw error.cause;
+  }
+  leaf!.finish();
+  return result!;
+}
+
+/** Carries what a listener throws past the device. */
+class NotFiniteSum extends Error {
+  constructor(cause: unknown) {
+    super("the sum of a node is not finite", { cause });
+  }
+}
+
+/** Computes the micro-batches of a node one by one. @throws {NotFiniteError} E_NOT_FINITE for the first with a gradient that is not finite. */
+function assertFiniteLeaves(
+  attached: AttachedDevice,
+  training: Training,
+  { place, range }: { readonly place: TrainingPlace; readonly range: NodeRange },
+): void {
+  for (let microBatch = range.lo; microBatch < range.hi; microBatch++) {
+    trainAlone(attached, training, { ...place, microBatch }, () => {});
+  }
+}
+
+/** A micro-batch that is a node of its own, into the landing vector. */
+function trainAlone(
   { device, landing, backend }: AttachedDevice,
+  training: Training,
+  place: TrainingPlace,
+  listener: (
+    told: { readonly loss: number; readonly weight: number } | { readonly index: number; readonly isThere: boolean },
+  ) => void,
+): void {
+  const microBatch = place.microBatch!;
+  const node = { lo: microBatch, hi: microBatch + 1 };
+  const onLoss = (loss: number, weight: number): void => {
+    assertFiniteLoss(loss, place);
+    listener({ loss, weight });
+  };
+  const onEntry = (index: number, isThere: boolean): void => {
+    const parameter = training.layout.parameters[index]!.name;
+    assertFiniteGradient(backend, entryOf(training, landing, index), { ...place, parameter });
+    listener({ index, isThere });
+  };
+  device.train({ stepIndex: place.step! - 1, microBatch, node, target: landing }, { onLoss, onEntry });
+}
+
+/** `trainMicroBatch` by a device, folded into the node in CPU memory: where a part of the gradient is the CPU's own. */
+export function trainBesideDevice(
+  attached: AttachedDevice,
   training: Training,
   { place, target }: { readonly place: TrainingPlace; readonly target: FoldTarget },
 ): MicroBatchSum {
-  const { layout } = training;
-  const m = place.microBatch!;
   let result: MicroBatchSum | undefined;
-  let fold: ReturnType<FoldTarget["stack"]["leaf"]> | undefined;
-  device.train(
-    { stepIndex: place.step! - 1, microBatch: m, lossScale: 1 },
-    {
-      onLoss: (loss, weight) => {
-        assertFiniteLoss(loss, place);
-        fold = target.stack.leaf(weight);
-        result = [m, loss, weight];
-      },
-      onEntry: (index, isThere) => {
-        const own = isThere ? undefined : withBackend(backend, () => ownStatistics(training, index));
-        const view = isThere ? entryOf(training, landing, index) : own;
-        if (view !== undefined) {
-          assertFiniteGradient(backend, view, { ...place, parameter: layout.parameters[index]!.name });
-        }
-        fold!.add(index, view);
-        own?.dispose();
-        target.onParameter?.(index, fold!);
-      },
-    },
-  );
+  let fold: LeafFold | undefined;
+  trainAlone(attached, training, place, (told) => {
+    if ("loss" in told) {
+      fold = target.stack.leaf(told.weight);
+      result = [place.microBatch!, told.loss, told.weight];
+      return;
+    }
+    const { index, isThere } = told;
+    const own = isThere ? undefined : withBackend(attached.backend, () => ownStatistics(training, index));
+    if (own !== undefined) {
+      assertFiniteGradient(attached.backend, own, { ...place, parameter: training.layout.parameters[index]!.name });
+    }
+    fold!.add(index, own ?? (isThere ? entryOf(training, attached.landing, index) : undefined));
+    own?.dispose();
+    target.onParameter?.(index, fold!);
+  });
   fold!.finish();
   return result!;
 }
@@ -104,7 +205,7 @@ export function probeDevice(
 ): ProbeResult["tensors"][number][] {
   const hashes: ProbeResult["tensors"][number][] = [];
   device.train(
-    { stepIndex: 0, microBatch: 0, lossScale: 1 },
+    { stepIndex: 0, microBatch: 0, node: { lo: 0, hi: 1 }, target: landing },
     {
       onLoss: (loss, weight) => hashes.push({ name: "the loss", hash: hashText(backend, `${loss} ${weight}`) }),
       onEntry: (index, isThere) => {

@@ -128,8 +128,17 @@ function stateOf(training: Training, microBatch: number): Uint8Array<ArrayBuffer
 
 /** The job's loss of samples, checked. */
 export function lossOf(training: Training, samples: readonly SampleRef[], part: "train" | "eval"): LossSum {
+  return lossOfBatch(training, batchOf(training, samples, part), part);
+}
+
+/** Samples as the job's data puts them together. */
+export function batchOf(training: Training, samples: readonly SampleRef[], part: "train" | "eval"): unknown {
+  return training.data[part]!.batch(samples);
+}
+
+/** The job's loss of a batch, checked. */
+export function lossOfBatch(training: Training, batch: unknown, part: "train" | "eval"): LossSum {
   const { job } = training.source;
-  const batch = training.data[part]!.batch(samples);
   const result: Partial<LossSum> | undefined =
     part === "eval" && job.evaluate !== undefined
       ? job.evaluate(training.model, batch, training.metrics)

@@ -1,11 +1,13 @@
+import type { Tensor } from "@lockstep/core";
 import { describe, expect, test } from "vitest";
 import type { AnyJob } from "../job/define-job.js";
 import type { ComputeProgress, NodeRange, ReadyBucket } from "./compute-engine.js";
+import { SyncDevice } from "./sync-device.testkit.js";
 import { tinyGptJob, tinyMlpJob } from "./tiny-jobs.testkit.js";
 import type { TrainingEngine } from "./training-engine.js";
 import { neverStop, prepared, sha256, trainAlone, vectorAt } from "./training-engine.testkit.js";
 
-describe("a step's nodes", () => {
+describe("buckets", () => {
   test("buckets are ready before the backward pass of the last micro-batch has ended", () => {
     const engine = prepared(tinyGptJob);
     const { training } = engine;
@@ -29,20 +31,25 @@ describe("a step's nodes", () => {
     expect(bucketsWhenLastLayerRan).toBeGreaterThan(0);
     expect(bucketsWhenLastLayerRan).toBeLessThan(numBuckets);
   });
+});
+
+describe.each(["the engine's backend", "a device"] as const)("a step's nodes, summed by %s", (summer) => {
+  const isDevice = summer === "a device";
 
   test("never need more than floor(log2 M) + 1 vectors for one node, and use the same memory in every step", () => {
-    const engine = prepared(tinyGptJob);
+    const engine = preparedWith(tinyGptJob, isDevice);
     const numMicroBatches = engine.training.numMicroBatches;
     expect(numMicroBatches).toBe(6);
     trainAlone(engine, 1, 2);
     const { usedBytes } = engine.training.source.backend.memory();
     trainAlone(engine, 3, 5);
     expect(engine.training.source.backend.memory().usedBytes).toBe(usedBytes);
-    expect(engine.peakVectors).toBeLessThanOrEqual(1 + Math.floor(Math.log2(numMicroBatches)) + 1);
+    // Beside the reduced one: the stack of a node; or a node's vector and the landing one.
+    expect(engine.peakVectors).toBeLessThanOrEqual(1 + (isDevice ? 2 : Math.floor(Math.log2(numMicroBatches)) + 1));
   });
 
   test("finished nodes are kept for a new attempt: only what is missing is computed", () => {
-    const { engine, numBatches } = countingEngine();
+    const { engine, numBatches } = countingEngine(isDevice);
     const computed = engine.computeNodes({ step: 1, nodes: [{ lo: 0, hi: 2 }] }, neverStop);
     expect(numBatches()).toBe(2);
     const nodes = [
@@ -59,10 +66,10 @@ describe("a step's nodes", () => {
       { lo: 0, hi: 4 },
       { lo: 4, hi: 5 },
     ];
-    const whole = prepared(tinyMlpJob);
+    const whole = preparedWith(tinyMlpJob, isDevice);
     const expected = whole.computeNodes({ step: 1, nodes }, neverStop);
     for (const stopsAfter of [0, 1, 2, 3, 4]) {
-      const { engine, numBatches } = countingEngine();
+      const { engine, numBatches } = countingEngine(isDevice);
       const stopped = engine.computeNodes(
         { step: 1, nodes },
         { onBucket: () => {}, shouldStop: () => numBatches() >= stopsAfter },
@@ -82,7 +89,7 @@ describe("a step's nodes", () => {
   });
 
   test("L1 of a node that was stopped, a finished subtree is used as a node of the next attempt, and the rest is dropped", () => {
-    const { engine, numBatches } = countingEngine();
+    const { engine, numBatches } = countingEngine(isDevice);
     engine.computeNodes(
       { step: 1, nodes: [{ lo: 0, hi: 4 }] },
       { onBucket: () => {}, shouldStop: () => numBatches() >= 3 },
@@ -103,7 +110,7 @@ describe("a step's nodes", () => {
   });
 
   test("a half-finished node does not outlive its step, and vectors of a failed one go back", () => {
-    const { engine, numBatches, failAt } = countingEngine();
+    const { engine, numBatches, failAt } = countingEngine(isDevice);
     const stopAfterOne = { onBucket: () => {}, shouldStop: () => numBatches() >= 1 };
     engine.computeNodes({ step: 1, nodes: [{ lo: 0, hi: 2 }] }, stopAfterOne);
     trainAlone(engine, 1, 1);
@@ -121,7 +128,7 @@ describe("a step's nodes", () => {
   });
 
   test("tells how far it is when nodes begin and when one is done; what an earlier attempt left counts", () => {
-    const { engine, numBatches } = countingEngine();
+    const { engine, numBatches } = countingEngine(isDevice);
     const nodes = [
       { lo: 2, hi: 4 },
       { lo: 0, hi: 2 },
@@ -151,8 +158,12 @@ describe("a step's nodes", () => {
   });
 });
 
+function preparedWith(job: AnyJob, isDevice: boolean): TrainingEngine {
+  return isDevice ? prepared(job, { device: new SyncDevice(job) }) : prepared(job);
+}
+
 /** An engine of the tiny network, five micro-batches, that counts those it trains on from now on. */
-function countingEngine() {
+function countingEngine(isDevice: boolean) {
   let count = 0;
   let failing = Infinity;
   const job: AnyJob = {
@@ -162,13 +173,35 @@ function countingEngine() {
       return tinyMlpJob.loss(model, batch);
     },
   };
-  const engine = prepared(job);
+  const engine = preparedWith(job, isDevice);
   count = 0;
   const failAt = (batch: number): void => {
     failing = batch;
   };
   return { engine, numBatches: () => count, failAt };
 }
+
+function firstInput({ x }: { readonly x: Tensor }): number {
+  return x.dataSync()[0]!;
+}
+
+describe("a node that a device sums", () => {
+  test("L6 a gradient that is not finite is laid to its micro-batch, though only the sum was read", () => {
+    const job: AnyJob = {
+      ...tinyMlpJob,
+      loss: (model, batch: { x: Tensor }) => {
+        const { sum, weight } = tinyMlpJob.loss(model, batch);
+        return { sum: firstInput(batch) === poisoned ? sum.add(sum.mul(0).sqrt()) : sum, weight };
+      },
+    };
+    // A loss that is finite, whose gradient is 0 / 0.
+    let poisoned = Number.NaN;
+    const engine = prepared(job, { device: new SyncDevice(job) });
+    const { sampler, data } = engine.training;
+    poisoned = firstInput(data.train.batch(sampler.microBatch(0, 3)) as { x: Tensor });
+    expect(() => engine.computeNodes({ step: 1, nodes: [{ lo: 0, hi: 5 }] }, neverStop)).toThrowError(/micro-batch 3/);
+  });
+});
 
 /** The bits of the nodes' vectors. */
 function nodeBits(engine: TrainingEngine, buckets: readonly ReadyBucket[]): Record<string, string> {

@@ -3,13 +3,21 @@
  *
  * Invariants: no micro-batch whose node is asked for again is computed twice; nothing of another step is ever here (`drop`).
  */
-import { type Bucket, BucketTracker, type CpuBackend, NodeStack, type NodeSum, type VectorPool } from "@lockstep/core";
+import {
+  type Bucket,
+  BucketTracker,
+  type CpuBackend,
+  type FlatLayout,
+  NodeStack,
+  type NodeSum,
+  VectorPool,
+} from "@lockstep/core";
 import type { Training } from "./build-training.js";
 import type { ComputeProgress, ComputeRequest, MicroBatchSum, NodeRange, ReadyBucket } from "./compute-engine.js";
 import { emitHeldOut } from "./held-out-plateau.js";
 import { storesHalves, trainScaled } from "./loss-scaling.js";
 import { trainMicroBatch } from "./micro-batch.js";
-import { type AttachedDevice, trainOnDevice } from "./micro-batch-device.js";
+import { type AttachedDevice, trainBesideDevice, trainOnDevice } from "./micro-batch-device.js";
 
 export interface ComputeHooks {
   readonly onBucket: (bucket: ReadyBucket) => void;
@@ -42,19 +50,25 @@ interface HeldNode {
 
 interface HalfNode {
   readonly node: NodeRange;
+  /** Of a node that the device sums: its weights only. */
   readonly stack: NodeStack;
   readonly losses: MicroBatchSum[];
 }
 
+/** Nothing but weights. */
+const noLayout: FlatLayout = { parameters: [], length: 0 };
+
 export class StepNodes {
   readonly #options: StepNodesOptions;
   readonly #held = new Map<string, HeldNode>();
+  readonly #weights: VectorPool;
   #half: HalfNode | undefined;
   /** By micro-batch, the loss scale at which it was computed after it had overflowed. */
   #overflows: { readonly step: number; readonly scales: Map<number, number> } = { step: 0, scales: new Map() };
 
   constructor(options: StepNodesOptions) {
     this.#options = options;
+    this.#weights = new VectorPool(options.backend, 0);
   }
 
   /**
@@ -105,13 +119,15 @@ export class StepNodes {
   /** False when it was stopped; what it has stays for the next request. */
   #computeNode({ step, lossScale = 1 }: ComputeRequest, node: NodeRange, hooks: ComputeHooks): boolean {
     const { training, pool, workerId, device } = this.#options;
-    const half = this.#half ?? { node, stack: new NodeStack(pool, training.layout, node), losses: [] };
+    const half = this.#half ?? { node, stack: this.#stackOf(node), losses: [] };
     this.#half = undefined;
     const { stack, losses } = half;
+    const vector = this.#isSummedOnDevice ? pool.acquire() : undefined;
     try {
       while (stack.nextMicroBatch < node.hi) {
         if (hooks.shouldStop()) {
           this.#half = half;
+          if (vector !== undefined) pool.release(vector);
           return false;
         }
         const microBatch = stack.nextMicroBatch;
@@ -120,18 +136,36 @@ export class StepNodes {
         emitHeldOut(training, step, microBatch);
         const place = { step, microBatch, workerId };
         if (device === undefined) losses.push(trainMicroBatch(training, place, target));
-        else if (!storesHalves(device.device)) losses.push(trainOnDevice(device, training, { place, target }));
-        else {
+        else if (vector !== undefined) {
+          const own = { range: node, weights: stack, vector, onParameter };
+          losses.push(trainOnDevice(device, training, { place, node: own }));
+        } else if (storesHalves(device.device)) {
           const onOverflow = (scale: number): void => void this.#overflows.scales.set(microBatch, scale);
           losses.push(trainScaled(device, training, { place, target, lossScale, onOverflow }));
-        }
+        } else losses.push(trainBesideDevice(device, training, { place, target }));
       }
     } catch (error) {
       stack.abandon();
+      if (vector !== undefined) pool.release(vector);
       throw error;
     }
-    this.#held.set(keyOf(node), { sum: stack.complete(), losses });
+    const sum = stack.complete();
+    if (vector !== undefined) this.#weights.release(sum.vector);
+    this.#held.set(keyOf(node), { sum: vector === undefined ? sum : { ...sum, vector }, losses });
     return true;
+  }
+
+  /** What a plateau measures is the CPU's; what is stored in 16 bits may overflow and be computed again. Both are summed on the CPU. */
+  get #isSummedOnDevice(): boolean {
+    const { device, training } = this.#options;
+    return device !== undefined && training.plateau === undefined && !storesHalves(device.device);
+  }
+
+  #stackOf(node: NodeRange): NodeStack {
+    const { pool, training } = this.#options;
+    return this.#isSummedOnDevice
+      ? new NodeStack(this.#weights, noLayout, node)
+      : new NodeStack(pool, training.layout, node);
   }
 
   /** Tells of the buckets of a node while the backward pass of its last micro-batch runs. */
@@ -174,9 +208,21 @@ export class StepNodes {
     const half = this.#half;
     if (half === undefined || wanted.has(keyOf(half.node))) return;
     this.#half = undefined;
-    for (const sum of half.stack.dismantle()) {
-      if (!wanted.has(keyOf(sum))) pool.release(sum.vector);
-      else this.#held.set(keyOf(sum), { sum, losses: half.losses.filter(([m]) => sum.lo <= m && m < sum.hi) });
+    const hold = (sum: NodeSum): void => {
+      this.#held.set(keyOf(sum), { sum, losses: half.losses.filter(([m]) => sum.lo <= m && m < sum.hi) });
+    };
+    const sums = half.stack.dismantle();
+    const kept = sums.filter((sum) => wanted.has(keyOf(sum)));
+    if (this.#isSummedOnDevice) {
+      const fetched = kept.map((sum) => ({ ...sum, vector: pool.acquire() }));
+      this.#options.device!.device.take(fetched.map(({ lo, hi, vector }) => ({ node: { lo, hi }, target: vector })));
+      for (const sum of fetched) hold(sum);
+      for (const { vector } of sums) this.#weights.release(vector);
+      return;
+    }
+    for (const sum of sums) {
+      if (wanted.has(keyOf(sum))) hold(sum);
+      else pool.release(sum.vector);
     }
   }
 }

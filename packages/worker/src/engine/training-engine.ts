@@ -96,12 +96,14 @@ export class TrainingEngine {
   }
 
   computeNodes(request: ComputeRequest, hooks: ComputeHooks): ComputedNodes {
-    const { nowMs, job } = this.#options;
+    const { nowMs, job, device } = this.#options;
     const startedMs = nowMs();
     this.#assertNextStep(request.step);
     const { losses, overflows, isComplete } = this.#need().nodes.compute(request, hooks);
     const numTokens = job.unit === "tokens" ? losses.reduce((sum, [, , weight]) => sum + weight, 0) : null;
-    return { losses, overflows, numTokens, computeMs: nowMs() - startedMs, isComplete };
+    const notices = device?.takeNotices() ?? [];
+    const computed = { losses, overflows, numTokens, computeMs: nowMs() - startedMs, isComplete };
+    return notices.length === 0 ? computed : { ...computed, notices };
   }
 
   applyStep(step: number): AppliedStep {
@@ -219,7 +221,7 @@ export class TrainingEngine {
     const { backend, device } = this.#options;
     if (device === undefined) return undefined;
     const landing = pool.acquire();
-    device.attach({ backend, training, landing });
+    device.attach({ backend, training });
     return { device, landing, backend };
   }
 

@@ -3,6 +3,7 @@
  * answer raises a word of shared memory, and is taken from the port by hand.
  */
 import type { MessagePort } from "node:worker_threads";
+import type { NodeRange } from "../engine/compute-engine.js";
 import type { ErrorReport } from "../errors.js";
 import type { EngineSpec } from "./engine-spec.js";
 
@@ -20,21 +21,26 @@ export interface WordRange {
   readonly length: number;
 }
 
+/** A micro-batch. Addresses are those of vectors that are laid out like the gradient. */
+export interface TrainRequest {
+  readonly kind: "train";
+  readonly stepIndex: number;
+  readonly microBatch: number;
+  readonly node: NodeRange;
+  readonly address: number;
+  readonly lossScale: number;
+  /** The parameters have changed since the last one. */
+  readonly isStale: boolean;
+}
+
 export type DeviceRequest =
   | {
       readonly kind: "attach";
       /** Parameters, then buffers, in registration order. */
       readonly tensors: readonly WordRange[];
-      /** Where each entry of the layout lands. */
-      readonly entries: readonly WordRange[];
     }
-  | {
-      readonly kind: "train";
-      readonly stepIndex: number;
-      readonly microBatch: number;
-      readonly lossScale: number;
-      readonly isStale: boolean;
-    }
+  | TrainRequest
+  | { readonly kind: "take"; readonly subtrees: readonly { readonly node: NodeRange; readonly address: number }[] }
   | { readonly kind: "close" };
 
 export type DeviceAnswer =
@@ -43,4 +49,7 @@ export type DeviceAnswer =
   | { readonly kind: "loss"; readonly loss: number; readonly weight: number }
   | { readonly kind: "entry"; readonly index: number; readonly isThere: boolean }
   | { readonly kind: "trained" }
+  | { readonly kind: "taken" }
+  /** What a person must be told of, though the work goes on. */
+  | { readonly kind: "notice"; readonly code: string; readonly message: string }
   | { readonly kind: "error"; readonly error: ErrorReport };

@@ -3,12 +3,13 @@
  * gradients into the compute thread's memory as they arrive.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { type Backend, dropGradient, microBatchScope, type Tensor, tensor, withBackend } from "@lockstep/core";
-import { buildTraining, type Training } from "../engine/build-training.js";
-import { backwardInto, lossOf } from "../engine/micro-batch.js";
+import type { Backend } from "@lockstep/core";
+import { buildTraining } from "../engine/build-training.js";
+import type { NodeRange } from "../engine/compute-engine.js";
+import { type ChunkRead, DeviceMirror } from "../engine/device-mirror.js";
 import { deviceTensors } from "../engine/micro-batch-device.js";
 import { errorReport } from "../errors.js";
-import type { DeviceAnswer, DeviceRequest, DeviceThreadData, WordRange } from "./device-calls.js";
+import type { DeviceAnswer, DeviceRequest, DeviceThreadData, TrainRequest, WordRange } from "./device-calls.js";
 import { jobFilesOnDisk } from "./engine-spec.js";
 import { importJob } from "./job-loader.js";
 
@@ -22,13 +23,10 @@ interface DeviceModule {
   readonly createDeviceBackend: (options: Readonly<Record<string, unknown>>) => Promise<Backend>;
 }
 
-interface Mirror {
-  readonly backend: Backend;
-  readonly training: Training;
-}
-
-let mirror: Mirror | undefined;
+let mirror: DeviceMirror | undefined;
 let attached: Extract<DeviceRequest, { kind: "attach" }> | undefined;
+/** The step of the last micro-batch. */
+let stepIndex = 0;
 
 function tell(answer: DeviceAnswer): void {
   port.postMessage(answer);
@@ -36,26 +34,22 @@ function tell(answer: DeviceAnswer): void {
   Atomics.notify(postedWord, 0);
 }
 
-async function buildMirror(): Promise<Mirror> {
-  const { moduleUrl, options } = spec.device!;
+async function buildMirror(): Promise<DeviceMirror> {
+  const { moduleUrl, options, noRecord } = spec.device!;
   const { createDeviceBackend } = (await import(moduleUrl)) as DeviceModule;
   const backend = await createDeviceBackend(options);
   const job = await importJob(spec.moduleUrl);
   const { config, seed } = spec;
-  return { backend, training: buildTraining({ job, config, seed, files: jobFilesOnDisk(spec.files), backend }) };
-}
-
-/** The mirror, made anew after a device was lost: what it held lies in CPU memory. */
-async function wellMirror(): Promise<Mirror> {
-  mirror ??= await buildMirror();
-  return mirror;
+  const training = buildTraining({ job, config, seed, files: jobFilesOnDisk(spec.files), backend });
+  const onNotice = (message: string): void => tell({ kind: "notice", code: "NOT_REPLAYED", message });
+  return new DeviceMirror(backend, training, { onNotice, noRecord: noRecord === true });
 }
 
 function wordsOf({ address, length }: WordRange): Float32Array {
   return new Float32Array(memory.buffer, address, length);
 }
 
-function copyParameters({ backend, training }: Mirror): void {
+function copyParameters({ backend, training }: DeviceMirror): void {
   deviceTensors(training).forEach((target, i) => {
     // A copy: what lies in shared memory cannot be handed to a queue.
     const words = wordsOf(attached!.tensors[i]!).slice();
@@ -63,73 +57,89 @@ function copyParameters({ backend, training }: Mirror): void {
   });
 }
 
-type TrainRequest = Extract<DeviceRequest, { kind: "train" }>;
-
-interface Reads {
-  readonly loss: Promise<ArrayLike<number>>;
-  readonly weight: number;
-  /** In the order in which they became ready. */
-  readonly entries: readonly { readonly index: number; readonly values: Promise<ArrayLike<number>> | undefined }[];
-}
-
-/** Records forward and backward, with a read of each gradient where it is ready. */
-function launch({ backend, training }: Mirror, { stepIndex, microBatch: m, lossScale }: TrainRequest): Reads {
-  const { source, parameters, statistics } = training;
-  return withBackend(backend, () =>
-    microBatchScope({ seed: source.seed, step: stepIndex, m }, () => {
-      const { sum, weight } = lossOf(training, training.sampler.microBatch(stepIndex, m), "train");
-      const loss = sum.data();
-      const entries: { index: number; values: Promise<ArrayLike<number>> | undefined }[] = [];
-      const add = (index: number, values: Tensor | undefined) => entries.push({ index, values: values?.data() });
-      statistics.forEach((emitter, i) => {
-        const sums = emitter.takeStatistics();
-        add(parameters.length + i, sums);
-        sums?.dispose();
-      });
-      const take = (index: number): void => {
-        add(index, parameters[index]!.grad);
-        dropGradient(parameters[index]!);
-      };
-      const seed = lossScale === 1 ? undefined : tensor(Float32Array.of(lossScale), { shape: sum.shape });
-      backwardInto(sum, parameters, take, { seed });
-      return { loss, weight, entries };
-    }),
-  );
+/** Runs `fn` with the mirror, level with CPU memory where it is new; once more with another when the device is lost. */
+async function withMirror<T>(fn: (mirror: DeviceMirror, isNew: boolean) => Promise<T>, what: string): Promise<T> {
+  const attempt = async (): Promise<T> => {
+    const isNew = mirror === undefined;
+    mirror ??= await buildMirror();
+    return fn(mirror, isNew);
+  };
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!isLost(error)) throw error;
+    mirror = undefined;
+    const { code, message } = errorReport(error);
+    tell({
+      kind: "notice",
+      code,
+      message: `the device was lost in ${what}; another is opened and computes it again. ${message}`,
+    });
+    return attempt();
+  }
 }
 
 async function train(request: TrainRequest): Promise<void> {
+  stepIndex = request.stepIndex;
+  // The parameters lie in CPU memory, and one adapter gives the same bits again: what was told stays right.
   const told = new Set<number | "loss">();
-  try {
-    await attempt(request, told);
-  } catch (error) {
-    if (!isLost(error)) throw error;
-    // The parameters lie in CPU memory, and one adapter gives the same bits again: what was told stays right.
-    mirror = undefined;
-    await attempt(request, told);
-  }
+  const what = `micro-batch ${request.microBatch} of step ${stepIndex + 1}`;
+  await withMirror((current, isNew) => {
+    if (request.isStale || isNew) copyParameters(current);
+    return tellStep(current, request, told);
+  }, what);
   tell({ kind: "trained" });
 }
 
 /** Computes the micro-batch and tells what was not told yet. */
-async function attempt(request: TrainRequest, told: Set<number | "loss">): Promise<void> {
-  const isNew = mirror === undefined;
-  const current = await wellMirror();
-  if (request.isStale || isNew) copyParameters(current);
-  const { loss, weight, entries } = launch(current, request);
+async function tellStep(
+  current: DeviceMirror,
+  { microBatch, node, address, lossScale }: TrainRequest,
+  told: Set<number | "loss">,
+): Promise<void> {
+  const { loss, weight, chunks, isThere } = current.step({ stepIndex, node, microBatch, lossScale });
   // Every read is looked at, so that none fails unseen when an earlier one does.
-  const all = Promise.all([loss, ...entries.map(({ values }) => values)]);
+  const all = Promise.all([loss, ...chunks.map(({ values }) => values)]);
   all.catch(() => {});
   const value = (await loss)[0]!;
   if (!told.has("loss")) tell({ kind: "loss", loss: value, weight });
   told.add("loss");
-  for (const { index, values } of entries) {
-    const words = await values;
-    if (told.has(index)) continue;
-    if (words !== undefined) wordsOf(attached!.entries[index]!).set(words);
-    told.add(index);
-    tell({ kind: "entry", index, isThere: words !== undefined });
+  for (const chunk of chunks) {
+    await land(current, chunk, address);
+    for (let index = chunk.firstEntry; index < chunk.endEntry; index++) {
+      if (told.has(index)) continue;
+      told.add(index);
+      tell({ kind: "entry", index, isThere: isThere[index] === true });
+    }
   }
   await all;
+}
+
+/** Writes a chunk to its place in the vector at `address`. */
+async function land({ training }: DeviceMirror, { firstEntry, values }: ChunkRead, address: number): Promise<void> {
+  const words = await values;
+  const { offset } = training.layout.parameters[firstEntry]!;
+  wordsOf({ address: address + 4 * offset, length: words.length }).set(words);
+}
+
+async function take({ subtrees }: Extract<DeviceRequest, { kind: "take" }>): Promise<void> {
+  await withMirror(
+    async (current, isNew) => {
+      if (isNew) copyParameters(current);
+      const nodes = subtrees.map(({ node }) => node);
+      const taken = current.take(nodes) ?? nodes.map((node) => computeAgain(current, node));
+      for (const [i, chunks] of taken.entries()) {
+        for (const chunk of chunks) await land(current, chunk, subtrees[i]!.address);
+      }
+    },
+    `a node of step ${stepIndex + 1}`,
+  );
+  tell({ kind: "taken" });
+}
+
+/** A node that went with a lost device. */
+function computeAgain(current: DeviceMirror, node: NodeRange): readonly ChunkRead[] {
+  return current.step({ stepIndex, node, microBatch: node.hi - 1, lossScale: 1 }).chunks;
 }
 
 function isLost(error: unknown): boolean {
@@ -141,12 +151,14 @@ async function answer(request: DeviceRequest): Promise<void> {
     attached = request;
     tell({ kind: "attached" });
   } else if (request.kind === "train") await train(request);
-  else mirror?.backend.dispose();
+  else if (request.kind === "take") await take(request);
+  else mirror?.dispose();
 }
 
-let queue: Promise<void> = wellMirror().then(({ backend }) => {
-  const { numericClass } = backend;
-  tell({ kind: "started", numericClass: numericClass as `webgpu:${string}`, description: backend.name });
+let queue: Promise<void> = buildMirror().then((built) => {
+  mirror = built;
+  const { numericClass, name } = built.backend;
+  tell({ kind: "started", numericClass: numericClass as `webgpu:${string}`, description: name });
 });
 queue = queue.catch((error: unknown) => tell({ kind: "error", error: errorReport(error) }));
 port.on("message", (request: DeviceRequest) => {

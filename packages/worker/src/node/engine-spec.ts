@@ -43,6 +43,8 @@ export interface DeviceSpec {
   readonly moduleUrl: string;
   /** Plain data for the module. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Runs every step eagerly instead of recording and replaying it. */
+  readonly noRecord?: boolean;
   /** Module of the device's thread; the built one unless a test runs from source. */
   readonly entry?: string;
 }

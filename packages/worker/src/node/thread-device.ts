@@ -3,9 +3,12 @@
  * device's thread writes gradients into the shared memory; this side sleeps in Atomics.wait between them.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import type { CpuBackend } from "@lockstep/core";
+import type { EngineNotice } from "../engine/compute-engine.js";
 import {
   type DeviceListener,
-  type DeviceTarget,
+  type DeviceSource,
+  type DeviceStep,
   deviceTensors,
   type MicroBatchDevice,
 } from "../engine/micro-batch-device.js";
@@ -21,7 +24,11 @@ export class ThreadDevice implements MicroBatchDevice {
   readonly #thread: Worker;
   readonly #port: MessagePort;
   readonly #posted: Int32Array;
+  #backend: CpuBackend | undefined;
   #isStale = true;
+  readonly #notices: EngineNotice[] = [];
+  /** The latest. */
+  #microBatch = 0;
 
   private constructor(
     thread: Worker,
@@ -55,13 +62,12 @@ export class ThreadDevice implements MicroBatchDevice {
     return new ThreadDevice(thread, port1, { posted: new Int32Array(posted), numericClass: answer.numericClass });
   }
 
-  attach({ backend, training, landing }: DeviceTarget): void {
-    const base = backend.addressOf(landing);
-    const entries = training.layout.parameters.map(({ offset, length }) => ({ address: base + 4 * offset, length }));
+  attach({ backend, training }: DeviceSource): void {
+    this.#backend = backend;
     const tensors = deviceTensors(training).map((tensor) => {
       return { address: backend.addressOf(tensor), length: tensor.size };
     });
-    this.#send({ kind: "attach", tensors, entries });
+    this.#send({ kind: "attach", tensors });
     this.#receive((answer) => answer.kind === "attached");
   }
 
@@ -69,17 +75,26 @@ export class ThreadDevice implements MicroBatchDevice {
     this.#isStale = true;
   }
 
-  train(
-    { stepIndex, microBatch, lossScale }: Parameters<MicroBatchDevice["train"]>[0],
-    listener: DeviceListener,
-  ): void {
-    this.#send({ kind: "train", stepIndex, microBatch, lossScale, isStale: this.#isStale });
+  train({ stepIndex, microBatch, node, target, lossScale = 1 }: DeviceStep, listener: DeviceListener): void {
+    const address = this.#backend!.addressOf(target);
+    this.#microBatch = microBatch;
+    this.#send({ kind: "train", stepIndex, microBatch, node, address, lossScale, isStale: this.#isStale });
     this.#isStale = false;
     this.#receive((answer) => {
       if (answer.kind === "loss") listener.onLoss(answer.loss, answer.weight);
       else if (answer.kind === "entry") listener.onEntry(answer.index, answer.isThere);
       return answer.kind === "trained";
     });
+  }
+
+  take(subtrees: Parameters<MicroBatchDevice["take"]>[0]): void {
+    const wanted = subtrees.map(({ node, target }) => ({ node, address: this.#backend!.addressOf(target) }));
+    this.#send({ kind: "take", subtrees: wanted });
+    this.#receive((answer) => answer.kind === "taken");
+  }
+
+  takeNotices(): readonly EngineNotice[] {
+    return this.#notices.splice(0);
   }
 
   dispose(): void {
@@ -99,7 +114,10 @@ export class ThreadDevice implements MicroBatchDevice {
       const answer = this.#next();
       if (answer.kind === "error") throw failure ?? errorFromReport(answer.error);
       try {
-        if (failure === undefined ? isLast(answer) : answer.kind === "trained") break;
+        if (answer.kind === "notice") {
+          const { code, message } = answer;
+          this.#notices.push({ microBatch: this.#microBatch, code, message });
+        } else if (failure === undefined ? isLast(answer) : answer.kind === "trained") break;
       } catch (error) {
         failure = error;
       }

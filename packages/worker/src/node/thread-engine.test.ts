@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { ComputeProgress, PreparedEngine, ReadyBucket } from "../engine/compute-engine.js";
+import type { ComputeProgress, EngineNotice, PreparedEngine, ReadyBucket } from "../engine/compute-engine.js";
 import { tinyMlpJob } from "../engine/tiny-jobs.testkit.js";
 import { parseJobConfig } from "../job/parse-config.js";
 import { sha256 } from "./engine-spec.js";
@@ -78,13 +78,17 @@ function createEngine(threads: number, options?: Readonly<Record<string, unknown
 }
 
 /** Three steps at worldSize 1, reduced on this thread. */
-async function trainThreeSteps(
-  engine: ThreadEngine,
-): Promise<{ prepared: PreparedEngine; stateHash: string; early: number }> {
+async function trainThreeSteps(engine: ThreadEngine): Promise<{
+  prepared: PreparedEngine;
+  stateHash: string;
+  early: number;
+  notices: readonly (EngineNotice & { readonly step: number })[];
+}> {
   const prepared = await engine.prepare();
   const { info } = prepared;
   const { ops } = createNodeExchangeTools(engine);
   let stateHash = "";
+  const notices: (EngineNotice & { readonly step: number })[] = [];
   let early = 0;
   for (let step = 1; step <= 3; step++) {
     const buckets: ReadyBucket[] = [];
@@ -93,7 +97,7 @@ async function trainThreeSteps(
       if (!isComputed) early++;
       buckets.push(bucket);
     });
-    await computing;
+    for (const notice of (await computing).notices ?? []) notices.push({ step, ...notice });
     isComputed = true;
     const { address, weight } = buckets[0]!;
     const sum = new Float32Array(engine.memory.buffer, address, info.gradientFloats);
@@ -101,7 +105,7 @@ async function trainThreeSteps(
     ops.divide(reduced, sum, weight);
     ({ stateHash } = await engine.applyStep(step));
   }
-  return { prepared, stateHash, early };
+  return { prepared, stateHash, early, notices };
 }
 
 test("L1 an engine on a thread of its own gives the same bits with 1 and 2 computing threads", async () => {
@@ -195,7 +199,14 @@ test("L3 a device that is lost in the middle of a backward pass is opened anew a
   const plain = await trainThreeSteps(createEngine(1));
   for (const losesAt of [0, 3, 11]) {
     const log = join(dir, `lost-at-${losesAt}`);
-    expect((await trainThreeSteps(createEngine(1, { losesAt, log }))).stateHash).toBe(plain.stateHash);
+    const { stateHash, notices } = await trainThreeSteps(createEngine(1, { losesAt, log }));
+    expect(stateHash).toBe(plain.stateHash);
     expect(readFileSync(log, "utf8")).toBe("lost ");
+    // L6: told once, with the place. The probe's micro-batch 0 is told of with the first step.
+    expect(notices).toMatchObject([{ step: 1, code: "E_DEVICE_LOST" }]);
+    expect(notices[0]!.message).toBe(
+      `the device was lost in micro-batch ${notices[0]!.microBatch} of step 1; another is opened and computes it again. planted loss`,
+    );
   }
+  expect(plain.notices).toEqual([]);
 });

@@ -233,6 +233,7 @@ class WorkerSession {
     const running = runner.start(group, assignment, {
       deadlineMs: this.#deadline.nextMs(),
       onProgress: (progress) => this.#dispatch({ kind: "progress", place: assignment, ...progress }),
+      onNotice: ({ message, ...fields }) => this.#ports.log("warn", message, { step: assignment.step, ...fields }),
     });
     this.#running = running;
     running.outcome.then(

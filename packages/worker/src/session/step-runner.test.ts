@@ -9,10 +9,58 @@ import { createJobFiles } from "../job/job-files.js";
 import { parseJobConfig } from "../job/parse-config.js";
 import { StepRunner } from "./step-runner.js";
 
+const config = parseJobConfig(tinyGptJob);
+
+function engineOf(workerId: string, backend = createCpuBackend()): InlineEngine {
+  return new InlineEngine({
+    job: tinyGptJob,
+    config,
+    seed: 7,
+    workerId,
+    files: createJobFiles([]),
+    backend,
+    nowMs: () => 0,
+    sha256: () => createHash("sha256").digest("hex"),
+    maxBytes: 2 ** 32,
+  });
+}
+
+test("L6 what an engine tells of a micro-batch is told on at once and stands in the report", async () => {
+  const network = new SimNetwork({ seed: 3 });
+  const router = new FrameRouter(network.createTransport("w0"));
+  const group = createProcessGroup({
+    generation: 1,
+    members: ["w0"],
+    router,
+    clock: network.clock,
+    deadlineMs: 60_000,
+  });
+  const engine = engineOf("w0");
+  const { info } = await engine.prepare();
+  const notice = { microBatch: 2, code: "E_DEVICE_LOST", message: `lost ${"x".repeat(9_000)}` };
+  const compute = engine.computeNodes.bind(engine);
+  engine.computeNodes = async (...args) => ({ ...(await compute(...args)), notices: [notice] });
+  const told: unknown[] = [];
+  const runner = new StepRunner({
+    engine,
+    info,
+    tools: { ops: plainVectorOps },
+    buckets: bucketsOf(info.gradientFloats, config.bucketBytes / 4),
+    nowMs: () => network.clock.nowMs(),
+  });
+  const { outcome } = runner.start(
+    group,
+    { step: 1, generation: 1, attempt: 0, nodesByRank: [[[0, 6]]] },
+    { deadlineMs: 60_000, onProgress: () => {}, onNotice: (what) => told.push(what) },
+  );
+  const { notices } = await network.clock.runUntil(outcome);
+  expect(told).toEqual([notice]);
+  expect(notices).toEqual([{ ...notice, message: notice.message.slice(0, 4_000) }]);
+});
+
 test("gradient bytes leave a worker before its backward pass has ended", async () => {
   const network = new SimNetwork({ seed: 3 });
   const members = ["w0", "w1"];
-  const config = parseJobConfig(tinyGptJob);
   let bytesSent = 0;
   /** Bytes that rank 0 had sent when the last kernel of each backward pass began. */
   const seen: number[] = [];
@@ -30,18 +78,7 @@ test("gradient bytes leave a worker before its backward pass has ended", async (
         original(...args);
       };
     }
-    const sha256 = () => createHash("sha256").digest("hex");
-    const engine = new InlineEngine({
-      job: tinyGptJob,
-      config,
-      seed: 7,
-      workerId,
-      files: createJobFiles([]),
-      backend,
-      nowMs: () => 0,
-      sha256,
-      maxBytes: 2 ** 32,
-    });
+    const engine = engineOf(workerId, backend);
     const { info } = await engine.prepare();
     if (rank === 0) seen.length = 0; // the probe's
     const runner = new StepRunner({
@@ -55,7 +92,7 @@ test("gradient bytes leave a worker before its backward pass has ended", async (
     const running = runner.start(
       group,
       { step: 1, generation: 1, attempt: 0, nodesByRank: nodes },
-      { deadlineMs: 60_000, onProgress: () => {} },
+      { deadlineMs: 60_000, onProgress: () => {}, onNotice: () => {} },
     );
     return { outcome: await running.outcome, gradientBytes: 4 * info.gradientFloats };
   });

@@ -3,12 +3,13 @@
  * a reduced gradient that every rank holds.
  */
 import { type FlatBucket, GradientExchange, type ProcessGroup } from "@lockstep/collectives";
-import type { Assignment } from "@lockstep/protocol";
+import { type Assignment, maxNotices } from "@lockstep/protocol";
 import type {
   ComputedNodes,
   ComputeEngine,
   ComputeProgress,
   EngineInfo,
+  EngineNotice,
   ReadyBucket,
 } from "../engine/compute-engine.js";
 import type { ExchangeTools } from "./session-ports.js";
@@ -26,6 +27,7 @@ export interface StepStart {
   /** From now to the last frame. */
   readonly deadlineMs: number;
   readonly onProgress: (progress: ComputeProgress) => void;
+  readonly onNotice: (notice: EngineNotice) => void;
 }
 
 /** A step on its way. */
@@ -41,7 +43,7 @@ export class StepRunner {
     this.#options = options;
   }
 
-  start(group: ProcessGroup, assignment: Assignment, { deadlineMs, onProgress }: StepStart): RunningStep {
+  start(group: ProcessGroup, assignment: Assignment, { deadlineMs, onProgress, onNotice }: StepStart): RunningStep {
     const { engine, info, tools, buckets } = this.#options;
     const { step, attempt } = assignment;
     const nodesByRank = assignment.nodesByRank.map((nodes) => nodes.map(([lo, hi]) => ({ lo, hi })));
@@ -71,6 +73,7 @@ export class StepRunner {
         const nodes = nodesByRank[group.rank] ?? [];
         const request = { step, nodes, ...(lossScale === undefined ? {} : { lossScale }) };
         const computed = await engine.computeNodes(request, provide, onProgress);
+        computed.notices?.forEach(onNotice);
         return { computed, endedMs: this.#options.nowMs() };
       } catch (error) {
         exchange.abort("this worker failed");
@@ -86,6 +89,7 @@ export class StepRunner {
         attempt,
         gradientHash: result.gradientHash,
         losses: [...computed.losses],
+        ...(computed.notices === undefined ? {} : { notices: computed.notices.slice(0, maxNotices).map(fitting) }),
         ...overflowsOf(computed),
         numTokens: computed.numTokens,
         computeMs: computed.computeMs,
@@ -104,6 +108,11 @@ export class StepRunner {
     if (memory.buffer.byteLength < begin + 4 * length) memory.grow(0);
     return new Float32Array(memory.buffer, begin, length);
   }
+}
+
+/** A message that the report can carry. */
+function fitting({ message, ...notice }: EngineNotice): EngineNotice {
+  return { ...notice, message: message.slice(0, 4_000) };
 }
 
 /** Nothing in the report of a step without one. */
