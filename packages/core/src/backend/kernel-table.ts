@@ -22,7 +22,7 @@ export interface MatmulOptions {
   readonly epilogue?: MatmulEpilogue;
 }
 
-/** `out` becomes a function of each element of the product, bias included, which itself is written to `input`. The bits are those of the two steps. */
+/** `out` becomes a function of each element of the product, bias included, which itself is written to `input`. On the CPU the bits are those of the two steps. */
 export interface MatmulEpilogue {
   /** One f32 input, no scalars, one f32 output. */
   readonly program: ElementwiseProgram;
