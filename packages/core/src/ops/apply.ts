@@ -67,7 +67,8 @@ function applyStructural<A>(contract: StructuralContract<A>, inputs: readonly Te
   const backend = commonBackend(contract.name, inputs);
   const layout = contract.layout ?? "contiguous";
   const prepared = inputs.map((input) => (fits(input, layout) ? input : contiguousCopy(input)));
-  const outputs = specs.map((spec) => Tensor.allocate(backend, spec.shape, spec.dtype));
+  const all = contract.savedRule === undefined ? specs : [...specs, ...contract.savedRule(backend, inputs, attrs)];
+  const outputs = all.map((spec) => Tensor.allocate(backend, spec.shape, spec.dtype));
   contract.run(backend, prepared, outputs, attrs);
   const visible = contract.numVisible === undefined ? outputs : outputs.slice(0, contract.numVisible);
   recordIfNeeded(contract, attrs, { inputs, prepared, outputs, visible });
@@ -123,8 +124,9 @@ function recordIfNeeded<A>(
   if (!isGradEnabled() || !isDifferentiable(vjp)) return;
   const needs = inputs.map((input) => input.requiresGrad);
   if (!needs.includes(true)) return;
-  const savedInputs = vjp.saves?.inputs ?? NOTHING;
-  const savedOutputs = vjp.saves?.outputs ?? NOTHING;
+  const saves = typeof vjp.saves === "function" ? vjp.saves(outputs, inputs.length) : vjp.saves;
+  const savedInputs = saves?.inputs ?? NOTHING;
+  const savedOutputs = saves?.outputs ?? NOTHING;
   const saved = [
     ...savedInputs.map((i) => ({ tensor: prepared[i]!, place: i })),
     ...savedOutputs.map((i) => ({ tensor: outputs[i]!, place: -1 - i })),
