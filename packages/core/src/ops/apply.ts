@@ -1,8 +1,9 @@
 /** @file Runs contracts: checks through the shape rule, allocates, launches, records. The one path of every structural op and view. */
 import { isGradEnabled } from "../autograd/grad-mode.js";
 import { record } from "../autograd/tape-entry.js";
-import { BackendError } from "../errors.js";
+import { BackendError, OutOfMemoryError } from "../errors.js";
 import { zerosLike } from "../tensor/create.js";
+import { withMemoryContext } from "../tensor/memory-context.js";
 import { Tensor } from "../tensor/tensor.js";
 import type {
   InputLayout,
@@ -28,7 +29,14 @@ export interface ViewOp<A> extends Op {
 }
 
 export function defineStructural<A>(contract: StructuralContract<A>): StructuralOp<A> {
-  const apply = (inputs: readonly Tensor[], attrs: A): readonly Tensor[] => applyStructural(contract, inputs, attrs);
+  const apply = (inputs: readonly Tensor[], attrs: A): readonly Tensor[] => {
+    try {
+      return applyStructural(contract, inputs, attrs);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      throw withMemoryContext(error, { op: contract.name, inputs, outputs: contract.shapeRule(inputs, attrs) });
+    }
+  };
   return { contract, apply, ...opOf(contract, (inputs, attrs) => apply(inputs, attrs)) };
 }
 
