@@ -25,7 +25,11 @@ import { Readback } from "./memory/readback.js";
 export interface WebGpuBackendOptions extends DeviceOptions {
   /** Most bytes to take from the device. Default: the device's own limit. */
   readonly maxBytes?: number;
+  /** Most bytes of one tensor. Default: what the adapter binds at a time, which it is at most. */
+  readonly maxBindingBytes?: number;
 }
+
+type MemoryOptions = Pick<WebGpuBackendOptions, "maxBytes" | "maxBindingBytes">;
 
 export class WebGpuBackend implements Backend {
   readonly name = "webgpu";
@@ -40,14 +44,19 @@ export class WebGpuBackend implements Backend {
   readonly #readback: Readback;
   readonly #elementwise: ElementwiseRunner;
 
-  constructor({ device, adapter, features, limits }: OpenedDevice, options: { readonly maxBytes?: number } = {}) {
+  constructor({ device, adapter, features, limits }: OpenedDevice, options: MemoryOptions = {}) {
     this.#device = device;
     this.adapter = adapter;
     this.features = features;
     this.limits = limits;
     this.numericClass = `webgpu:${adapter.vendor || "unknown"}/${adapter.architecture || adapter.device || "unknown"}`;
     this.#launcher = new Launcher(device);
-    this.#pool = new BufferPool(device, { ...options, beforeDestroy: () => this.#launcher.forgetBindGroups() });
+    const { maxBytes, maxBindingBytes } = options;
+    const most = {
+      ...(maxBytes !== undefined && { maxBytes }),
+      ...(maxBindingBytes !== undefined && { maxBindingBytes }),
+    };
+    this.#pool = new BufferPool(device, { ...most, beforeDestroy: () => this.#launcher.forgetBindGroups() });
     this.#readback = new Readback(device, this.#launcher);
     const host = this.#host();
     this.#elementwise = new ElementwiseRunner(host);
@@ -157,7 +166,7 @@ export class WebGpuBackend implements Backend {
  */
 export async function createWebGpuBackend(gpu: GPU, options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
   const opened = await openDevice(gpu, options);
-  const backend = new WebGpuBackend(opened, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
+  const backend = new WebGpuBackend(opened, options);
   await backend.finish();
   return backend;
 }

@@ -68,7 +68,7 @@ describeGpu("attention that keeps the logSumExp of its rows", () => {
     { shape: [1, 1, 200, 129], scale: 0.2 },
     { shape: [1, 2, 77, 256], scale: 0.1 },
     { shape: [1, 1, 700, 40], scale: 0.4 },
-    { shape: [70, 12, 3, 4], scale: 0.5 },
+    { shape: [9, 12, 3, 4], scale: 0.5 },
   ];
   test.each(cases)("gives what probabilities give: $shape", async (c) => {
     for (const difference of await differences(c)) expect(difference).toBeLessThan(2e-5);
@@ -117,7 +117,7 @@ describeGpu("attention that keeps the logSumExp of its rows", () => {
   });
 
   test("a sequence of 2,048 takes a small part of what T x T would", async () => {
-    const [B, H, T, D] = [1, 2, 2048, 16];
+    const [B, H, T, D] = [1, 1, 2048, 16];
     const shape = [B, H, T, D];
     const forwardAndBackward = async (backend: Backend) => {
       const before = backend.memory().usedBytes;
