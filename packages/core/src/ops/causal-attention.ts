@@ -84,6 +84,12 @@ export const causalAttentionOp = defineStructural<AttentionAttrs>({
       inputs: [normal([1, 1, 37, 8]), normal([1, 1, 37, 8]), normal([1, 1, 37, 8])],
       attrs: { scale: 0.35 },
     },
+    {
+      name: "longer than some backends keep whole",
+      inputs: [normal([1, 2, 530, 5]), normal([1, 2, 530, 5]), normal([1, 2, 530, 5])],
+      attrs: { scale: 0.4 },
+      checkVjp: false,
+    },
   ],
 });
 
@@ -132,6 +138,12 @@ export const packedCausalAttentionOp = defineStructural<PackedAttentionAttrs>({
     { name: "two heads of odd width", inputs: [normal([2, 5, 18])], attrs: { numHeads: 2, scale: 0.6 } },
     { name: "one head", inputs: [normal([1, 9, 12])], attrs: { numHeads: 1, scale: 0.5 } },
     { name: "longer than a tile", inputs: [normal([1, 35, 24])], attrs: { numHeads: 2, scale: 0.5 }, checkVjp: false },
+    {
+      name: "longer than some backends keep whole",
+      inputs: [normal([1, 515, 12])],
+      attrs: { numHeads: 2, scale: 0.5 },
+      checkVjp: false,
+    },
   ],
 });
 
