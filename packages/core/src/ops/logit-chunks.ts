@@ -30,9 +30,9 @@ export interface LogitChunks {
 }
 
 /** 64 MiB of logits: half of what every WebGPU adapter binds. */
-const maxLogits = 2 ** 24;
+const maxLogits = 16_777_216;
 /** Rows of more classes than this are cut: at least 64 of them make a piece. */
-const maxClasses = 2 ** 18;
+const maxClasses = 262_144;
 
 /** The pieces of [N, V] logits; rows by 64, so that tiles of a product are full. */
 export function logitChunks(numRows: number, numClasses: number): LogitChunks {

@@ -2,7 +2,7 @@ import { losses, type Tensor } from "@lockstep/core";
 import { Gpt } from "./gpt.js";
 
 /** More logits than this, 64 MiB, are never there at once. */
-const maxLogits = 2 ** 24;
+const maxLogits = 16_777_216;
 
 /**
  * Summed cross-entropy of the next token; the weight is the number of tokens.
