@@ -177,12 +177,21 @@ function sizedRows({ kernels }: WebGpuBackend, make: Make): void {
     kernels.matmul(make([M, K]), make([K, N]), out, { bias: make([N]) });
     kernels.matmul(make([M, K]), make([K, N]), out, { accumulate: true });
   }
-  for (const T of [8, 100, 600]) {
-    const q = (): TensorView => make([1, 1, T, 16]);
-    const [probs, dOut] = [make([1, 1, T, T]), q()];
+  for (const [T, D] of [
+    [8, 16],
+    [100, 16],
+    [600, 300],
+    [600, 16],
+    [600, 64],
+    [600, 100],
+    [600, 200],
+  ] as const) {
+    const q = (): TensorView => make([1, 1, T, D]);
+    const isWhole = kernels.attentionSaves([1, 1, T, D]) === "probs";
+    const [saved, dOut, out] = [make(isWhole ? [1, 1, T, T] : [1, 1, T]), q(), q()];
     const inputs = { q: q(), k: q(), v: q() };
-    kernels.causalAttention(inputs, 0.25, { out: q(), probs });
-    kernels.causalAttentionBackward({ ...inputs, dOut, probs }, 0.25, { dq: q(), dk: q(), dv: q() });
+    kernels.causalAttention(inputs, 0.25, { out, saved });
+    kernels.causalAttentionBackward({ ...inputs, dOut, saved, out }, 0.25, { dq: q(), dk: q(), dv: q() });
   }
   for (const L of [5, 40, 120, 300]) {
     const lengthsOf = (): TensorView => make([2], "i32");
