@@ -13,6 +13,7 @@ import {
   collect,
   count,
   countOrZero,
+  lossScaleFlag,
   numericFlag,
   port,
   share,
@@ -67,7 +68,8 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
         command("run <job>", "train on this machine: a coordinator on loopback and N worker processes")
           .option("--workers <n>", "number of worker processes", count, 1)
           .option("--audit <rate>", "share of micro-batches that a second worker computes again", share, 0)
-          .option("--chaos <seed>", "kill, freeze and add workers on purpose, to see the run heal", countOrZero),
+          .option("--chaos <seed>", "kill, freeze and add workers on purpose, to see the run heal", countOrZero)
+          .addOption(lossScaleFlag()),
       ),
     ),
   ).action(ending(async () => (await import("./commands/run.js")).run));
@@ -88,7 +90,8 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
         )
         .option("--token-file <file>", "file with the token that workers must show")
         .option("--token <token>", "the token itself; process lists show it, prefer --token-file")
-        .addOption(numericFlag()),
+        .addOption(numericFlag())
+        .addOption(lossScaleFlag()),
     ),
   ).action(ending(async () => (await import("./commands/coordinator.js")).coordinator));
 

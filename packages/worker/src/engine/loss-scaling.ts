@@ -63,7 +63,7 @@ export function trainScaled(
     landed = land(attached, training, { place, lossScale: scale });
   }
   if (scale !== lossScale) onOverflow(scale);
-  fold(attached, training, { landed, target, scale });
+  fold(attached, training, { landed, place, target, scale });
   return [place.microBatch!, landed.loss, landed.weight];
 }
 
@@ -103,7 +103,15 @@ function land(
 function fold(
   { landing, backend }: AttachedDevice,
   training: Training,
-  { landed, target, scale }: { readonly landed: Landed; readonly target: FoldTarget; readonly scale: number },
+  {
+    landed,
+    place,
+    target,
+    scale,
+  }: Pick<ScaledMicroBatch, "place" | "target"> & {
+    readonly landed: Landed;
+    readonly scale: number;
+  },
 ): void {
   const node = target.stack.leaf(landed.weight);
   for (const { index, isThere } of landed.entries) {
@@ -111,6 +119,9 @@ function fold(
     const view = isThere ? entryOf(training, landing, index) : own;
     if (isThere && scale !== 1 && index < training.parameters.length) {
       backend.elementwise(unscale, [view!], [1 / scale], [view!]);
+    }
+    if (own !== undefined) {
+      assertFiniteGradient(backend, own, { ...place, parameter: training.layout.parameters[index]!.name });
     }
     node.add(index, view);
     own?.dispose();
