@@ -39,6 +39,7 @@ import { ElementwiseRuns } from "./elementwise/elementwise-runs.js";
 import { createKernelTable } from "./kernel-table.js";
 import { createLateResults } from "./late-results.js";
 import type { KernelHost } from "./launch/kernel.js";
+import type { LaunchWatcher } from "./launch/launch-watcher.js";
 import { Launcher, type LauncherFigures } from "./launch/launcher.js";
 import { asGpuBuffer, BufferPool, type GpuBuffer } from "./memory/buffer-pool.js";
 import { ConstantTables } from "./memory/constant-tables.js";
@@ -87,6 +88,7 @@ export class WebGpuBackend implements Backend {
   readonly #elementwise: ElementwiseRunner;
   readonly #elementwiseRuns: ElementwiseRuns;
   readonly late: LateResults;
+  #watcher: LaunchWatcher | undefined;
   #inputs: InputAllocations | undefined;
   /** Elements from which on an f32 tensor is stored in 16 bits. */
   readonly #halfFrom: number;
@@ -215,6 +217,17 @@ export class WebGpuBackend implements Backend {
     return this.#launcher.figures();
   }
 
+  /** The device itself, for whoever measures it. */
+  get device(): GPUDevice {
+    return this.#device;
+  }
+
+  /** Tells `watcher` of every launch, until another is given or none. */
+  watchLaunches(watcher: LaunchWatcher | undefined): void {
+    this.#watcher = watcher;
+    this.#launcher.timing = watcher;
+  }
+
   /** What was chosen for this adapter. */
   get choices(): Readonly<KernelChoices> {
     return this.#choices;
@@ -239,6 +252,7 @@ export class WebGpuBackend implements Backend {
   async finish(): Promise<void> {
     this.#launcher.submit();
     await this.#device.queue.onSubmittedWorkDone();
+    await this.#launcher.compiled();
     this.#launcher.assertWell();
   }
 
@@ -287,7 +301,9 @@ export class WebGpuBackend implements Backend {
           const { buffer, offset } = operands[name]!;
           return { buffer: asGpuBuffer(buffer), offset };
         };
+        this.#watcher?.beginLaunch(kernel, operands, options);
         this.#launcher.launch(kernel, operandOf, params, options);
+        this.#watcher?.endLaunch();
       },
       withTemporary: (shape, dtype, use) => {
         const buffer = this.#allocate(numElements(shape) * 4);

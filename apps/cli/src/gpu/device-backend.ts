@@ -21,6 +21,8 @@ export interface DeviceBackendOptions {
   readonly tuningFolder?: string;
   /** Told of what the adapter has and is not used, and of measuring. */
   readonly onNotice?: (line: string) => void;
+  /** Options of Dawn. */
+  readonly dawn?: readonly string[];
 }
 
 /** Class and adapter of what `createDeviceBackend` makes, without opening a device. @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER. */
@@ -33,9 +35,10 @@ export async function describeDeviceBackend({ folders, allowSoftware, storage }:
 export async function createDeviceBackend({
   folders,
   tuningFolder,
+  dawn,
   ...options
 }: DeviceBackendOptions): Promise<WebGpuBackend> {
-  const gpu = await loadWebGpu({ folders, installCommand });
+  const gpu = await loadWebGpu({ folders, installCommand, ...(dawn && { dawn }) });
   if (tuningFolder === undefined) return createWebGpuBackend(gpu, options);
   const store = fileTuningStore(tuningFolder);
   const log = options.onNotice ?? (() => {});
