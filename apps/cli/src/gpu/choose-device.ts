@@ -15,6 +15,7 @@ export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): read
 
 export interface ChooseDeviceOptions {
   readonly noRecord?: boolean;
+  readonly updates?: boolean;
   /** The command that started this worker has opened the device of "webgpu" and checked it: it is not opened again to learn its class. */
   readonly isChecked?: boolean;
 }
@@ -31,7 +32,7 @@ export async function chooseDevice(
   backend: BackendName,
   precision: Precision,
   warn: (line: string) => void,
-  { noRecord = false, isChecked = false }: ChooseDeviceOptions = {},
+  { noRecord = false, updates = false, isChecked = false }: ChooseDeviceOptions = {},
 ): Promise<NodeWorkerOptions["device"]> {
   if (backend === "cpu") return undefined;
   const wanted: DeviceBackendOptions = {
@@ -51,7 +52,7 @@ export async function chooseDevice(
       );
     }
     const moduleUrl = new URL("./device-backend.js", import.meta.url).href;
-    return { numericClass, moduleUrl, options: { ...options }, noRecord };
+    return { numericClass, moduleUrl, options: { ...options }, noRecord, updates };
   } catch (error) {
     if (backend !== "auto") throw error;
     warn(`--backend auto computes on the CPU: ${(error as Error).message}`);
