@@ -2,7 +2,7 @@
  * @file Every WGSL module that the backend can come to need, for a device that validates and does not compute: what all ops launch on all their samples
  * and layouts, what rows launch at sizes that no sample has, and each of those modules with any two operands in one buffer.
  */
-import type { TensorView } from "@lockstep/core";
+import { linearActivation, nn, optim, scope, type TensorView, withBackend, zeros } from "@lockstep/core";
 import { CheckError, opRegistry, opSuite } from "@lockstep/core/testing";
 import { viewOf } from "./kernels/kernel-run.testkit.js";
 import type { LaunchOptions, WgslKernel } from "./launch/kernel.js";
@@ -67,6 +67,48 @@ const lengths = [3, 40, 300, 1000, 5000, 70_000] as const;
 export async function runLargeRows(backend: WebGpuBackend): Promise<void> {
   for (const length of lengths) await withScratch(backend, (make) => rowsOfLength(backend, length, make));
   await withScratch(backend, (make) => sizedRows(backend, make));
+  withBackend(backend, () => scope(linearActivations));
+  await backend.finish();
+}
+
+/** Products with each activation, of few rows, of some, and of more than a narrow tile has. */
+function linearActivations(): void {
+  for (const activation of ["relu", "gelu", "geluTanh", "silu", "sigmoid", "tanh"] as const) {
+    for (const rows of [3, 9, 40]) {
+      const layer = { weight: zeros([500, 8]), bias: zeros([500]) };
+      linearActivation(zeros([rows, 8]), layer, activation);
+    }
+  }
+}
+
+/** Calls what works on many tensors at once: updates of optimizers, the norm, the hash, the first bad element. */
+export async function runWholeTensors(backend: WebGpuBackend): Promise<void> {
+  const parameters = withBackend(backend, () =>
+    [5, 3_000, 70, 900, 16, 4_097].map((length) => {
+      const parameter = new nn.Parameter(zeros([length]));
+      parameter.grad = zeros([length]);
+      return parameter;
+    }),
+  );
+  const optimizers = [
+    new optim.AdamW(parameters),
+    new optim.Sgd(parameters, { momentum: 0.9 }),
+    new optim.Muon(parameters, { method: "adamW" }),
+  ];
+  for (const optimizer of optimizers) optimizer.step();
+  const { late } = backend;
+  await Promise.all([
+    optim.clipGradNormAsync(parameters, 1),
+    optim.clipGradNormAsync(parameters.slice(0, 1), Number.POSITIVE_INFINITY),
+    late.findNonFinite(parameters[1]!),
+    late.hash(parameters),
+    late.hashBlocks(parameters, 1_024),
+  ]);
+  late.normalize(parameters[1]!, 1e-7);
+  for (const optimizer of optimizers) optimizer.dispose();
+  optimizers[0]!.zeroGrad();
+  for (const parameter of parameters) parameter.dispose();
+  await backend.finish();
 }
 
 /** Calls products in every tile, with every layout of factors and result. */

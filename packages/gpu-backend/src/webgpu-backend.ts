@@ -26,7 +26,13 @@ import {
 } from "@lockstep/core/backend";
 import { checkSubgroups } from "./device/check-subgroups.js";
 import { assertHalvesWork } from "./device/half-check.js";
-import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
+import {
+  type AdapterDescription,
+  type DeviceOptions,
+  numericClassOf,
+  type OpenedDevice,
+  openDevice,
+} from "./device/open-device.js";
 import { selfCheck } from "./device/self-check.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
 import { ElementwiseRuns } from "./elementwise/elementwise-runs.js";
@@ -96,7 +102,7 @@ export class WebGpuBackend implements Backend {
     this.adapter = adapter;
     this.features = features;
     this.limits = limits;
-    this.numericClass = `webgpu:${adapter.vendor || "unknown"}/${adapter.architecture || adapter.device || "unknown"}${options.storage === "f16" ? ":f16" : ""}`;
+    this.numericClass = numericClassOf(adapter, options.storage);
     this.#halfFrom =
       options.storage === "f16" ? (options.minHalfElements ?? defaultMinHalfElements) : Number.POSITIVE_INFINITY;
     this.#launcher = new Launcher(device);
