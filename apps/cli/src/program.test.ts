@@ -69,7 +69,7 @@ test("has the commands and flags that other programs rely on", () => {
   );
   expect(flagsOf).toMatchInlineSnapshot(`
     {
-      "check": "backend numeric seed set threads",
+      "check": "backend no-record numeric seed set threads",
       "coordinator": "audit fork host init-from join-timeout log-format max-workers min-workers numeric out port quiet resume seed set state-transfer-rate steps token token-file",
       "doctor": "json",
       "evaluate": "init-from json set threads",
@@ -77,9 +77,9 @@ test("has the commands and flags that other programs rely on", () => {
       "inspect": "json",
       "profile": "backend json out seed set steps threads",
       "report": "curves-only out samples threads",
-      "run": "audit backend chaos fork init-from log-format numeric out quiet resume seed set steps threads workers",
+      "run": "audit backend chaos fork init-from log-format no-record numeric out quiet resume seed set steps threads workers",
       "status": "json token token-file",
-      "worker": "backend cache listen log-format name numeric quiet reconnect-timeout threads token token-file",
+      "worker": "backend cache listen log-format name no-record numeric quiet reconnect-timeout threads token token-file",
     }
   `);
 });
