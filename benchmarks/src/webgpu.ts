@@ -2,16 +2,7 @@
  * @file What a training step costs this side of a GPU: launches, submits, bytes, and microseconds of JavaScript a launch. Kernel times of drivers that
  * compute on the CPU mean nothing, so none are measured.
  */
-import {
-  dropGradient,
-  losses,
-  microBatchScope,
-  nextGenerator,
-  seedScope,
-  type Tensor,
-  tensor,
-  withBackend,
-} from "@lockstep/core";
+import { dropGradient, losses, microBatchScope, seedScope, type Tensor, tensor, withBackend } from "@lockstep/core";
 import { createWebGpuBackend } from "@lockstep/gpu-backend";
 import { loadWebGpu } from "@lockstep/gpu-backend/node";
 import { Gpt, type GptName, gptConfig } from "@lockstep/models";

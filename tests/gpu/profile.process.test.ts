@@ -56,9 +56,9 @@ describe.skipIf(!isRequired)("lockstep profile on WebGPU", () => {
     const tracks = traceEvents.filter(({ name }) => name === "thread_name").map(({ args }) => args?.name);
     expect(tracks).toEqual(["JavaScript", "GPU"]);
     const spans = new Set(traceEvents.filter(({ cat }) => cat === "span").map(({ name }) => name));
-    // Four steps came before: two op by op, one that is recorded, one that is replayed.
+    // Five steps came before: two op by op, then one that is recorded and two that are replayed.
     const parts = ["micro-batch 0", "record", "forward", "wait", "micro-batch 1"];
-    expect([...spans]).toEqual(["step 5", ...parts, "step 6"]);
+    expect([...spans]).toEqual(["step 6", ...parts, "step 7"]);
   }, 120_000);
 
   test.runIf(isSoftware)(

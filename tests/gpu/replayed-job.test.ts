@@ -85,7 +85,8 @@ async function runSteps(mirror: DeviceMirror, numSteps: number): Promise<string[
       [0, 4],
       [4, 6],
     ] as const) {
-      for (let m = lo; m < hi; m++) texts.push(await textOf(mirror, mirror.step(step, { lo, hi }, m)));
+      for (let m = lo; m < hi; m++)
+        texts.push(await textOf(mirror, mirror.step({ stepIndex: step, node: { lo, hi }, microBatch: m })));
     }
   }
   return texts;
@@ -106,8 +107,9 @@ describe.skipIf(isRequired !== "1")("a job's micro-batches on WebGPU", () => {
     const mirror = await openMirror();
     const { training } = mirror;
     const leaves: Float32Array[] = [];
-    for (let m = 0; m < 4; m++) leaves.push(await vectorOf(mirror, mirror.step(0, { lo: m, hi: m + 1 }, m)));
-    const sum = await vectorOf(mirror, mirror.step(0, { lo: 0, hi: 4 }, 3));
+    for (let m = 0; m < 4; m++)
+      leaves.push(await vectorOf(mirror, mirror.step({ stepIndex: 0, node: { lo: m, hi: m + 1 }, microBatch: m })));
+    const sum = await vectorOf(mirror, mirror.step({ stepIndex: 0, node: { lo: 0, hi: 4 }, microBatch: 3 }));
     // (0 + 1) + (2 + 3), one f32 addition each.
     const expected = leaves[0]!.map((x, i) =>
       Math.fround(Math.fround(x + leaves[1]![i]!) + Math.fround(leaves[2]![i]! + leaves[3]![i]!)),
@@ -119,8 +121,8 @@ describe.skipIf(isRequired !== "1")("a job's micro-batches on WebGPU", () => {
 
   test("a finished subtree of a node that was left is taken as it is", async () => {
     const mirror = await openMirror();
-    const half = await vectorOf(mirror, mirror.step(0, { lo: 0, hi: 2 }, 1));
-    mirror.step(0, { lo: 0, hi: 4 }, 2);
+    const half = await vectorOf(mirror, mirror.step({ stepIndex: 0, node: { lo: 0, hi: 2 }, microBatch: 1 }));
+    mirror.step({ stepIndex: 0, node: { lo: 0, hi: 4 }, microBatch: 2 });
     const [taken] = mirror.take([{ lo: 0, hi: 2 }])!;
     const vector = new Float32Array(half.length);
     for (const { firstEntry, values } of taken!) {

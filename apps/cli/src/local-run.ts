@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { PreparedChaos } from "./chaos/prepare-chaos.js";
-import type { BackendName, LogFlags } from "./flags/common-flags.js";
+import type { BackendName, LogFlags, Precision } from "./flags/common-flags.js";
 import { startLocalWorkers } from "./local-workers.js";
 import type { PlannedRun } from "./plan-run.js";
 import type { ListeningRun, SuperviseOptions } from "./supervise-run.js";
@@ -15,8 +15,11 @@ export interface LocalRunOptions extends LogFlags {
   readonly threads?: number | undefined;
   /** Where the workers compute gradients: one entry, or one for each. Default: the CPU. */
   readonly backend?: readonly BackendName[];
+  /** Of those on a GPU. Default "f32". */
+  readonly precision?: Precision;
   readonly record?: boolean;
   readonly audit?: number;
+  readonly lossScale?: number;
   readonly chaos?: PreparedChaos | undefined;
   /** Where the workers keep blobs. */
   readonly cacheDir: string;
@@ -58,6 +61,7 @@ export function localRunOptions(plan: PlannedRun, options: LocalRunOptions): Sup
         threads: options.threads ?? Math.max(1, Math.floor(availableParallelism() / workers)),
         numeric: plan.numeric,
         backends: options.backend ?? ["cpu"],
+        precision: options.precision ?? "f32",
         noRecord: options.record === false,
         cacheDir: options.cacheDir,
         onCrash: crashReporter(run, workers, chaos === undefined),

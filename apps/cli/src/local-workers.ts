@@ -7,7 +7,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { workerName } from "./chaos/plan-chaos.js";
-import type { BackendName, NumericClass } from "./flags/common-flags.js";
+import type { BackendName, NumericClass, Precision } from "./flags/common-flags.js";
 
 export interface LocalWorkersOptions {
   readonly url: string;
@@ -17,6 +17,7 @@ export interface LocalWorkersOptions {
   readonly numeric: NumericClass;
   /** One for all, or one for each place. */
   readonly backends: readonly BackendName[];
+  readonly precision: Precision;
   readonly noRecord: boolean;
   readonly cacheDir: string;
   /** A child ended on its own with another status than 0, with the last it wrote to stderr. */
@@ -84,6 +85,7 @@ function startChild(index: number, entry: string, options: LocalWorkersOptions, 
   const args = ["worker", options.url, "--token-from-parent", "--name", name, "--threads", String(options.threads)];
   const { backends } = options;
   args.push("--backend", backends.length === 1 ? backends[0]! : (backends[index] ?? "cpu"));
+  args.push("--precision", options.precision);
   if (options.noRecord) args.push("--no-record");
   args.push("--numeric", options.numeric, "--cache", options.cacheDir, "--quiet");
   const process = fork(entry, args, { stdio: ["ignore", "ignore", "pipe", "ipc"], serialization: "json" });

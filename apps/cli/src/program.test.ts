@@ -34,6 +34,11 @@ test.each([
   ["an unknown backend", ["run", "x", "--backend", "cuda"], '"cuda" is no backend; it must be cpu, webgpu or auto'],
   ["a GPU in a CPU class", ["run", "x", "--backend", "webgpu", "--numeric", "strict"], "there can be one of the two"],
   ["two backends for one worker", ["worker", "ws://h:1", "--backend", "cpu,webgpu"], "E_USAGE_BACKEND"],
+  ["16 bits on a CPU", ["run", "x", "--precision", "f16"], "run: --precision f16 is how a GPU keeps its tensors"],
+  ["16 bits on a worker's CPU", ["worker", "ws://h:1", "--precision", "f16", "--backend", "cpu"], "E_USAGE_PRECISION"],
+  ["16 bits for a check on a CPU", ["check", "x", "--precision", "f16"], "E_USAGE_PRECISION"],
+  ["an unknown precision", ["run", "x", "--precision", "bf16"], "Allowed choices are f32, f16"],
+  ["a loss scale that is no power of two", ["run", "x", "--loss-scale", "1000"], "it must be a power of two"],
   ["a port past the last", ["coordinator", "x", "--port", "65536"], "it must be a port, 0 to 65535"],
   ["a job that is not there", ["run", "no-such-folder/job.ts"], "there is no no-such-folder/job.ts"],
   ["a URL that is none", ["worker", "http://h:1"], "it must be ws://HOST:PORT"],
@@ -69,17 +74,17 @@ test("has the commands and flags that other programs rely on", () => {
   );
   expect(flagsOf).toMatchInlineSnapshot(`
     {
-      "check": "backend no-record numeric seed set threads",
-      "coordinator": "audit fork host init-from join-timeout log-format max-workers min-workers numeric out port quiet resume seed set state-transfer-rate steps token token-file",
+      "check": "backend no-record numeric precision seed set threads",
+      "coordinator": "audit fork host init-from join-timeout log-format loss-scale max-workers min-workers numeric out port quiet resume seed set state-transfer-rate steps token token-file",
       "doctor": "json",
       "evaluate": "init-from json set threads",
       "generate": "max-tokens prompt seed temperature threads top-k top-p",
       "inspect": "json",
-      "profile": "backend json out seed set steps threads",
+      "profile": "backend json out precision seed set steps threads",
       "report": "curves-only out samples threads",
-      "run": "audit backend chaos fork init-from log-format no-record numeric out quiet resume seed set steps threads workers",
+      "run": "audit backend chaos fork init-from log-format loss-scale no-record numeric out precision quiet resume seed set steps threads workers",
       "status": "json token token-file",
-      "worker": "backend cache listen log-format name no-record numeric quiet reconnect-timeout threads token token-file",
+      "worker": "backend cache listen log-format name no-record numeric precision quiet reconnect-timeout threads token token-file",
     }
   `);
 });

@@ -13,8 +13,10 @@ import {
   collect,
   count,
   countOrZero,
+  lossScaleFlag,
   numericFlag,
   port,
+  precisionFlag,
   share,
 } from "./flags/common-flags.js";
 import { printError } from "./print-error.js";
@@ -67,7 +69,8 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
         command("run <job>", "train on this machine: a coordinator on loopback and N worker processes")
           .option("--workers <n>", "number of worker processes", count, 1)
           .option("--audit <rate>", "share of micro-batches that a second worker computes again", share, 0)
-          .option("--chaos <seed>", "kill, freeze and add workers on purpose, to see the run heal", countOrZero),
+          .option("--chaos <seed>", "kill, freeze and add workers on purpose, to see the run heal", countOrZero)
+          .addOption(lossScaleFlag()),
       ),
     ),
   ).action(ending(async () => (await import("./commands/run.js")).run));
@@ -88,7 +91,8 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
         )
         .option("--token-file <file>", "file with the token that workers must show")
         .option("--token <token>", "the token itself; process lists show it, prefer --token-file")
-        .addOption(numericFlag()),
+        .addOption(numericFlag())
+        .addOption(lossScaleFlag()),
     ),
   ).action(ending(async () => (await import("./commands/coordinator.js")).coordinator));
 
@@ -158,6 +162,7 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
         .choices(["webgpu", "cpu", "auto"])
         .default("auto"),
     )
+    .addOption(precisionFlag())
     .option("--steps <n>", "steps to watch, after some that are not", count, 2)
     .option("--out <file>", "where to write the trace (default: <name of the job>.trace.json)")
     .option("--json", "print JSON", false)

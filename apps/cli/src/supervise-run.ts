@@ -32,6 +32,8 @@ export interface SuperviseOptions extends LogFlags {
   readonly joinTimeoutMs: number;
   /** Share of micro-batches that a second worker computes again. */
   readonly audit?: number;
+  /** Loss scale with which workers in 16 bits begin. Default: the coordinator's. */
+  readonly lossScale?: number;
   /** Bytes a second of blobs while steps go on. */
   readonly stateTransferRate?: number;
   /** A worker that cannot join ends the run, or is sent away. */
@@ -93,6 +95,7 @@ export async function superviseToEnd(plan: PlannedRun, options: SuperviseOptions
     ...(options.minWorkersToGoOn === undefined ? {} : { minWorkersToGoOn: options.minWorkersToGoOn }),
     maxWorkers: options.maxWorkers,
     trust: { auditRate: options.audit ?? 0 },
+    ...(options.lossScale === undefined ? {} : { lossScaling: { initial: options.lossScale } }),
     limits: { stateTransferRate: options.stateTransferRate },
     joinTimeoutMs: options.joinTimeoutMs,
     joinFailure: options.joinFailure,
@@ -171,6 +174,7 @@ function showEvent(view: ProgressView, event: { readonly type: string; readonly 
     "evaluated",
     "checkpoint",
     "notice",
+    "lossScale",
     "stopping",
   ];
   const warned = [

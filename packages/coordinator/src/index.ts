@@ -7,6 +7,7 @@ export type { JournalEntry } from "./state/journal-entry.js";
 export {
   type CheckpointPolicy,
   type CoordinatorTimeouts,
+  defaultLossScaling,
   defaultTimeouts,
   defaultTrust,
   type RunHistory,

@@ -3,7 +3,16 @@ export { type CustomVjpContext, customGrad } from "./autograd/custom-grad.js";
 export { enableGrad, isGradEnabled, noGrad } from "./autograd/grad-mode.js";
 export { drawsSoFar, type MicroBatchKey, microBatchScope, nextPhiloxKey } from "./autograd/micro-batch-scope.js";
 export { nextGenerator } from "./autograd/next-generator.js";
-export type { Backend, DeviceBuffer, MemoryFigures, NumericClass, TensorView } from "./backend/backend.js";
+export type {
+  Backend,
+  DeviceBuffer,
+  ElementwiseRun,
+  LateResults,
+  MemoryFigures,
+  NumericClass,
+  StorageFidelity,
+  TensorView,
+} from "./backend/backend.js";
 export { currentBackend, setDefaultBackend, withBackend } from "./backend/current-backend.js";
 export type { KernelTable, PhiloxKey } from "./backend/kernel-table.js";
 export type { StepParts, StepPlace, StepRunner, StepRunnerFigures, StepRunnerOptions } from "./backend/step-runner.js";

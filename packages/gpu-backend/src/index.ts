@@ -10,4 +10,4 @@ export type { LauncherFigures } from "./launch/launcher.js";
 export { indexedDbTuningStore } from "./tuning/indexed-db-store.js";
 export type { TuningOptions } from "./tuning/tune.js";
 export type { TuningStore } from "./tuning/tuning-store.js";
-export { createWebGpuBackend, WebGpuBackend, type WebGpuBackendOptions } from "./webgpu-backend.js";
+export { createWebGpuBackend, type FloatStorage, WebGpuBackend, type WebGpuBackendOptions } from "./webgpu-backend.js";

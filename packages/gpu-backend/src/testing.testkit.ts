@@ -4,11 +4,12 @@ import { loadWebGpu } from "./node/load-web-gpu.js";
 import { createWebGpuBackend, type WebGpuBackend, type WebGpuBackendOptions } from "./webgpu-backend.js";
 
 /** The entry point, or why the tests are skipped. LOCKSTEP_REQUIRE_GPU=1 makes a missing adapter a failure. */
-async function findGpu(): Promise<{ readonly gpu?: GPU; readonly reason?: string }> {
+async function findGpu(): Promise<{ readonly gpu?: GPU; readonly reason?: string; readonly hasHalves?: boolean }> {
   const { LOCKSTEP_WEBGPU: folder, LOCKSTEP_REQUIRE_GPU: isRequired } = process.env;
   try {
     const gpu = await loadWebGpu({ folders: folder === undefined ? [] : [folder] });
-    if ((await gpu.requestAdapter()) !== null) return { gpu };
+    const adapter = await gpu.requestAdapter();
+    if (adapter !== null) return { gpu, hasHalves: adapter.features.has("shader-f16") };
     if (isRequired === "1") throw new Error("there is no WebGPU adapter, and LOCKSTEP_REQUIRE_GPU is 1");
     return { reason: "no WebGPU adapter" };
   } catch (error) {
@@ -47,6 +48,11 @@ export function createNullBackend(options: WebGpuBackendOptions = {}): Promise<W
 export function describeGpu(name: string, body: () => void): void {
   if (found.gpu === undefined) test.skip(`${name} (${found.reason})`, () => {});
   else describe(name, body);
+}
+
+/** Whether the tests' adapter has "shader-f16". */
+export function hasHalves(): boolean {
+  return found.hasHalves === true;
 }
 
 /** The entry point, inside `describeGpu`. */

@@ -4,7 +4,17 @@
  * Invariants: the order of additions depends on shapes alone, so that one adapter gives the same bits every time; what arrives late (errors,
  * a lost device) is thrown by the next call that looks. Reading is asynchronous and sees the numbers as they are at the call.
  */
-import type { Backend, DeviceBuffer, DTypeArray, ElementwiseProgram, TensorView } from "@lockstep/core";
+import {
+  type Backend,
+  BackendError,
+  type DeviceBuffer,
+  type DTypeArray,
+  type ElementwiseProgram,
+  type ElementwiseRun,
+  type LateResults,
+  type StorageFidelity,
+  type TensorView,
+} from "@lockstep/core";
 import {
   contiguousStrides,
   hostArray,
@@ -15,15 +25,19 @@ import {
   type StepRunnerOptions,
 } from "@lockstep/core/backend";
 import { checkSubgroups } from "./device/check-subgroups.js";
+import { assertHalvesWork } from "./device/half-check.js";
 import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
 import { selfCheck } from "./device/self-check.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
+import { ElementwiseRuns } from "./elementwise/elementwise-runs.js";
 import { createKernelTable } from "./kernel-table.js";
+import { createLateResults } from "./late-results.js";
 import type { KernelHost } from "./launch/kernel.js";
 import type { LaunchWatcher } from "./launch/launch-watcher.js";
 import { Launcher, type LauncherFigures } from "./launch/launcher.js";
 import { asGpuBuffer, BufferPool, type GpuBuffer } from "./memory/buffer-pool.js";
 import { ConstantTables } from "./memory/constant-tables.js";
+import { halvesOf } from "./memory/half-floats.js";
 import { hostWordsOf, noteCopy, noteWrite } from "./memory/host-words.js";
 import { Readback } from "./memory/readback.js";
 import { type InputAllocations, WebGpuStepRunner } from "./replay/webgpu-step-runner.js";
@@ -39,7 +53,19 @@ export interface WebGpuBackendOptions extends DeviceOptions {
   readonly tuning?: TuningOptions;
   /** Default true. False for devices that compute nothing, such as Dawn's null backend. */
   readonly selfCheck?: boolean;
+  /**
+   * "f16": f32 tensors of at least `minHalfElements` elements lie in memory as binary16, and kernels compute with them in f32 (docs/webgpu.md).
+   * Needs the adapter's "shader-f16". Default "f32".
+   */
+  readonly storage?: FloatStorage;
+  /** Smaller f32 tensors keep 32 bits: losses, biases and statistics cost nothing and gain from them. Default 1,024. */
+  readonly minHalfElements?: number;
 }
+
+/** How f32 tensors lie in memory. */
+export type FloatStorage = "f32" | "f16";
+
+const defaultMinHalfElements = 1_024;
 
 export class WebGpuBackend implements Backend {
   readonly name = "webgpu";
@@ -54,30 +80,42 @@ export class WebGpuBackend implements Backend {
   readonly #pool: BufferPool;
   readonly #readback: Readback;
   readonly #elementwise: ElementwiseRunner;
+  readonly #elementwiseRuns: ElementwiseRuns;
+  readonly late: LateResults;
   #watcher: LaunchWatcher | undefined;
   #inputs: InputAllocations | undefined;
+  /** Elements from which on an f32 tensor is stored in 16 bits. */
+  readonly #halfFrom: number;
 
-  constructor({ device, adapter, features, limits }: OpenedDevice, options: { readonly maxBytes?: number } = {}) {
+  constructor(
+    { device, adapter, features, limits }: OpenedDevice,
+    options: Pick<WebGpuBackendOptions, "maxBytes" | "storage" | "minHalfElements"> = {},
+  ) {
     this.#device = device;
     this.adapter = adapter;
     this.features = features;
     this.limits = limits;
-    this.numericClass = `webgpu:${adapter.vendor || "unknown"}/${adapter.architecture || adapter.device || "unknown"}`;
+    this.numericClass = `webgpu:${adapter.vendor || "unknown"}/${adapter.architecture || adapter.device || "unknown"}${options.storage === "f16" ? ":f16" : ""}`;
+    this.#halfFrom =
+      options.storage === "f16" ? (options.minHalfElements ?? defaultMinHalfElements) : Number.POSITIVE_INFINITY;
     this.#launcher = new Launcher(device);
     this.#pool = new BufferPool(device, { ...options, beforeDestroy: () => this.#launcher.forgetBindGroups() });
     this.#readback = new Readback(device, this.#launcher);
     const host = this.#host();
     this.#elementwise = new ElementwiseRunner(host);
+    this.#elementwiseRuns = new ElementwiseRuns(host, this.#elementwise);
     const kernels = createKernelTable(host);
     const copy: KernelTable["copy"] = (src, dst) => {
       kernels.copy(src, dst);
       noteCopy(src, dst);
     };
     this.kernels = { ...kernels, copy };
+    this.late = createLateResults({ host, kernels: this.kernels, read: (view) => this.read(view) });
   }
 
-  allocate(byteLength: number): DeviceBuffer {
-    return this.#allocate(byteLength);
+  allocate(byteLength: number, fidelity: StorageFidelity = "exact"): DeviceBuffer {
+    const isHalf = fidelity === "reducible" && byteLength >= 4 * this.#halfFrom;
+    return this.#allocate(isHalf ? byteLength / 2 : byteLength, isHalf);
   }
 
   free(buffer: DeviceBuffer): void {
@@ -89,8 +127,29 @@ export class WebGpuBackend implements Backend {
     if (words.length === 0) return;
     const target = asGpuBuffer(buffer);
     noteWrite(target, offset, source);
-    this.#launcher.recorder?.wrote(target, offset, words);
-    this.#upload(target, offset, words);
+    if (target.isHalf) this.#writeHalves(target, offset, words as Float32Array);
+    else this.#put(target, 4 * offset, words);
+  }
+
+  /** A queue writes whole words of four bytes; what begins or ends inside of one goes through a kernel. */
+  #writeHalves(target: GpuBuffer, offset: number, source: Float32Array): void {
+    const { length } = source;
+    const isLast = 2 * (offset + length) === target.byteLength;
+    if (offset % 2 === 0 && (length % 2 === 0 || isLast)) {
+      this.#put(target, 2 * offset, halvesOf(source));
+      return;
+    }
+    const words = this.#allocate(length * 4);
+    this.#put(words, 0, source);
+    const view = { shape: [length], strides: [1], dtype: "f32" } as const;
+    this.kernels.copy({ ...view, buffer: words, offset: 0 }, { ...view, buffer: target, offset });
+    this.#pool.free(words);
+  }
+
+  /** Puts bytes where they belong, and writes it down. */
+  #put(target: GpuBuffer, byteOffset: number, source: Float32Array | Int32Array | Uint16Array): void {
+    this.#launcher.recorder?.wrote(target, byteOffset, source);
+    this.#upload(target, byteOffset, source);
   }
 
   hostValue(view: TensorView, of: (values: DTypeArray) => number): number | undefined {
@@ -137,6 +196,10 @@ export class WebGpuBackend implements Backend {
     outputs: readonly TensorView[],
   ): void {
     this.#elementwise.run(program, inputs, scalars, outputs);
+  }
+
+  elementwiseRuns(program: ElementwiseProgram, scalars: readonly number[], runs: readonly ElementwiseRun[]): void {
+    this.#elementwiseRuns.run(program, scalars, runs);
   }
 
   memory(): MemoryFigures {
@@ -193,25 +256,25 @@ export class WebGpuBackend implements Backend {
   }
 
   /** In the host part of a step the memory of the recorded one is offered. */
-  #allocate(byteLength: number): GpuBuffer {
+  #allocate(byteLength: number, isHalf = false): GpuBuffer {
     const inputs = this.#inputs;
     if (inputs === undefined) {
-      const buffer = this.#pool.allocate(byteLength);
+      const buffer = this.#pool.allocate(byteLength, isHalf);
       this.#launcher.recorder?.allocated(buffer);
       return buffer;
     }
     const next = inputs.offered[inputs.made.length];
-    const isFit = next?.byteLength === byteLength && next.isFreed;
-    const buffer = isFit ? this.#pool.use(next, byteLength) : this.#pool.allocate(byteLength);
+    const isFit = next?.byteLength === byteLength && next.isHalf === isHalf && next.isFreed;
+    const buffer = isFit ? this.#pool.use(next, byteLength) : this.#pool.allocate(byteLength, isHalf);
     inputs.made.push(buffer);
     return buffer;
   }
 
-  #upload(target: GpuBuffer, offset: number, words: Float32Array | Int32Array): void {
+  #upload(target: GpuBuffer, byteOffset: number, source: Float32Array | Int32Array | Uint16Array): void {
     this.#launcher.assertWell();
     // The queue would write before what is recorded but not yet submitted.
     this.#launcher.submit();
-    this.#device.queue.writeBuffer(target.handle, offset * 4, words as Float32Array<ArrayBuffer>);
+    this.#device.queue.writeBuffer(target.handle, byteOffset, source as Float32Array<ArrayBuffer>);
   }
 
   #host(): KernelHost {
@@ -256,21 +319,35 @@ export class WebGpuBackend implements Backend {
 /**
  * A backend on an adapter of `gpu`: `navigator.gpu` in a browser, `loadWebGpu()` of `@lockstep/gpu-backend/node` in Node.
  *
- * @throws {BackendError} E_NO_ADAPTER with what to do; E_DEVICE, E_SHADER when the device fails its self-check.
+ * @throws {BackendError} E_NO_ADAPTER with what to do; E_DEVICE, E_SHADER when the device fails its self-check; for the storage "f16" E_NO_F16
+ *   where the adapter has no "shader-f16".
  */
 export async function createWebGpuBackend(gpu: GPU, options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
   const opened = await openDevice(gpu, options);
-  const { maxBytes, onNotice, tuning } = options;
+  const { onNotice, tuning, storage } = options;
   try {
-    const checked = options.selfCheck === false ? opened.features : await selfCheck(opened, onNotice && { onNotice });
-    const subgroups = options.selfCheck === false ? undefined : await checkSubgroups({ ...opened, features: checked });
-    if (subgroups?.reason !== undefined) onNotice?.(subgroups.reason);
-    const backend = new WebGpuBackend({ ...opened, features: checked }, maxBytes === undefined ? {} : { maxBytes });
-    if (subgroups !== undefined) backend.choose({ subgroupSize: subgroups.size });
+    const isChecked = options.selfCheck !== false;
+    const features = isChecked ? await selfCheck(opened, onNotice && { onNotice }) : opened.features;
+    if (storage === "f16" && !features.has("shader-f16")) throw noHalvesError(opened.adapter);
+    const backend = new WebGpuBackend({ ...opened, features }, options);
+    if (!isChecked) return backend;
+    if (storage === "f16") await assertHalvesWork(backend);
+    const subgroups = await checkSubgroups({ ...opened, features });
+    if (subgroups.reason !== undefined) onNotice?.(subgroups.reason);
+    backend.choose({ subgroupSize: subgroups.size });
     if (tuning !== undefined) await tuneTiles(backend, opened.device, tuning);
     return backend;
   } catch (error) {
     opened.device.destroy();
     throw error;
   }
+}
+
+function noHalvesError(adapter: AdapterDescription): BackendError {
+  const name = adapter.description || `${adapter.vendor} ${adapter.architecture}`;
+  return new BackendError(
+    `webgpu: the adapter "${name}" has no shader-f16; storage in 16 bits needs it. Use the storage "f32" (--precision f32), or another adapter or driver.`,
+    { adapter },
+    "E_NO_F16",
+  );
 }

@@ -12,7 +12,13 @@ export type {
   PreparedEngine,
   StateFile,
 } from "./engine/compute-engine.js";
-export { type ChunkRead, DeviceMirror, type MirrorOptions, type MirrorStep } from "./engine/device-mirror.js";
+export {
+  type ChunkRead,
+  DeviceMirror,
+  type MirrorOptions,
+  type MirrorRequest,
+  type MirrorStep,
+} from "./engine/device-mirror.js";
 export type {
   ExplainedSample,
   ExplainOptions,

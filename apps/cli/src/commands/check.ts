@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkJob, type JobCheck } from "@lockstep/worker/node";
 import { type ExitStatus, exitStatus } from "../exit-status.js";
-import type { ComputeFlags } from "../flags/common-flags.js";
+import { type ComputeFlags, refuseHalvesOnCpu } from "../flags/common-flags.js";
 import { prepareJob } from "../job/prepare-job.js";
 import { resolveRoom } from "../job/resolve-room.js";
 import { writeRunDirectory } from "../run-directory.js";
@@ -17,6 +17,7 @@ interface CheckFlags extends ComputeFlags {
 }
 
 export async function check(jobPath: string, flags: CheckFlags): Promise<ExitStatus> {
+  refuseHalvesOnCpu("check", flags);
   const job = await prepareJob(jobPath, flags.set, process.cwd());
   const runDir = mkdtempSync(join(tmpdir(), "lockstep-check-"));
   try {

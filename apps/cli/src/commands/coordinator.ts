@@ -19,6 +19,7 @@ interface CoordinatorFlags extends JobFlags, LogFlags, TokenFlags {
   readonly audit: number;
   readonly stateTransferRate?: number;
   readonly numeric?: NumericClass;
+  readonly lossScale?: number;
 }
 
 export async function coordinator(jobPath: string, flags: CoordinatorFlags): Promise<ExitStatus> {

@@ -1,10 +1,11 @@
 /** @file `lockstep doctor`: what this machine has for training, and what to install where something is missing. */
 import { createServer } from "node:net";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import type { LockstepError } from "@lockstep/core";
 import { createNodeCpuBackend } from "@lockstep/core/node";
 import { type ExitStatus, exitStatus } from "../exit-status.js";
 import { webGpuFolders } from "../gpu/choose-device.js";
-import { createDeviceBackend } from "../gpu/device-backend.js";
+import { createDeviceBackend, type DeviceBackendOptions } from "../gpu/device-backend.js";
 import { formatBytes, formatTable } from "../terminal/format.js";
 import { version } from "../version.js";
 
@@ -95,21 +96,31 @@ function classFindings(): Finding[] {
 async function webGpuFinding(): Promise<Finding> {
   const name = "WebGPU";
   try {
-    const backend = await createDeviceBackend({
-      allowSoftware: true,
-      folders: webGpuFolders(process.env, process.cwd()),
-    });
+    const options = { allowSoftware: true, folders: webGpuFolders(process.env, process.cwd()) };
+    const backend = await createDeviceBackend({ ...options, storage: "f32" });
     const { adapter, features, limits } = backend;
     backend.dispose();
     const what =
       adapter.description || [adapter.vendor, adapter.architecture, adapter.device].filter(Boolean).join(" ");
     const binding = formatBytes(limits.maxStorageBufferBindingSize);
-    const found = `${what}; ${[...features].join(", ") || "no optional features"}; tensors of up to ${binding}`;
+    const precision = await precisionsOf(options);
+    const found = `${what}; ${[...features].join(", ") || "no optional features"}; ${precision}; tensors of up to ${binding}`;
     if (!adapter.isSoftware) return { name, ok: true, found };
     const advice = "this adapter computes on the CPU, slower than --backend cpu; a GPU needs its maker's Vulkan driver";
     return { name, ok: false, found, advice };
   } catch (error) {
     return { name, ok: false, found: "none", advice: `${(error as Error).message} --backend cpu needs none of it.` };
+  }
+}
+
+/** Whether the device stores in 16 bits as IEEE 754 says: its own check, when it is opened so. */
+async function precisionsOf(options: Omit<DeviceBackendOptions, "storage">): Promise<string> {
+  try {
+    (await createDeviceBackend({ ...options, storage: "f16" })).dispose();
+    return "--precision f16 works";
+  } catch (error) {
+    const { code, message } = error as LockstepError;
+    return code === "E_NO_F16" ? "no --precision f16 (no shader-f16)" : `no --precision f16 (${message})`;
   }
 }
 

@@ -4,7 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prepareChaos } from "../chaos/prepare-chaos.js";
 import { type ExitStatus, UsageError } from "../exit-status.js";
-import { type ComputeFlags, type JobFlags, type LogFlags, refuseMixedClasses } from "../flags/common-flags.js";
+import {
+  type ComputeFlags,
+  type JobFlags,
+  type LogFlags,
+  refuseHalvesOnCpu,
+  refuseMixedClasses,
+} from "../flags/common-flags.js";
 import { assertBackends } from "../gpu/choose-device.js";
 import { findLanAddress } from "../lan-address.js";
 import { localRunOptions } from "../local-run.js";
@@ -15,6 +21,7 @@ interface RunFlags extends JobFlags, ComputeFlags, LogFlags {
   readonly workers: number;
   readonly chaos?: number;
   readonly audit: number;
+  readonly lossScale?: number;
 }
 
 export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus> {
@@ -26,6 +33,7 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
     );
   }
   refuseMixedClasses("run", flags);
+  refuseHalvesOnCpu("run", flags);
   if (flags.chaos !== undefined && workers < 2) {
     throw new UsageError(
       `run: --chaos kills and freezes workers, and --workers is ${workers}; there must be at least 2, so that one is left. Give --workers 3.`,
@@ -33,7 +41,7 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
       "E_USAGE_CHAOS",
     );
   }
-  await assertBackends(flags.backend, (line) => void process.stderr.write(`${line}\n`));
+  await assertBackends(flags, (line) => void process.stderr.write(`${line}\n`));
   const plan = await planRun(jobPath, flags, process.cwd(), new Date());
   if (workers > plan.job.numMicroBatches) {
     throw new UsageError(

@@ -19,9 +19,13 @@ export interface JobFlags {
 /** Where a worker computes gradients: "auto" takes a GPU where there is a real one. */
 export type BackendName = "cpu" | "webgpu" | "auto";
 
+/** In how many bits a GPU keeps what it computes gradients from. */
+export type Precision = "f32" | "f16";
+
 /** What `addComputeFlags` reads. */
 export interface ComputeFlags {
   readonly backend: readonly BackendName[];
+  readonly precision: Precision;
   readonly numeric?: NumericClass;
   readonly threads?: number;
   /** False for --no-record: steps on a GPU are not replayed. */
@@ -52,13 +56,27 @@ export function addComputeFlags(command: Command): Command {
         .argParser(backends)
         .default(["cpu"], "cpu"),
     )
+    .addOption(precisionFlag())
     .addOption(numericFlag())
     .option("--no-record", "run every step on a GPU op by op, instead of replaying what the first ones launched")
     .option("--threads <n>", "threads of each worker (default: cores divided by local workers)", count);
 }
 
+export function precisionFlag(): Option {
+  return new Option("--precision <bits>", "how a GPU keeps large tensors; it computes in f32 in both")
+    .choices(["f32", "f16"])
+    .default("f32");
+}
+
 export function numericFlag(): Option {
   return new Option("--numeric <class>", "how CPU workers round (default: strict)").choices(["strict", "fused"]);
+}
+
+export function lossScaleFlag(): Option {
+  return new Option(
+    "--loss-scale <n>",
+    "loss scale with which workers of --precision f16 begin, a power of two (default: 65536)",
+  ).argParser(powerOfTwo);
 }
 
 export function addLogFlags(command: Command): Command {
@@ -82,6 +100,14 @@ export function countOrZero(text: string): number {
 export function port(text: string): number {
   const value = wholeNumber(text, 0);
   if (value > 65_535) throw new InvalidArgumentError("it must be a port, 0 to 65535.");
+  return value;
+}
+
+/** A power of two from 1 to 2^24. */
+function powerOfTwo(text: string): number {
+  const value = wholeNumber(text, 1);
+  if ((value & (value - 1)) !== 0 || value > 16_777_216)
+    throw new InvalidArgumentError("it must be a power of two, 1 to 16777216.");
   return value;
 }
 
@@ -129,5 +155,18 @@ export function refuseMixedClasses(command: string, { backend, numeric }: Comput
     `${command}: --numeric ${numeric} asks for the bits of the CPU, and --backend webgpu computes on a GPU, which rounds otherwise; there can be one of the two. Leave --numeric out, or use --backend cpu.`,
     { numeric, backend },
     "E_USAGE_BACKEND",
+  );
+}
+
+/** @throws {UsageError} E_USAGE_PRECISION when 16 bits are asked for and no GPU. */
+export function refuseHalvesOnCpu(
+  command: string,
+  { backend, precision }: Pick<ComputeFlags, "backend" | "precision">,
+): void {
+  if (precision !== "f16" || backend.some((name) => name !== "cpu")) return;
+  throw new UsageError(
+    `${command}: --precision f16 is how a GPU keeps its tensors, and --backend is ${backend.join(",")}; a CPU computes in f32. Give --backend webgpu, or leave --precision out.`,
+    { backend, precision },
+    "E_USAGE_PRECISION",
   );
 }

@@ -4,8 +4,11 @@ import { join } from "node:path";
 import type { LockstepError } from "@lockstep/core";
 import type { NodeWorkerOptions } from "@lockstep/worker/node";
 import { UsageError } from "../exit-status.js";
-import type { BackendName } from "../flags/common-flags.js";
+import type { BackendName, ComputeFlags, Precision } from "../flags/common-flags.js";
 import type { DeviceBackendOptions } from "./device-backend.js";
+
+/** Where what was measured on adapters is kept. */
+export const tuningFolder = join(homedir(), ".cache", "lockstep", "webgpu");
 
 /** Where the npm package `webgpu` is looked for, beside this installation: LOCKSTEP_WEBGPU, `.lockstep/gpu`, the folder the command runs in. */
 export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): readonly string[] {
@@ -17,26 +20,25 @@ export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): read
  * The device for "webgpu"; for "auto" a real GPU where there is one, else undefined, which stands for the CPU.
  *
  * @param warn told of measuring an adapter for the first time, of a software adapter, which "webgpu" accepts because it was asked for, of
- *   features that are switched off, and why "auto" took the CPU.
- * @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER for "webgpu" where there is none; E_DEVICE, E_SHADER where one fails its self-check.
+ *   features that are switched off, and why "auto" took the CPU, or f32.
+ * @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER for "webgpu" where there is none; E_NO_F16 where it cannot store in 16 bits; E_DEVICE, E_SHADER
+ *   where one fails its self-check.
  */
 export async function chooseDevice(
   backend: BackendName,
+  precision: Precision,
   warn: (line: string) => void,
   { noRecord = false }: { readonly noRecord?: boolean } = {},
 ): Promise<NodeWorkerOptions["device"]> {
   if (backend === "cpu") return undefined;
-  const options: DeviceBackendOptions = {
+  const wanted: DeviceBackendOptions = {
     allowSoftware: backend === "webgpu",
     folders: webGpuFolders(process.env, process.cwd()),
-    tuningFolder: join(homedir(), ".cache", "lockstep", "webgpu"),
+    storage: precision,
+    tuningFolder,
   };
   try {
-    // Only here: most workers have no use for the kernels of a GPU.
-    const { createDeviceBackend } = await import("./device-backend.js");
-    const found = await createDeviceBackend({ ...options, onNotice: warn });
-    const { numericClass, adapter } = found;
-    found.dispose();
+    const { options, numericClass, adapter } = await openOnce(wanted, { isAuto: backend === "auto", warn });
     if (adapter.isSoftware) {
       warn(
         `the WebGPU adapter is "${adapter.description}", which computes on the CPU: right, and slower than --backend cpu`,
@@ -51,15 +53,42 @@ export async function chooseDevice(
   }
 }
 
+/** Opens the device and closes it again. For "auto" one that cannot store in 16 bits is taken in f32, and why is told. */
+async function openOnce(
+  options: DeviceBackendOptions,
+  { isAuto, warn }: { readonly isAuto: boolean; readonly warn: (line: string) => void },
+) {
+  // Only here: most workers have no use for the kernels of a GPU.
+  const { createDeviceBackend } = await import("./device-backend.js");
+  const open = async (wanted: DeviceBackendOptions) => {
+    const backend = await createDeviceBackend({ ...wanted, onNotice: warn });
+    const { numericClass, adapter } = backend;
+    backend.dispose();
+    return { options: wanted, numericClass, adapter };
+  };
+  try {
+    return await open(options);
+  } catch (error) {
+    const { code, message } = error as LockstepError;
+    if (!isAuto || options.storage !== "f16" || !["E_NO_F16", "E_DEVICE"].includes(code)) throw error;
+    const plain = await open({ ...options, storage: "f32" });
+    warn(`--backend auto stores in f32: ${message}`);
+    return plain;
+  }
+}
+
 /**
  * Whether every backend of a list can be had here, before anything is started or written.
  *
- * @throws {UsageError} with the code and the text of E_NO_WEBGPU or E_NO_ADAPTER.
+ * @throws {UsageError} with the code and the text of E_NO_WEBGPU, E_NO_ADAPTER, E_NO_F16 or E_DEVICE.
  */
-export async function assertBackends(backends: readonly BackendName[], warn: (line: string) => void): Promise<void> {
-  if (!backends.includes("webgpu")) return;
+export async function assertBackends(
+  { backend, precision }: Pick<ComputeFlags, "backend" | "precision">,
+  warn: (line: string) => void,
+): Promise<void> {
+  if (!backend.includes("webgpu")) return;
   try {
-    await chooseDevice("webgpu", warn);
+    await chooseDevice("webgpu", precision, warn);
   } catch (error) {
     const { message, code } = error as LockstepError;
     throw new UsageError(`--backend webgpu: ${message}`, {}, code);

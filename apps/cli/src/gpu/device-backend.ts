@@ -1,5 +1,5 @@
 /** @file What a worker's device thread loads: makes a WebGPU backend in Node. */
-import { createWebGpuBackend, type WebGpuBackend } from "@lockstep/gpu-backend";
+import { createWebGpuBackend, type FloatStorage, type WebGpuBackend } from "@lockstep/gpu-backend";
 import { fileTuningStore, loadWebGpu } from "@lockstep/gpu-backend/node";
 
 /** Works in any folder, a clone of the repository included, whose own package.json npm cannot read. */
@@ -9,6 +9,8 @@ export interface DeviceBackendOptions {
   readonly allowSoftware: boolean;
   /** Folders whose node_modules may hold the npm package `webgpu`. */
   readonly folders: readonly string[];
+  /** Default "f32". */
+  readonly storage?: FloatStorage;
   /** Where what was measured on an adapter is kept. Without it nothing is measured. */
   readonly tuningFolder?: string;
   /** Told of what the adapter has and is not used, and of measuring. */
@@ -17,7 +19,7 @@ export interface DeviceBackendOptions {
   readonly dawn?: readonly string[];
 }
 
-/** @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER; E_DEVICE, E_SHADER when the device fails its self-check; with what to do. */
+/** @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER, E_NO_F16; E_DEVICE, E_SHADER when the device fails its self-check; with what to do. */
 export async function createDeviceBackend({
   folders,
   tuningFolder,

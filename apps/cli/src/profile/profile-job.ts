@@ -125,11 +125,11 @@ async function plainStepOf(step: () => Promise<void>, { profiled, spans, nowMs }
 
 type Replayed = Pick<JobProfile, "replayedStep" | "notReplayed">;
 
-/** After the two micro-batches that are compared before the first replay. */
+/** After the two micro-batches that are compared, and the first replay, which makes ready what later ones use. */
 async function replayedStepOf(trial: Trial, measuring: Measuring): Promise<Replayed> {
   const { replayedStep: step, numMicroBatches } = trial;
   if (step === undefined) return {};
-  for (let done = 0; done < 2; done += numMicroBatches) await step();
+  for (let done = 0; done < 3; done += numMicroBatches) await step();
   const replayedStep = await plainStepOf(step, measuring);
   const notReplayed = trial.notReplayed();
   return notReplayed === undefined ? { replayedStep } : { notReplayed };

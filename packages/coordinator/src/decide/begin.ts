@@ -122,6 +122,7 @@ function settle(turn: Turn): void {
     stateHashes: new Map([[step, agreed.value]]),
     evalLoss: lastOf(history?.evaluations, step),
     metricValues: lastOf(history?.metricValues, step),
+    lossScale: lossScaleAt(state.plan, step),
     deadlineMs: joinDeadline(state),
   });
   turn.do({ kind: "beginAt", step });
@@ -140,6 +141,13 @@ function settle(turn: Turn): void {
 function lastOf<T>(evaluations: ReadonlyMap<number, T> | undefined, step: number): T | undefined {
   const steps = [...(evaluations?.keys() ?? [])].filter((k) => k <= step);
   return steps.length === 0 ? undefined : evaluations!.get(Math.max(...steps));
+}
+
+/** As it was when the run had committed that step. */
+function lossScaleAt({ history, lossScaling }: CoordinatorState["plan"], step: number): CoordinatorState["lossScale"] {
+  const steps = [...(history?.lossScales?.keys() ?? [])].filter((k) => k <= step);
+  const sinceStep = Math.max(0, ...steps);
+  return { value: history?.lossScales?.get(sinceStep) ?? lossScaling.initial, sinceStep };
 }
 
 /** In a run that waits, the state of the last step may not have been told by anyone yet. @returns whether it is known now. */

@@ -3,6 +3,7 @@ import type { Assignment, MessageBody } from "@lockstep/protocol";
 import { assignMicroBatches } from "../assignment/assign-micro-batches.js";
 import { shareOut } from "../assignment/share-out.js";
 import type { CoordinatorState, HeldState, StepInFlight, WorkerRecord } from "../state/coordinator-state.js";
+import { lossScaleOf } from "./loss-scale.js";
 import type { Turn } from "./turn.js";
 
 /** A step may take this many times the slowest recent one. */
@@ -118,6 +119,7 @@ export function beginStep(turn: Turn): void {
     generation: state.generation,
     attempt: 0,
     nodesByRank,
+    ...lossScaleOf(state),
   };
   turn.set({
     phase: "stepping",

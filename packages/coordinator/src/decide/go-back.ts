@@ -155,6 +155,10 @@ function goBack(turn: Turn, { step, stateHash, files, where }: Fallback): void {
   if (step < before) {
     turn.do({ kind: "beginAt", step });
     turn.journal({ kind: "rewind", step });
+    // What was learnt of it holds for the steps that are computed again.
+    const { value } = turn.state.lossScale;
+    turn.set({ lossScale: { value, sinceStep: step } });
+    if (value !== turn.state.plan.lossScaling.initial) turn.journal({ kind: "lossScale", step, lossScale: value });
   }
   const lost = before - step;
   const again = lost === 0 ? "" : `; ${lost === 1 ? "the step" : `the ${lost} steps`} after it are computed again`;

@@ -3,7 +3,7 @@ import { type CoordinatorMessage, type MessageBody, PROTOCOL_VERSION, type Worke
 import type { CoordinatorEffect, CoordinatorEvent } from "../state/coordinator-events.js";
 import { type CoordinatorState, initialCoordinatorState } from "../state/coordinator-state.js";
 import type { JournalEntry } from "../state/journal-entry.js";
-import { defaultTimeouts, defaultTrust, type RunPlan } from "../state/run-plan.js";
+import { defaultLossScaling, defaultTimeouts, defaultTrust, type RunPlan } from "../state/run-plan.js";
 import type { EventLine, MetricsLine, RunSummary } from "../state/run-summary.js";
 import { decide, nextDeadlineMs } from "./decide.js";
 
@@ -24,6 +24,7 @@ export function planWith(change: Partial<RunPlan> = {}): RunPlan {
     admitsDevices: true,
     checkpoints: { intervalSteps: 0, intervalMs: 0, keepsBest: false, keepLast: 0 },
     trust: defaultTrust,
+    lossScaling: defaultLossScaling,
     minWorkers: 2,
     minWorkersToGoOn: 1,
     maxWorkers: 2,

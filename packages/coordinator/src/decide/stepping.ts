@@ -6,6 +6,7 @@ import { type Agreement, decideAgreement } from "./agreement.js";
 import { dropCatchUp, isNearlyLevel, noteAsked, wantsGradients } from "./catch-up.js";
 import { fail } from "./ending.js";
 import { beginAttempt, freshStep, replan, stepTimeoutMs } from "./generation.js";
+import { adjustLossScale, lossScaleOf } from "./loss-scale.js";
 import { evict, regroup } from "./regroup.js";
 import { beginSnapshotWithCommit, checkpointReasons, useIfKnown } from "./snapshots.js";
 import { flushMetrics, recordStep } from "./step-metrics.js";
@@ -144,6 +145,7 @@ function commit(turn: Turn, step: StepInFlight): void {
   const { gradientHash, previous } = step.reports.values().next().value!;
   flushMetrics(turn, previous);
   recordStep(turn, step);
+  adjustLossScale(turn, step);
   const lastMembers = turn.liveMembers().map(({ workerId, name }) => ({ workerId, name }));
   turn.set({ committedStep: k, step: undefined, lastMembers });
   turn.journal({
@@ -179,7 +181,9 @@ function follow(turn: Turn, step: StepInFlight, gradientHash: string): void {
     worker === undefined ? null : members.indexOf(worker.workerId);
   const hasNext = !(isLast || (isEvalDue && hasEvalData) || isJudgeDue || isJoinDue || isRegroupDue);
   if (hasNext && k % replanEverySteps === 0) replan(turn);
-  const next = hasNext ? { step: k + 1, generation, attempt: 0, nodesByRank: turn.state.nodesByRank } : null;
+  const next = hasNext
+    ? { step: k + 1, generation, attempt: 0, nodesByRank: turn.state.nodesByRank, ...lossScaleOf(turn.state) }
+    : null;
   turn.sendMembers({
     name: "commit",
     body: {

@@ -9,9 +9,11 @@ import {
   type BestBy,
   type BestState,
   type CoordinatorTimeouts,
+  defaultLossScaling,
   defaultTimeouts,
   defaultTrust,
   type Judge,
+  type LossScalePolicy,
   type MetricValues,
   type RunHistory,
   type RunPlan,
@@ -91,6 +93,8 @@ export interface CoordinatorOptions {
   readonly wallClock: () => Date;
   readonly timeouts?: Partial<CoordinatorTimeouts>;
   readonly trust?: Partial<TrustPolicy>;
+  /** Of workers that compute in 16 bits. */
+  readonly lossScaling?: Partial<LossScalePolicy> | undefined;
   readonly limits?: Partial<CoordinatorLimits>;
   /**
    * Asked after every `evalIntervalSteps`-th step but the last, once its evaluation is there; the next step waits for the answer: why the
@@ -140,7 +144,7 @@ const defaultLimits: CoordinatorLimits = {
  * Takes the run directory and listens. Nothing is trained before enough workers have joined.
  *
  * @throws {CoordinatorError} E_PORT_IN_USE, E_LISTEN, E_TOKEN_REQUIRED, E_RUN_IN_USE, E_CHECKPOINT, E_TOO_MANY_WORKERS,
- *   E_RUN_COPY for the directory of a run that lies elsewhere, E_JOURNAL.
+ *   E_LOSS_SCALE, E_RUN_COPY for the directory of a run that lies elsewhere, E_JOURNAL.
  */
 export async function createCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
   const { runDir, job, minWorkers } = options;
@@ -148,6 +152,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     const text = `coordinator: ${minWorkers} workers must join, and a step has ${job.numMicroBatches} micro-batches; each worker must have one. Lower --min-workers or microBatchSize.`;
     throw new CoordinatorError("E_TOO_MANY_WORKERS", text, { minWorkers, numMicroBatches: job.numMicroBatches });
   }
+  assertPowersOfTwo({ ...defaultLossScaling, ...options.lossScaling });
   const limits = { ...defaultLimits, ...options.limits };
   const { resume, ...resumed } = await readResume(options);
   const jobBytes = (await stat(join(runDir, "job.mjs"))).size;
@@ -211,6 +216,14 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   }
 }
 
+/** @throws {CoordinatorError} E_LOSS_SCALE */
+function assertPowersOfTwo({ initial, max, growthSteps }: LossScalePolicy): void {
+  const isScale = (value: number) => value >= 1 && value <= 2 ** 40 && 2 ** Math.round(Math.log2(value)) === value;
+  if (isScale(initial) && isScale(max) && initial <= max && Number.isInteger(growthSteps) && growthSteps >= 1) return;
+  const text = `coordinator: the loss scale is to begin at ${initial}, at most ${max}, and to double after ${growthSteps} steps; both must be powers of two from 1 to 2^40, the first not above the second, and the steps a whole number from 1. Leave them out for ${defaultLossScaling.initial}, ${defaultLossScaling.max} and ${defaultLossScaling.growthSteps}.`;
+  throw new CoordinatorError("E_LOSS_SCALE", text, { initial, max, growthSteps });
+}
+
 /** Which run this is, and the how-manieth coordinator of it. */
 function identityOf(options: CoordinatorOptions, { run, isCopy }: JournalHistory): { runId: string; term: number } {
   if (run !== undefined && isCopy && options.fork !== true) {
@@ -238,6 +251,7 @@ function historyOf(options: CoordinatorOptions, history: JournalHistory, directo
     storedSteps,
     evaluations: history.evaluations,
     metricValues: history.metricValues,
+    lossScales: history.lossScales,
     best: best === undefined ? undefined : { ...best, isStored: storedSteps.includes(best.step) },
     strikes: isFork ? new Map() : history.strikes,
     banned: isFork ? new Map() : history.banned,
@@ -320,6 +334,7 @@ function planOf(
       keepLast: config.keepCheckpoints,
     },
     trust: { ...defaultTrust, ...options.trust },
+    lossScaling: { ...defaultLossScaling, ...options.lossScaling },
     minWorkers: options.minWorkers,
     minWorkersToGoOn: options.minWorkersToGoOn ?? options.minWorkers,
     maxWorkers: options.maxWorkers,

@@ -40,6 +40,8 @@ export interface JournalHistory {
   readonly evaluations: ReadonlyMap<number, number>;
   /** Values of the job's metrics by step, where it has any. */
   readonly metricValues: ReadonlyMap<number, Readonly<Record<string, number>>>;
+  /** By the step after which each became the scale. */
+  readonly lossScales: ReadonlyMap<number, number>;
   /** How many, by workerId. */
   readonly strikes: ReadonlyMap<string, number>;
   readonly banned: ReadonlyMap<string, { readonly name: string; readonly reason: string }>;
@@ -90,6 +92,7 @@ class JournalFold {
   #checkpoints: EntryOf<"checkpoint">[] = [];
   readonly #evaluations = new Map<number, number>();
   readonly #metricValues = new Map<number, Readonly<Record<string, number>>>();
+  readonly #lossScales = new Map<number, number>();
   readonly #strikes = new Map<string, number>();
   readonly #banned = new Map<string, { readonly name: string; readonly reason: string }>();
   #end: EntryOf<"end"> | undefined;
@@ -123,6 +126,7 @@ class JournalFold {
       checkpoints: this.#checkpoints,
       evaluations: this.#evaluations,
       metricValues: this.#metricValues,
+      lossScales: this.#lossScales,
       strikes: this.#strikes,
       banned: this.#banned,
       end: this.#end,
@@ -152,6 +156,9 @@ class JournalFold {
       case "evaluated":
         this.#evaluations.set(record.step, record.evalLoss);
         if (record.metrics !== undefined) this.#metricValues.set(record.step, record.metrics);
+        return;
+      case "lossScale":
+        this.#lossScales.set(record.step, record.lossScale);
         return;
       case "checkpoint":
         this.#checkpoints = [...this.#checkpoints.filter(({ step }) => step !== record.step), record];
@@ -189,7 +196,7 @@ class JournalFold {
     this.#forgetCommitsAfter(step);
     this.#committedStep = step;
     this.#checkpoints = this.#checkpoints.filter((checkpoint) => checkpoint.step <= step);
-    for (const byStep of [this.#evaluations, this.#metricValues]) {
+    for (const byStep of [this.#evaluations, this.#metricValues, this.#lossScales]) {
       for (const evaluated of byStep.keys()) if (evaluated > step) byStep.delete(evaluated);
     }
   }

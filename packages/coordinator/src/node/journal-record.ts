@@ -56,6 +56,7 @@ const journalRecordSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("strike"), workerId: z.string(), reason: z.string() }),
   z.object({ kind: z.literal("ban"), workerId: z.string(), name: z.string(), reason: z.string() }),
   z.object({ kind: z.literal("rewind"), step }),
+  z.object({ kind: z.literal("lossScale"), step, lossScale: z.number().min(1) }),
   z.object({ kind: z.literal("end"), status: z.string(), step }),
 ]);
 

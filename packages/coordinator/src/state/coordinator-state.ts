@@ -159,6 +159,8 @@ export interface CoordinatorState {
   /** workerIds by rank, of this generation. */
   readonly members: readonly string[];
   readonly nodesByRank: Assignment["nodesByRank"];
+  /** Of the steps after the committed one, for members that compute in 16 bits; and after which step it was set. */
+  readonly lossScale: { readonly value: number; readonly sinceStep: number };
   readonly links: ReadonlyMap<string, readonly Link[]>;
   /** Pairs "from->to" whose direct link broke more than once: they use the relay. */
   readonly brokenLinks: ReadonlyMap<string, number>;
@@ -235,6 +237,7 @@ export function initialCoordinatorState(plan: RunPlan, nowMs: number): Coordinat
     generation: history?.generation ?? 0,
     members: [],
     nodesByRank: [],
+    lossScale: { value: plan.lossScaling.initial, sinceStep: plan.startStep },
     links: new Map(),
     brokenLinks: new Map(),
     waitingSinceMs: undefined,

@@ -17,6 +17,8 @@ export type JournalEntry =
       readonly totals: Readonly<Record<string, unknown>> | null;
     }
   | { readonly kind: "rewind"; readonly step: number }
+  /** The loss scale of the steps after this one. */
+  | { readonly kind: "lossScale"; readonly step: number; readonly lossScale: number }
   | {
       readonly kind: "evaluated";
       readonly step: number;

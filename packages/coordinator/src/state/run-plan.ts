@@ -83,6 +83,20 @@ export interface TrustPolicy {
 
 export const defaultTrust: TrustPolicy = Object.freeze({ auditRate: 0, outlierFactor: 20, maxStrikes: 3 });
 
+/** How the loss scale of workers that compute in 16 bits moves. Powers of two. */
+export interface LossScalePolicy {
+  readonly initial: number;
+  /** Steps without an overflow after which it doubles. */
+  readonly growthSteps: number;
+  readonly max: number;
+}
+
+export const defaultLossScaling: LossScalePolicy = Object.freeze({
+  initial: 65_536,
+  growthSteps: 200,
+  max: 16_777_216,
+});
+
 /** The best state so far. */
 export interface BestState {
   readonly step: number;
@@ -104,6 +118,8 @@ export interface RunHistory {
   readonly evaluations: ReadonlyMap<number, number>;
   /** Values of the job's metrics by step, where it has any. */
   readonly metricValues?: ReadonlyMap<number, Readonly<Record<string, number>>>;
+  /** By the step after which each became the scale. */
+  readonly lossScales?: ReadonlyMap<number, number>;
   readonly best: BestState | undefined;
   readonly strikes: ReadonlyMap<string, number>;
   readonly banned: ReadonlyMap<string, { readonly name: string; readonly reason: string }>;
@@ -139,6 +155,7 @@ export interface RunPlan {
   readonly metricValues?: MetricValues | undefined;
   readonly checkpoints: CheckpointPolicy;
   readonly trust: TrustPolicy;
+  readonly lossScaling: LossScalePolicy;
   /** Workers that must be there before the first step. */
   readonly minWorkers: number;
   /** Workers that must be there for a run to go on when some are lost. */

@@ -16,6 +16,12 @@ import type { StepRunner, StepRunnerOptions } from "./step-runner.js";
  */
 export type NumericClass = "strict" | "fused" | `webgpu:${string}`;
 
+/**
+ * What memory is for. "exact": every 32-bit word comes back as it was written. "reducible": f32 values, which a backend may store in fewer
+ * bits; its kernels compute with them in f32 all the same.
+ */
+export type StorageFidelity = "exact" | "reducible";
+
 /** Memory owned by a backend. Contents are undefined after allocation. */
 export interface DeviceBuffer {
   readonly byteLength: number;
@@ -43,14 +49,39 @@ export interface MemoryFigures {
   readonly numBuffers: number;
 }
 
+/** One set of operands of an element-wise program. */
+export interface ElementwiseRun {
+  readonly inputs: readonly TensorView[];
+  readonly outputs: readonly TensorView[];
+}
+
+/**
+ * What the rows of the kernel table with a host result do, on a device that can only be waited for. The work is recorded at the call: a
+ * promise gives the numbers as they were then, and launches that follow see what was scaled. Views are contiguous.
+ */
+export interface LateResults {
+  /** Multiplies all elements by min(1, maxNorm / (norm + 1e-6)); the norm before, sqrt of the sum of all squares. Infinity only measures. */
+  clipNorm(tensors: readonly TensorView[], maxNorm: number): Promise<number>;
+  /** x *= 1 / (norm of x + eps). */
+  normalize(x: TensorView, eps: number): void;
+  /** As the row `findNonFinite`. */
+  findNonFinite(x: TensorView): Promise<number>;
+  /** As the row `hash`, to the same digits. */
+  hash(tensors: readonly TensorView[]): Promise<string>;
+}
+
 export interface Backend {
   /** "cpu", "reference", "webgpu". */
   readonly name: string;
   readonly numericClass: NumericClass;
   /** Structural kernels. */
   readonly kernels: KernelTable;
-  /** @throws {OutOfMemoryError} E_OUT_OF_MEMORY with the bytes asked for, used and available. */
-  allocate(byteLength: number): DeviceBuffer;
+  /**
+   * @param byteLength four bytes an element, however they are stored.
+   * @param fidelity default "exact".
+   * @throws {OutOfMemoryError} E_OUT_OF_MEMORY with the bytes asked for, used and available.
+   */
+  allocate(byteLength: number, fidelity?: StorageFidelity): DeviceBuffer;
   free(buffer: DeviceBuffer): void;
   /** Copies host elements into a contiguous range that starts at element `offset`. */
   write(buffer: DeviceBuffer, offset: number, source: DTypeArray): void;
@@ -77,6 +108,17 @@ export interface Backend {
     scalars: readonly number[],
     outputs: readonly TensorView[],
   ): void;
+  /**
+   * Runs one program on several sets of operands, each as `elementwise` does, to the same bits; no run reads what another writes. Absent where
+   * that is no faster than one after another.
+   */
+  readonly elementwiseRuns?: (
+    program: ElementwiseProgram,
+    scalars: readonly number[],
+    runs: readonly ElementwiseRun[],
+  ) => void;
+  /** Absent where the rows of the kernel table with a host result answer at once. */
+  readonly late?: LateResults;
   memory(): MemoryFigures;
   /** Frees everything, stops its threads. */
   dispose(): void;

@@ -67,7 +67,7 @@ function applyStructural<A>(contract: StructuralContract<A>, inputs: readonly Te
   const backend = commonBackend(contract.name, inputs);
   const layout = contract.layout ?? "contiguous";
   const prepared = inputs.map((input) => (fits(input, layout) ? input : contiguousCopy(input)));
-  const outputs = specs.map((spec) => Tensor.allocate(backend, spec.shape, spec.dtype));
+  const outputs = specs.map((spec) => Tensor.allocate(backend, spec.shape, spec.dtype, spec.fidelity));
   contract.run(backend, prepared, outputs, attrs);
   const visible = contract.numVisible === undefined ? outputs : outputs.slice(0, contract.numVisible);
   recordIfNeeded(contract, attrs, { inputs, prepared, outputs, visible });

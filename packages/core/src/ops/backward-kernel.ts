@@ -23,7 +23,7 @@ export function runBackwardKernel(
     );
   }
   const backend = inputs[0]!.backend;
-  const outputs = specs.map((spec) => Tensor.allocate(backend, spec.shape, spec.dtype));
+  const outputs = specs.map((spec) => Tensor.allocate(backend, spec.shape, spec.dtype, spec.fidelity));
   run(backend, outputs);
   return outputs;
 }

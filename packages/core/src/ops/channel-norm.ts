@@ -32,8 +32,9 @@ export const channelNormOp = defineStructural<ChannelNormAttrs>({
   name: "channelNorm",
   shapeRule: ([x, weight, bias], { groups }) => {
     checkChannelNorm(x!, { weight: weight!, bias: bias! }, groups);
-    const statistics = statisticsShape(x!.shape, groups);
-    return [x!, { shape: statistics, dtype: "f32" }, { shape: statistics, dtype: "f32" }];
+    const shape = statisticsShape(x!.shape, groups);
+    const statistics: TensorSpec = { shape, dtype: "f32", fidelity: "exact" };
+    return [x!, statistics, statistics];
   },
   reference: ([x, weight, bias], attrs) => channelNormReference(x!, { weight: weight!, bias: bias! }, attrs),
   run: (_backend, [x, weight, bias], [out, means, variances], { eps, groups }) => {

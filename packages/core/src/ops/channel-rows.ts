@@ -19,7 +19,7 @@ export function asChannelRows(x: TensorView): TensorView {
 /** `values` [n] repeated to one value a row: [outer * n * inner], row (o, i, k) has values[i]. */
 export function repeatRows(values: Tensor, repeat: { readonly outer: number; readonly inner: number }): Tensor {
   const shape = [repeat.outer, values.size, repeat.inner];
-  const out = Tensor.allocate(values.backend, [numElements(shape)], "f32");
+  const out = Tensor.allocate(values.backend, [numElements(shape)], "f32", "exact");
   const { buffer, offset, dtype } = values;
   const to = { buffer: out.buffer, offset: out.offset, dtype, shape, strides: contiguousStrides(shape) };
   values.backend.kernels.copy({ buffer, offset, dtype, shape, strides: [0, 1, 0] }, to);

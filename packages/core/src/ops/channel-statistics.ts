@@ -125,7 +125,7 @@ export class ChannelStatistics {
   }
 
   #temporary(shape: readonly number[]): Tensor {
-    const made = Tensor.allocate(this.#backend, shape, "f32");
+    const made = Tensor.allocate(this.#backend, shape, "f32", "exact");
     this.#temporaries.push(made);
     return made;
   }

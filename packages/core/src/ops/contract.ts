@@ -4,7 +4,7 @@
  * Element-wise ops are written as one scalar expression (elementwise.ts) and get all of this from it; the contract here is for
  * structural ops (kernels) and for views. The generic suite (testing/op-suite.ts) checks every registered op on every backend.
  */
-import type { Backend } from "../backend/backend.js";
+import type { Backend, StorageFidelity } from "../backend/backend.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import type { Layout, Tensor } from "../tensor/tensor.js";
@@ -13,6 +13,8 @@ import type { Layout, Tensor } from "../tensor/tensor.js";
 export interface TensorSpec {
   readonly shape: Shape;
   readonly dtype: DType;
+  /** Of an output: "exact" where its bits decide more than a value. Default: what its dtype has. */
+  readonly fidelity?: StorageFidelity;
 }
 
 /** A tensor of a reference: row-major f64 values. */

@@ -156,7 +156,9 @@ export const convolutionWeightOp: StructuralOp<WeightAttrs> = defineStructural<W
   name: "convolutionWeight",
   shapeRule: ([x, y], attrs) => {
     checkConvolution("convolutionWeight", attrs, { x, y });
-    return [{ shape: [y!.shape[1]!, x!.shape[1]! / attrs.groups, ...attrs.kernelSize], dtype: "f32" }];
+    // Tiles are added up in it, one after another.
+    const shape = [y!.shape[1]!, x!.shape[1]! / attrs.groups, ...attrs.kernelSize];
+    return [{ shape, dtype: "f32", fidelity: "exact" }];
   },
   reference: ([x, y], attrs) => {
     const shape = [y!.shape[1]!, x!.shape[1]! / attrs.groups, ...attrs.kernelSize];
@@ -249,7 +251,7 @@ function forEachTile(
   const tiles = tilesOf(sizes);
   if (tiles.length === 0) return;
   const line = Math.ceil(columnsOf(tiles[0]!, sizes) / 16) * 16 + 16;
-  const memory = Tensor.allocate(backend, [groups * depth * line], "f32");
+  const memory = Tensor.allocate(backend, [groups * depth * line], "f32", "exact");
   for (const tile of tiles) {
     const shape = [groups, depth, columnsOf(tile, sizes)];
     use(tile, { buffer: memory.buffer, offset: 0, dtype: "f32", shape, strides: [depth * line, line, 1] });
@@ -287,7 +289,7 @@ class OutputTile {
       shape: [outChannels, numImages, positions],
       strides: [numPositions, outChannels * numPositions, 1],
     };
-    this.#gathered = numImages === 1 ? undefined : Tensor.allocate(backend, [groups, rows, n], "f32");
+    this.#gathered = numImages === 1 ? undefined : Tensor.allocate(backend, [groups, rows, n], "f32", "exact");
     this.matrix = this.#gathered ?? {
       ...this.#part,
       shape: [groups, rows, n],

@@ -24,7 +24,7 @@ export const crossEntropyOp = defineStructural<CrossEntropyAttrs>({
   numVisible: 1,
   shapeRule: ([logits, targets]) => {
     checkCrossEntropy(logits!, targets!);
-    const rows: TensorSpec = { shape: targets!.shape, dtype: "f32" };
+    const rows: TensorSpec = { shape: targets!.shape, dtype: "f32", fidelity: "exact" };
     return [rows, rows];
   },
   reference: ([logits, targets], attrs) => crossEntropyReference(logits!, targets!, attrs),

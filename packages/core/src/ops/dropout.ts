@@ -37,7 +37,7 @@ export const dropoutOp: StructuralOp<DropoutAttrs> = defineStructural<DropoutAtt
     ];
   },
   run: (backend, [x], [out], { p, key }) => {
-    const uniform = Tensor.allocate(backend, x!.shape, "f32");
+    const uniform = Tensor.allocate(backend, x!.shape, "f32", "exact");
     backend.kernels.philoxUniform(key, uniform);
     backend.elementwise(applyMask, [x!, uniform], [p, 1 / (1 - p)], [out!]);
     uniform.dispose();

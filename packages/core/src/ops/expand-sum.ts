@@ -40,7 +40,11 @@ export const expandOp = defineView<{ readonly shape: Shape }>({
 /** Sum over the one axis of [outer, K, inner]. */
 export const sumOp = defineStructural<AxisAttrs>({
   name: "sum",
-  shapeRule: ([x], { axis }) => [{ shape: reducedShape(x!.shape, axis), dtype: x!.dtype === "f32" ? "f32" : "i32" }],
+  shapeRule: ([x], { axis }) => {
+    // A sum outgrows its terms: where these are stored in 16 bits, it is not.
+    const dtype = x!.dtype === "f32" ? "f32" : "i32";
+    return [{ shape: reducedShape(x!.shape, axis), dtype, fidelity: "exact" }];
+  },
   reference: ([x], { axis }) => [reduceReference(x!, axis, (values) => values.reduce((a, b) => a + b, 0))],
   run: ({ kernels }, [x], [out], { axis }) => {
     const view = axisViewOf(x!.shape, axis);

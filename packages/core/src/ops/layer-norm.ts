@@ -22,7 +22,8 @@ export const layerNormOp = defineStructural<LayerNormAttrs>({
   shapeRule: ([x, weight, bias]) => {
     checkLayerNorm(x!, weight!, bias!);
     const rows = x!.shape.slice(0, -1);
-    return [x!, { shape: rows, dtype: "f32" }, { shape: rows, dtype: "f32" }];
+    const statistics: TensorSpec = { shape: rows, dtype: "f32", fidelity: "exact" };
+    return [x!, statistics, statistics];
   },
   reference: ([x, weight, bias], { eps }) => layerNormReference({ x: x!, weight: weight!, bias: bias! }, eps),
   run: (backend, [x, weight, bias], [out, mean, rstd], { eps }) =>

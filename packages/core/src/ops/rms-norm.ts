@@ -63,13 +63,13 @@ export const rmsNormOp = defineStructural<RmsNormAttrs>({
         { x: x!.shape, weight: weight!.shape },
       );
     }
-    return [x!, { shape: x!.shape.slice(0, -1), dtype: "f32" }];
+    return [x!, { shape: x!.shape.slice(0, -1), dtype: "f32", fidelity: "exact" }];
   },
   reference: ([x, weight], { eps }) => rmsNormReference(x!, weight!, eps),
   run: (backend, [x, weight], [out, rstd], { eps }) => {
     if (x!.size === 0) return;
     const rows = asRows(x!);
-    const squares = Tensor.allocate(backend, rows.shape, "f32");
+    const squares = Tensor.allocate(backend, rows.shape, "f32", "exact");
     backend.elementwise(squareOf, [rows], [], [squares]);
     const sums = rowSums(backend, squares);
     backend.elementwise(rstdOf, [sums], [rows.shape[1]!, eps], [{ ...viewOf(rstd!), shape: sums.shape, strides: [1] }]);
@@ -110,10 +110,10 @@ interface Saved {
 function runBackward(backend: Backend, { dy, x, weight, rstd }: Saved, to: { dx: Tensor; dWeight: Tensor }): void {
   const rows = asRows(x);
   const [numRows, width] = rows.shape as [number, number];
-  const products = Tensor.allocate(backend, rows.shape, "f32");
+  const products = Tensor.allocate(backend, rows.shape, "f32", "exact");
   backend.elementwise(productOf, [asRows(dy), rows, perColumn(weight, rows)], [], [products]);
   const sums = rowSums(backend, products);
-  const slope = Tensor.allocate(backend, [numRows], "f32");
+  const slope = Tensor.allocate(backend, [numRows], "f32", "exact");
   backend.elementwise(slopeOf, [{ ...viewOf(rstd), shape: [numRows], strides: [1] }, sums], [width], [slope]);
   const columns = [perColumn(weight, rows), perRow(rstd, rows), rows, perRow(slope, rows)];
   backend.elementwise(gradientOf, [asRows(dy), ...columns], [], [asRows(to.dx)]);
@@ -124,7 +124,7 @@ function runBackward(backend: Backend, { dy, x, weight, rstd }: Saved, to: { dx:
 
 function rowSums(backend: Backend, rows: Tensor): Tensor {
   const [outer, axisLength] = rows.shape as [number, number];
-  const sums = Tensor.allocate(backend, [outer], "f32");
+  const sums = Tensor.allocate(backend, [outer], "f32", "exact");
   backend.kernels.reduce("sum", rows, { outer, axisLength, inner: 1 }, sums);
   return sums;
 }

@@ -100,10 +100,13 @@ export class Muon extends Optimizer<MuonSettings> {
     });
   }
 
-  protected override updateParameter(slot: ParameterSlot<MuonSettings>, grad: Tensor, learningRate: number): void {
+  protected override updateParameter(slot: ParameterSlot<MuonSettings>, grad: Tensor, learningRate: number) {
     const { parameter, settings } = slot;
-    if (isMuon(settings, parameter)) moveMatrix(slot, grad, learningRate);
-    else super.updateParameter(slot, grad, learningRate * settings.adamWLearningRateScale);
+    if (!isMuon(settings, parameter)) {
+      return super.updateParameter(slot, grad, learningRate * settings.adamWLearningRateScale);
+    }
+    moveMatrix(slot, grad, learningRate);
+    return [];
   }
 
   /** AdamW's part. */
@@ -131,7 +134,7 @@ function moveMatrix(
   const momentum = state[0]!;
   const { momentum: beta, nesterov, numIterations, weightDecay, decoupledWeightDecay } = settings;
   const [rows, columns] = [shape[0]!, parameter.size / shape[0]!];
-  const direction = untracked(() => Tensor.allocate(backend, shape, "f32"));
+  const direction = untracked(() => Tensor.allocate(backend, shape, "f32", "exact"));
   try {
     const scalars = [beta, 1 - beta, ...penaltyScalars(settings, learningRate)];
     const program = directionProgram(settings, nesterov);

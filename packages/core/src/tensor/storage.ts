@@ -1,5 +1,5 @@
 /** @file A backend's buffer, counted by the tensors and tape entries that refer to it. */
-import type { Backend, DeviceBuffer } from "../backend/backend.js";
+import type { Backend, DeviceBuffer, StorageFidelity } from "../backend/backend.js";
 
 export class Storage {
   readonly backend: Backend;
@@ -9,11 +9,11 @@ export class Storage {
   #numOwners = 1;
   readonly #isBorrowed: boolean;
 
-  /** Allocates `byteLength` bytes, or refers to a `borrowed` buffer that somebody else frees. */
-  constructor(backend: Backend, byteLength: number, borrowed?: DeviceBuffer) {
+  /** Allocates `byteLength` bytes, or refers to a buffer that somebody else frees. */
+  constructor(backend: Backend, byteLength: number, memory: StorageFidelity | DeviceBuffer) {
     this.backend = backend;
-    this.#isBorrowed = borrowed !== undefined;
-    this.buffer = borrowed ?? backend.allocate(byteLength);
+    this.#isBorrowed = typeof memory !== "string";
+    this.buffer = typeof memory === "string" ? backend.allocate(byteLength, memory) : memory;
   }
 
   /** True while exactly one tensor refers to the buffer. */

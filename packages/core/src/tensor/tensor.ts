@@ -5,7 +5,7 @@
  * raise the storage's version. A Tensor is a TensorView: kernels take it as it is. Arithmetic methods are added by
  * ops/tensor-methods.ts, so that this file imports no op.
  */
-import type { Backend, DeviceBuffer, TensorView } from "../backend/backend.js";
+import type { Backend, DeviceBuffer, StorageFidelity, TensorView } from "../backend/backend.js";
 import { BackendError, ShapeError, StateError } from "../errors.js";
 import type { DType, DTypeArray } from "./dtype.js";
 import { bytesPerElement } from "./dtype.js";
@@ -70,9 +70,19 @@ export class Tensor implements TensorView, Scoped {
     }
   }
 
-  /** A new contiguous tensor with undefined contents, in the current scope. */
-  static allocate(backend: Backend, shape: Shape, dtype: DType): Tensor {
-    const storage = new Storage(backend, numElements(shape) * bytesPerElement[dtype]);
+  /**
+   * A new contiguous tensor with undefined contents, in the current scope.
+   *
+   * @param fidelity "exact" for f32 that must keep every bit although there are many, such as statistics and optimizer state. Default:
+   *   "reducible" for f32.
+   */
+  static allocate(
+    backend: Backend,
+    shape: Shape,
+    dtype: DType,
+    fidelity: StorageFidelity = dtype === "f32" ? "reducible" : "exact",
+  ): Tensor {
+    const storage = new Storage(backend, numElements(shape) * bytesPerElement[dtype], fidelity);
     const out = new Tensor(storage, dtype, { offset: 0, shape, strides: contiguousStrides(shape) });
     track(out);
     return out;

@@ -27,7 +27,7 @@ export function checkValues(prepared: PreparedSample, run: SampleRun): void {
     }
     const what = `${op.name}, output ${i}`;
     if (!(output instanceof Float32Array)) expectClose(output, expected[i]!.values, { dtype: "i32", what });
-    else expectClose(output, expected[i]!.values, { ...toleranceOptionsOf(prepared), what });
+    else expectClose(output, inRange(prepared, expected[i]!.values), { ...toleranceOptionsOf(prepared), what });
   });
 }
 
@@ -42,6 +42,7 @@ export function checkVjp(prepared: PreparedSample, run: SampleRun): void {
 
 interface Differences {
   readonly reference: PreparedSample["op"]["reference"];
+  readonly stored: PreparedSample["stored"];
   readonly gradients: readonly (Float64Array | undefined)[];
 }
 
@@ -49,15 +50,15 @@ interface Differences {
 const knownDifferences = new WeakMap<PreparedSample["sample"], Differences>();
 
 function differencesOf(
-  { op, sample, values }: PreparedSample,
+  { op, sample, values, stored }: PreparedSample,
   cotangents: readonly Float32Array[],
 ): readonly (Float64Array | undefined)[] {
   const known = knownDifferences.get(sample);
-  if (known?.reference === op.reference) return known.gradients;
+  if (known?.reference === op.reference && known.stored === stored) return known.gradients;
   const wanted = values.map((array) => array instanceof Float32Array);
   const references = referencesOf({ op, sample, values });
   const gradients = numericalGradient(op, { references, attrs: sample.attrs, cotangents, wanted });
-  knownDifferences.set(sample, { reference: op.reference, gradients });
+  knownDifferences.set(sample, { reference: op.reference, stored, gradients });
   return gradients;
 }
 
@@ -83,7 +84,9 @@ function expectGradients(prepared: PreparedSample, { actual, expected, numOutput
     let magnitude = table.magnitude ?? 1;
     for (const value of gradient) magnitude = maxAbs(magnitude, value);
     const reductionLength = 4 * Math.max(table.reductionLength ?? 1, numOutputs / gradient.length);
-    expectClose(actual[i]!, gradient, { reductionLength, magnitude, what: `${prepared.op.name}, ${what} ${i}` });
+    const wanted = inRange(prepared, gradient);
+    const { stored } = prepared;
+    expectClose(actual[i]!, wanted, { reductionLength, magnitude, stored, what: `${prepared.op.name}, ${what} ${i}` });
   });
 }
 
@@ -166,13 +169,19 @@ export function checkHash({ op, sample }: PreparedSample, run: SampleRun, expect
   );
 }
 
-function toleranceOptionsOf({ op, sample, values }: PreparedSample): ToleranceOptions {
+/** What overflows where it is stored is expected as the infinity that it becomes. */
+function inRange({ stored }: PreparedSample, values: Float32Array | Float64Array): ArrayLike<number> {
+  if (stored === undefined) return values;
+  return values.map((value) => (Number.isFinite(stored.round(value)) ? value : stored.round(value)));
+}
+
+function toleranceOptionsOf({ op, sample, values, stored }: PreparedSample): ToleranceOptions {
   const shapes = sample.inputs.map((input) => (typeof input === "number" ? [] : input.shape));
   const reductionLength = op.reductionLength(shapes, sample.attrs);
-  if (reductionLength <= 1) return { reductionLength: 1 };
+  if (reductionLength <= 1) return { reductionLength: 1, stored };
   let magnitude = 1;
   for (const array of values) if (array instanceof Float32Array) magnitude = array.reduce(maxAbs, magnitude);
-  return { reductionLength, magnitude };
+  return { reductionLength, magnitude, stored };
 }
 
 function maxAbs(a: number, b: number): number {

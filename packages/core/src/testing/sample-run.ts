@@ -17,6 +17,15 @@ export interface PreparedSample {
   readonly sample: Sample<unknown>;
   /** A number for a scalar operand. */
   readonly values: readonly (DTypeArray | number)[];
+  /** Of a backend that stores f32 in fewer bits: inputs and cotangents are rounded as it does. */
+  readonly stored?: StoredFloats | undefined;
+}
+
+/** How a backend stores f32 where it does so in fewer bits. */
+export interface StoredFloats {
+  readonly round: (value: number) => number;
+  /** Largest relative error of one rounding in the normal range: 2^-11 for binary16. */
+  readonly unit: number;
 }
 
 export interface RunOptions {
@@ -42,18 +51,24 @@ export interface SampleRun {
 const inputSeed = 20_260_101;
 const cotangentSeed = 7;
 
-export function prepareSample(op: Op, sample: Sample<unknown>): PreparedSample {
+export function prepareSample(op: Op, sample: Sample<unknown>, stored?: StoredFloats): PreparedSample {
   const generator = new Generator(inputSeed);
-  const values = sample.inputs.map((input) => (typeof input === "number" ? input : sampleValues(input, generator)));
-  return { op, sample, values };
+  const values = sample.inputs.map((input) => {
+    return typeof input === "number" ? input : roundedBy(stored, sampleValues(input, generator));
+  });
+  return { op, sample, values, stored };
+}
+
+function roundedBy<T extends DTypeArray>(stored: StoredFloats | undefined, values: T): T {
+  return stored !== undefined && values instanceof Float32Array ? (values.map(stored.round) as T) : values;
 }
 
 /** The same sample with equal places along each input's expanded dim. */
-export function withExpandedValues({ op, sample, values }: PreparedSample): PreparedSample {
+export function withExpandedValues({ op, sample, values, stored }: PreparedSample): PreparedSample {
   const repeated = sample.inputs.map((input, i) =>
     typeof input === "number" ? input : expandedValues(input.shape, values[i] as DTypeArray),
   );
-  return { op, sample, values: repeated };
+  return { op, sample, values: repeated, stored };
 }
 
 /** Inputs of the f64 reference; numbers as the f32 that the kernel sees. */
@@ -107,7 +122,7 @@ interface SampleReads {
   readonly gradients: readonly (Read | undefined)[];
 }
 
-function runInScope({ op, sample, values }: PreparedSample, options: RunOptions): SampleReads {
+function runInScope({ op, sample, values, stored }: PreparedSample, options: RunOptions): SampleReads {
   const inputs = sample.inputs.map((input, i) => {
     if (typeof input === "number") return input;
     const made = sampleTensor(input.shape, values[i] as DTypeArray, options.layout);
@@ -118,7 +133,7 @@ function runInScope({ op, sample, values }: PreparedSample, options: RunOptions)
   const made = options.call ? options.call(inputs as Tensor[], sample.attrs) : op.call(inputs, sample.attrs);
   const outputs = made.map((output) => output.data());
   const afterCall = readInputs();
-  const cotangents = cotangentsOf(made.map(({ size }) => size));
+  const cotangents = cotangentsOf(made.map(({ size }) => size)).map((cotangent) => roundedBy(stored, cotangent));
   const requiresGrad = made.map((output) => output.requiresGrad);
   const cotangentsAfter = made.map((output, i) => {
     if (!output.requiresGrad) return undefined;

@@ -19,7 +19,7 @@ export class VectorPool {
 
   /** A vector with undefined contents, allocated only if none is free. */
   acquire(): Tensor {
-    const vector = this.free.pop() ?? untracked(() => Tensor.allocate(this.backend, [this.length], "f32"));
+    const vector = this.free.pop() ?? untracked(() => Tensor.allocate(this.backend, [this.length], "f32", "exact"));
     this.used.add(vector);
     this.peak = Math.max(this.peak, this.used.size);
     return vector;

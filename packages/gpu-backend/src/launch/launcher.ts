@@ -268,6 +268,7 @@ export class Launcher {
     const plan = planBindings(
       kernel.operands,
       operands.map(({ buffer }) => buffer.id),
+      operands.map(({ buffer }) => buffer.isHalf),
     );
     const fail = (failure: LockstepError): void => this.fail(failure);
     const pipeline = createPipeline(this.#device, { kernel, plan, constants }, fail);
@@ -334,9 +335,10 @@ export class Launcher {
   }
 }
 
-/** Which operands lie in one buffer; "" where each has its own. */
+/** Which operands lie in one buffer, and which in one of binary16; "" where each has its own, of words. */
 function sharingOf(operands: readonly LaunchOperand[]): string {
   let sharing = "";
+  for (let i = 0; i < operands.length; i++) if (operands[i]!.buffer.isHalf) sharing += `h${i} `;
   for (let i = 1; i < operands.length; i++) {
     for (let j = 0; j < i; j++) {
       if (operands[i]!.buffer !== operands[j]!.buffer) continue;

@@ -19,7 +19,7 @@ test("an operand of fours alone in its buffer is bound as fours", () => {
 
 test("operands of fours beside one of single words are read and written word by word", () => {
   const plan = planBindings(kernel.operands, [1, 1, 1]);
-  expect(plan.bindings).toEqual([{ type: "i32", isWritten: true }]);
+  expect(plan.bindings).toEqual([{ type: "i32", isWritten: true, isHalf: false }]);
   const text = moduleText(kernel, plan);
   expect(text).toContain(
     "let at = p.x_offset + 4u * i; return vec4f(bitcast<f32>(b0[at + 0u]), bitcast<f32>(b0[at + 1u])",

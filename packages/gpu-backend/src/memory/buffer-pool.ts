@@ -16,8 +16,10 @@ let numMade = 0;
 export class GpuBuffer implements DeviceBuffer {
   readonly id = numMade++;
   readonly handle: GPUBuffer;
-  /** Bytes asked for. */
+  /** Bytes that its elements take. */
   byteLength: number;
+  /** Its elements are binary16, two bytes each; else words of 32 bits. */
+  isHalf = false;
   isFreed = false;
   /** How often it was handed out: a use of its memory is known by buffer and number. */
   allocation = 0;
@@ -54,11 +56,12 @@ export class BufferPool {
   }
 
   /** @throws {OutOfMemoryError} E_OUT_OF_MEMORY past the cap or past what one binding can hold. */
-  allocate(byteLength: number): GpuBuffer {
+  allocate(byteLength: number, isHalf = false): GpuBuffer {
     const size = Math.max(granularity, Math.ceil(byteLength / granularity) * granularity);
     this.#assertFits(byteLength, size);
     const buffer = this.#freeBySize.get(size)?.pop() ?? this.#create(size);
     this.use(buffer, byteLength);
+    buffer.isHalf = isHalf;
     this.#usedBytes += byteLength;
     this.#peakBytes = Math.max(this.#peakBytes, this.#usedBytes);
     this.#numBuffers++;
@@ -75,8 +78,8 @@ export class BufferPool {
   }
 
   /** A buffer for a recorded step: `free` ends a use of it and leaves it to its owner, who gives it back by `unpin`. */
-  pin(byteLength: number): GpuBuffer {
-    const buffer = this.allocate(byteLength);
+  pin(byteLength: number, isHalf = false): GpuBuffer {
+    const buffer = this.allocate(byteLength, isHalf);
     buffer.isPinned = true;
     buffer.isFreed = true;
     return buffer;

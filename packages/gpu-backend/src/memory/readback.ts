@@ -2,6 +2,7 @@
 import { BackendError, type DType, type DTypeArray } from "@lockstep/core";
 import type { Launcher } from "../launch/launcher.js";
 import type { GpuBuffer } from "./buffer-pool.js";
+import { floatsOfHalves } from "./half-floats.js";
 
 const usage = 0x1 | 0x8; // MAP_READ | COPY_DST
 const mapRead = 0x1;
@@ -21,10 +22,15 @@ export class Readback {
     buffer: GpuBuffer,
     { view, length }: { readonly view: { readonly dtype: DType; readonly offset: number }; readonly length: number },
   ): Promise<DTypeArray> {
-    const byteLength = length * 4;
+    // Kept: the buffer may be somebody else's by the time its numbers arrive.
+    const { isHalf } = buffer;
+    const width = isHalf ? 2 : 4;
+    // Copies begin and end at multiples of four bytes.
+    const skip = (view.offset * width) % 4;
+    const byteLength = Math.ceil((skip + length * width) / 4) * 4;
     const staging = this.#take(byteLength);
     this.#launcher.copyBytes(
-      { handle: buffer.handle, offset: view.offset * 4 },
+      { handle: buffer.handle, offset: view.offset * width - skip },
       { handle: staging, offset: 0 },
       byteLength,
     );
@@ -41,6 +47,7 @@ export class Readback {
     staging.unmap();
     this.#give(staging);
     this.#launcher.assertWell();
+    if (isHalf) return floatsOfHalves(new Uint16Array(bytes, skip, length));
     if (view.dtype === "f32") return new Float32Array(bytes);
     const words = new Int32Array(bytes);
     return view.dtype === "i32" ? words : Uint8Array.from(words);

@@ -127,8 +127,8 @@ export class CompiledStep {
     this.#on.device.queue.writeBuffer(this.#uniforms, 0, this.#placedWords);
   }
 
-  #pin(byteLength: number): GpuBuffer {
-    const buffer = this.#on.pool.pin(byteLength);
+  #pin(byteLength: number, isHalf = false): GpuBuffer {
+    const buffer = this.#on.pool.pin(byteLength, isHalf);
     this.#pinned.push(buffer);
     return buffer;
   }
@@ -146,7 +146,7 @@ export class CompiledStep {
     let next = 0;
     const bufferOf = instances.map((instance) => {
       if (instance.external !== undefined) return instance.external.buffer;
-      return isShared(instance) ? slots[plan.slotOf[next++]!]! : this.#pin(instance.byteLength);
+      return isShared(instance) ? slots[plan.slotOf[next++]!]! : this.#pin(instance.byteLength, instance.isHalf);
     });
     const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0);
     const plannedBytes = sum(plan.slots);
@@ -174,16 +174,16 @@ export class CompiledStep {
   }
 
   /** Constants of the step: put in place once where nothing else writes there, else copied there in every replay. */
-  #encodeWrite({ instance, offset, words }: RecordedWrite, target: GpuBuffer): EncodedEvent[] {
+  #encodeWrite({ instance, byteOffset, words }: RecordedWrite, target: GpuBuffer): EncodedEvent[] {
     const { queue } = this.#on.device;
     const { isComputed, kind } = this.recording.instances[instance]!;
     if (kind === "own" && !isComputed) {
-      queue.writeBuffer(target.handle, 4 * offset, words);
+      queue.writeBuffer(target.handle, byteOffset, words);
       return [];
     }
     const source = this.#pin(words.byteLength);
     queue.writeBuffer(source.handle, 0, words);
-    return [{ kind: "copy", source, target, targetOffset: 4 * offset, byteLength: words.byteLength }];
+    return [{ kind: "copy", source, target, targetOffset: byteOffset, byteLength: words.byteLength }];
   }
 }
 

@@ -12,6 +12,8 @@ import { chainOf, type ViewChain } from "../memory/host-words.js";
 /** Memory that a step touches. Positions count events of the recording. */
 export interface Instance {
   readonly byteLength: number;
+  /** Its elements are binary16. */
+  readonly isHalf: boolean;
   /** "input": made by the step's host part; "own": allocated by its launches; "external": older than the step. */
   readonly kind: "input" | "own" | "external";
   /** Of external ones: the buffer, and which of its allocations it was. */
@@ -38,8 +40,7 @@ export interface RecordedLaunch {
 export interface RecordedWrite {
   readonly kind: "write";
   readonly instance: number;
-  /** Elements, 4 bytes each. */
-  readonly offset: number;
+  readonly byteOffset: number;
   readonly words: Int32Array<ArrayBuffer>;
 }
 
@@ -78,11 +79,11 @@ export class Recorder {
   constructor(place: StepPlace, inputs: readonly GpuBuffer[]) {
     this.#place = place;
     this.#inputs = inputs;
-    for (const buffer of inputs) this.#add(buffer, { kind: "input", byteLength: buffer.byteLength });
+    for (const buffer of inputs) this.#add(buffer, { kind: "input" });
   }
 
   allocated(buffer: GpuBuffer): void {
-    if (!this.#isPaused) this.#add(buffer, { kind: "own", byteLength: buffer.byteLength });
+    if (!this.#isPaused) this.#add(buffer, { kind: "own" });
   }
 
   launched(launch: {
@@ -101,10 +102,11 @@ export class Recorder {
     this.#events.push({ kind: "launch", pipeline, grid, words, placeWords, operands: ids });
   }
 
-  wrote(buffer: GpuBuffer, offset: number, source: Float32Array | Int32Array): void {
+  /** @param source of a whole number of words. */
+  wrote(buffer: GpuBuffer, byteOffset: number, source: Float32Array | Int32Array | Uint16Array): void {
     if (this.#isPaused) return;
     const words = new Int32Array(source.slice().buffer as ArrayBuffer);
-    this.#events.push({ kind: "write", instance: this.#touch(buffer, false), offset, words });
+    this.#events.push({ kind: "write", instance: this.#touch(buffer, false), byteOffset, words });
   }
 
   marked(part: number): void {
@@ -143,19 +145,20 @@ export class Recorder {
     };
   }
 
-  #add(buffer: GpuBuffer, fields: Pick<Instance, "kind" | "byteLength" | "external">): number {
-    const id = this.#instances.push({ ...fields, isComputed: false, first: -1, last: -1 }) - 1;
+  #add(buffer: GpuBuffer, fields: Pick<Instance, "kind" | "external">): number {
+    const { byteLength, isHalf } = buffer;
+    const id = this.#instances.push({ ...fields, byteLength, isHalf, isComputed: false, first: -1, last: -1 }) - 1;
     this.#current.set(buffer, { id, allocation: buffer.allocation });
     return id;
   }
 
   #touch(buffer: GpuBuffer, isComputed: boolean): number {
-    const { byteLength, allocation } = buffer;
+    const { allocation } = buffer;
     const current = this.#current.get(buffer);
     const id =
       current?.allocation === allocation
         ? current.id
-        : this.#add(buffer, { kind: "external", byteLength, external: { buffer, allocation } });
+        : this.#add(buffer, { kind: "external", external: { buffer, allocation } });
     const instance = this.#instances[id]!;
     if (instance.first < 0) instance.first = this.#events.length;
     instance.last = this.#events.length;
@@ -170,7 +173,8 @@ export function differenceOf(a: Recording, b: Recording): string | undefined {
   if (a.instances.length !== b.instances.length) return "it touches another number of buffers";
   for (const [i, instance] of a.instances.entries()) {
     const other = b.instances[i]!;
-    const isSame = instance.kind === other.kind && instance.byteLength === other.byteLength;
+    const isSame =
+      instance.kind === other.kind && instance.byteLength === other.byteLength && instance.isHalf === other.isHalf;
     const { external } = instance;
     if (!isSame || external?.buffer !== other.external?.buffer || external?.allocation !== other.external?.allocation) {
       return "it reads or writes other tensors than before";
@@ -189,7 +193,7 @@ function eventDifference(
 ): string | undefined {
   if (a.kind === "launch" && b.kind === "launch") return launchDifference([a, b], places);
   if (a.kind === "write" && b.kind === "write") {
-    const isSame = a.instance === b.instance && a.offset === b.offset && areEqual(a.words, b.words);
+    const isSame = a.instance === b.instance && a.byteOffset === b.byteOffset && areEqual(a.words, b.words);
     return isSame ? undefined : "numbers that the loss writes itself differ from one micro-batch to the next";
   }
   if (a.kind === "mark" && b.kind === "mark" && a.part === b.part) return undefined;

@@ -30,7 +30,7 @@ const nodeShard: BulkHeader = {
   payloadHash: [0, 0, 0, 0],
 };
 const NODE_SHARD_HEX = [
-  "4c534642 02 01 01 00", // magic "LSFB", version, kind, stream, zero
+  "4c534642 03 01 01 00", // magic "LSFB", version, kind, stream, zero
   "07000000 02000000", // generation, attempt
   "0100000001000000", // step 2^32 + 1
   "05000000 01000000 0b000000 01000000", // bucket, shard, block, ownerRank
@@ -57,7 +57,7 @@ const reducedShard: BulkHeader = {
   payloadHash: [0x01020304, 0xdeadbeef, 0, 0xffffffff],
 };
 const REDUCED_SHARD_HEX = [
-  "4c534642 02 02 01 00 01000000 01000000 0900000000000000 00000000 02000000 00000000 02000000",
+  "4c534642 03 02 01 00 01000000 01000000 0900000000000000 00000000 02000000 00000000 02000000",
   "00000000 00000000 000000000000e03f 0000000000000000 01000000 02000000 04030201 efbeadde 00000000 ffffffff",
   "0000c03f",
 ].join(" ");
@@ -70,7 +70,7 @@ describe("bulk header", () => {
   test.each([
     ["nodeShard", nodeShard, [1, -2], NODE_SHARD_HEX],
     ["reducedShard", reducedShard, [1.5], REDUCED_SHARD_HEX],
-  ])("a %s frame has the literal bytes of version 2, both ways", (_name, header, payload, text) => {
+  ])("a %s frame has the literal bytes of version 3, both ways", (_name, header, payload, text) => {
     expect(Buffer.from(frameOf(header, payload)).toString("hex")).toBe(text.replaceAll(" ", ""));
     expect(decodeBulkHeader(fromHex(text))).toEqual(header);
   });
@@ -83,11 +83,11 @@ describe("bulk header", () => {
       stream: "link",
       nodeHi: isNode ? 1 : 0,
     });
-    expect(Buffer.from(bytes.subarray(0, 8)).toString("hex")).toBe(`4c534642020${tag}0000`);
+    expect(Buffer.from(bytes.subarray(0, 8)).toString("hex")).toBe(`4c534642030${tag}0000`);
     expect(decodeBulkHeader(bytes).kind).toBe(kind);
   });
 
-  test("the tables of kinds and streams are those of version 2", () => {
+  test("the tables of kinds and streams are those of version 3", () => {
     expect({ bulkKinds, bulkStreams, BULK_HEADER_BYTES }).toMatchInlineSnapshot(`
       {
         "BULK_HEADER_BYTES": 88,

@@ -29,9 +29,9 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const fromHex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(" ", ""), "hex"));
 
 describe("control codec", () => {
-  test("writes the literal bytes of version 1", () => {
+  test("writes the literal bytes of this version", () => {
     expect(hex(codec.encodeControl("hello", { workerId: "w-1", cores: 2 }))).toBe(
-      ["4c43", "0200", "0100", "0000", "82", "a8", "776f726b65724964", "a3", "772d31", "a5", "636f726573", "02"].join(
+      ["4c43", "0300", "0100", "0000", "82", "a8", "776f726b65724964", "a3", "772d31", "a5", "636f726573", "02"].join(
         "",
       ),
     );
@@ -49,15 +49,15 @@ describe("control codec", () => {
 
   test.each([
     ["another version", "4c43 0100 0100 0000 80", "E_PROTOCOL_VERSION"],
-    ["an unknown tag", "4c43 0200 0900 0000 80", "E_MESSAGE_TAG"],
+    ["an unknown tag", "4c43 0300 0900 0000 80", "E_MESSAGE_TAG"],
     ["another magic", "4c44 0100 0100 0000 80", "E_FRAME_MAGIC"],
     ["a header cut short", "4c43 01", "E_FRAME_LENGTH"],
-    ["a body without the schema's fields", "4c43 0200 0100 0000 80", "E_MESSAGE_BODY"],
-    ["an array that announces four billion items", "4c43 0200 0100 0000 ddffffffff", "E_MESSAGE_PACK"],
-    ["an extension type", "4c43 0200 0100 0000 d40000", "E_MESSAGE_PACK"],
-    ["bytes after the value", "4c43 0200 0100 0000 80 80", "E_MESSAGE_PACK"],
-    ["nesting past the limit", `4c43 0200 0100 0000 ${"91".repeat(40)}c0`, "E_MESSAGE_PACK"],
-    ["a message longer than its own limit", `4c43 0200 0100 0000 ${"c0".repeat(300)}`, "E_FRAME_TOO_LARGE"],
+    ["a body without the schema's fields", "4c43 0300 0100 0000 80", "E_MESSAGE_BODY"],
+    ["an array that announces four billion items", "4c43 0300 0100 0000 ddffffffff", "E_MESSAGE_PACK"],
+    ["an extension type", "4c43 0300 0100 0000 d40000", "E_MESSAGE_PACK"],
+    ["bytes after the value", "4c43 0300 0100 0000 80 80", "E_MESSAGE_PACK"],
+    ["nesting past the limit", `4c43 0300 0100 0000 ${"91".repeat(40)}c0`, "E_MESSAGE_PACK"],
+    ["a message longer than its own limit", `4c43 0300 0100 0000 ${"c0".repeat(300)}`, "E_FRAME_TOO_LARGE"],
   ])("refuses %s", (_what, text, code) => {
     expect(() => codec.decodeControl(fromHex(text), "worker")).toThrow(expect.objectContaining({ code }));
   });

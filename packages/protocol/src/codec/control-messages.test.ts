@@ -22,12 +22,13 @@ const assignment = {
   generation: 1,
   attempt: 1,
   nodesByRank: [[[0, 2] as [number, number]], [[2, 4] as [number, number]]],
+  lossScale: 65_536,
 };
 const files = [{ name: "model.safetensors", sha256: sha, byteLength: 3_400_000 }];
 
 const bodies: { readonly [Name in ControlMessageName]: MessageBody<Name> } = {
   hello: {
-    protocolVersion: 2,
+    protocolVersion: 3,
     numericsVersion: 1,
     lockstepVersion: "0.1.0",
     workerId: "w-3f2a",
@@ -102,6 +103,7 @@ const bodies: { readonly [Name in ControlMessageName]: MessageBody<Name> } = {
       [0, 1_234.5, 512],
       [1, 1_230.25, 512],
     ],
+    overflows: [[1, 16_384]],
     numTokens: 1_024,
     computeMs: 80.5,
     commMs: 3.25,
@@ -175,7 +177,7 @@ describe("control messages", () => {
 
   test("the table is that of this version: changing it needs another PROTOCOL_VERSION", () => {
     expect(`version ${PROTOCOL_VERSION}\n${messageTable(controlMessages)}`).toMatchInlineSnapshot(`
-      "version 2
+      "version 3
       1 hello workerToCoordinator 8192 since 1
       2 welcome coordinatorToWorker 8388608 since 1
       3 refused coordinatorToWorker 16384 since 1

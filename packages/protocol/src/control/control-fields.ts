@@ -54,6 +54,13 @@ export type BlobRef = z.infer<typeof blobRef>;
 export const namedBlob = z.strictObject({ name, sha256, byteLength: count });
 export type NamedBlob = z.infer<typeof namedBlob>;
 
+/** A power of two. */
+export const lossScale = z
+  .number()
+  .min(1)
+  .max(2 ** 40)
+  .refine((value) => 2 ** Math.round(Math.log2(value)) === value, "it must be a power of two");
+
 /** Who computes what in one attempt of a step: a disjoint cover of [0, numMicroBatches) by tree nodes. */
 export const assignment = z.strictObject({
   step: step.min(1),
@@ -62,5 +69,7 @@ export const assignment = z.strictObject({
   /** Index is the rank; three nodes each at most by plan, more when a lost worker's nodes are shared out, none for an accused
    * worker. Shard s of every bucket is owned by rank s. */
   nodesByRank: z.array(z.array(microBatchRange).max(maxNodesPerRank)).min(1).max(maxWorkersLimit),
+  /** By what members that compute in 16 bits multiply the loss before they go backward; absent where there is none. */
+  lossScale: lossScale.optional(),
 });
 export type Assignment = z.infer<typeof assignment>;

@@ -33,6 +33,11 @@ export const stepReport = defineMessage({
     }),
     /** The micro-batches this rank computed. */
     losses: z.array(field.microBatchSum).max(field.maxGridMicroBatches),
+    /** Micro-batches that overflowed at the assignment's loss scale, and the smaller one at which each was computed. */
+    overflows: z
+      .array(z.tuple([field.count.max(field.maxGridMicroBatches - 1), field.lossScale]))
+      .max(field.maxGridMicroBatches)
+      .optional(),
     /** Trained tokens of those micro-batches; null when the job does not count tokens. */
     numTokens: field.count.nullable(),
     /** What happened to micro-batches that were computed all the same: a device that was lost and opened anew. */

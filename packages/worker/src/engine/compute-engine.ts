@@ -58,6 +58,8 @@ export interface PreparedEngine {
 export interface ComputeRequest {
   readonly step: number;
   readonly nodes: readonly NodeRange[];
+  /** By what a device that computes in 16 bits multiplies the loss before it goes backward. Default 1. */
+  readonly lossScale?: number;
 }
 
 /** How far a request is. */
@@ -79,6 +81,8 @@ export interface ComputedNodes {
   readonly losses: readonly MicroBatchSum[];
   /** Absent when there are none. */
   readonly notices?: readonly EngineNotice[];
+  /** Micro-batches of those that overflowed at the request's loss scale, and the one at which each was computed. */
+  readonly overflows?: readonly (readonly [microBatch: number, lossScale: number])[];
   /** Trained tokens; null when the job does not count tokens. */
   readonly numTokens: number | null;
   readonly computeMs: number;

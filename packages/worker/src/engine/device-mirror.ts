@@ -15,6 +15,7 @@ import {
   stepRunnerOf,
   Tensor,
   type TensorView,
+  tensor,
   untracked,
   VectorPool,
   withBackend,
@@ -59,6 +60,22 @@ export interface MirrorOptions {
   readonly onNotice?: (line: string) => void;
 }
 
+export interface MirrorRequest {
+  /** 0-based. */
+  readonly stepIndex: number;
+  readonly node: NodeRange;
+  readonly microBatch: number;
+  /** What the loss is multiplied by before it goes backward. Default 1. */
+  readonly lossScale?: number;
+}
+
+/** What a step reads, made anew each time. */
+interface StepInput {
+  readonly batch: unknown;
+  /** The scale of the loss, where it is not 1. */
+  readonly seed: Tensor | undefined;
+}
+
 /** What a step gives apart from its launches. */
 interface StepResult {
   readonly weight: number;
@@ -95,7 +112,7 @@ export class DeviceMirror {
    * Forward and backward of a micro-batch of a node, and of those before it that are not on the device: all but the last are there already,
    * unless the node is another one than before.
    */
-  step(stepIndex: number, node: NodeRange, microBatch: number): MirrorStep {
+  step({ stepIndex, node, microBatch, lossScale = 1 }: MirrorRequest): MirrorStep {
     const open = this.#node;
     const isOpen =
       open?.stepIndex === stepIndex &&
@@ -105,7 +122,7 @@ export class DeviceMirror {
     if (!isOpen) this.#begin(stepIndex, node);
     try {
       for (;;) {
-        const step = this.#step(this.#node!);
+        const step = this.#step(this.#node!, lossScale);
         if (step.microBatch === microBatch) return step;
         step.loss.catch(() => {});
       }
@@ -154,7 +171,7 @@ export class DeviceMirror {
     this.#node = { stepIndex, range, stacks, next: range.lo, isThere: [] };
   }
 
-  #step(open: OpenNode): MirrorStep {
+  #step(open: OpenNode, lossScale: number): MirrorStep {
     const { source } = this.training;
     const { stepIndex: step, next: m, range } = open;
     const chunks: ChunkRead[] = [];
@@ -165,8 +182,11 @@ export class DeviceMirror {
     };
     const { weight, isThere } = withBackend(this.backend, () =>
       microBatchScope({ seed: source.seed, step, m }, () => {
-        const input = () => batchOf(this.training, this.training.sampler.microBatch(step, m), "train");
-        return this.#runner.run({ step, m }, { input, main: (batch, mark) => this.#main(batch, mark), onMark });
+        const input = (): StepInput => ({
+          batch: batchOf(this.training, this.training.sampler.microBatch(step, m), "train"),
+          seed: lossScale === 1 ? undefined : tensor(Float32Array.of(lossScale)),
+        });
+        return this.#runner.run({ step, m }, { input, main: (from, mark) => this.#main(from, mark), onMark });
       }),
     );
     const loss = this.backend.read(this.#lossSlot);
@@ -177,7 +197,7 @@ export class DeviceMirror {
   }
 
   /** Loss into its slot, every gradient and statistic into its place of a leaf. */
-  #main(batch: unknown, mark: (chunk: number) => void): StepResult {
+  #main({ batch, seed }: StepInput, mark: (chunk: number) => void): StepResult {
     const { parameters, statistics } = this.training;
     const { copy, fill } = this.backend.kernels;
     const { sum, weight } = lossOfBatch(this.training, batch, "train");
@@ -198,10 +218,11 @@ export class DeviceMirror {
       put(parameters.length + i, sums);
       sums?.dispose();
     });
-    backwardInto(sum, parameters, (index) => {
+    const take = (index: number): void => {
       put(index, parameters[index]!.grad);
       dropGradient(parameters[index]!);
-    });
+    };
+    backwardInto(sum, parameters, take, { seed: seed?.reshape(sum.shape) });
     return { weight, isThere };
   }
 

@@ -49,6 +49,8 @@ export interface DeviceStep {
   readonly node: NodeRange;
   /** Receives the node's sum, laid out like the gradient. */
   readonly target: Tensor;
+  /** What the loss is multiplied by before it goes backward: the gradients come with it, loss and statistics without. Default 1. */
+  readonly lossScale?: number;
 }
 
 export interface MicroBatchDevice {
@@ -224,12 +226,13 @@ export function deviceTensors(training: Training): readonly Tensor[] {
   return modelTensors(training).map(([, tensor]) => tensor);
 }
 
-function entryOf({ layout }: Training, landing: Tensor, index: number): TensorView {
+/** Entry `index` of the layout in the landing vector. */
+export function entryOf({ layout }: Training, landing: Tensor, index: number): TensorView {
   const { offset, length } = layout.parameters[index]!;
   return { buffer: landing.buffer, offset: landing.offset + offset, shape: [length], strides: [1], dtype: "f32" };
 }
 
 /** What the CPU side itself emitted for an entry: the held-out loss of a plateau, which no device computes. */
-function ownStatistics({ parameters, statistics }: Training, index: number): Tensor | undefined {
+export function ownStatistics({ parameters, statistics }: Training, index: number): Tensor | undefined {
   return statistics[index - parameters.length]?.takeStatistics();
 }

@@ -65,10 +65,15 @@ export function trainMicroBatch(training: Training, place: TrainingPlace, target
 }
 
 /**
- * Backward from a loss. `take` is called once for each parameter, by its place in the flat order, as soon as its gradient is final; for those that
+ * Backward from a loss; `seed` [] is its cotangent, 1 unless given. `take` is called once for each parameter, by its place in the flat order, as soon as its gradient is final; for those that
  * nothing reached, at the end.
  */
-export function backwardInto(sum: Tensor, parameters: readonly Tensor[], take: (index: number) => void): void {
+export function backwardInto(
+  sum: Tensor,
+  parameters: readonly Tensor[],
+  take: (index: number) => void,
+  { seed }: { readonly seed?: Tensor | undefined } = {},
+): void {
   const waiting = new Map(parameters.map((parameter, index) => [parameter, index]));
   const onGradReady = (leaf: Tensor): void => {
     const index = waiting.get(leaf);
@@ -76,7 +81,7 @@ export function backwardInto(sum: Tensor, parameters: readonly Tensor[], take: (
     waiting.delete(leaf);
     take(index);
   };
-  if (sum.requiresGrad) sum.backward({ onGradReady });
+  if (sum.requiresGrad) sum.backward({ onGradReady, ...(seed === undefined ? {} : { cotangent: seed }) });
   for (const index of waiting.values()) take(index);
 }
 

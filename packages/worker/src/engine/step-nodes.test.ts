@@ -1,3 +1,4 @@
+import type { Tensor } from "@lockstep/core";
 import { describe, expect, test } from "vitest";
 import type { AnyJob } from "../job/define-job.js";
 import type { ComputeProgress, NodeRange, ReadyBucket } from "./compute-engine.js";
@@ -180,25 +181,24 @@ function countingEngine(isDevice: boolean) {
   return { engine, numBatches: () => count, failAt };
 }
 
+function firstInput({ x }: { readonly x: Tensor }): number {
+  return x.dataSync()[0]!;
+}
+
 describe("a node that a device sums", () => {
   test("L6 a gradient that is not finite is laid to its micro-batch, though only the sum was read", () => {
     const job: AnyJob = {
       ...tinyMlpJob,
-      loss: (model, batch) => {
+      loss: (model, batch: { x: Tensor }) => {
         const { sum, weight } = tinyMlpJob.loss(model, batch);
-        return {
-          sum: batch.x.toArraySync()[0][0] === poisoned ? sum.add(sum.mul(0).sqrt()) : sum,
-          weight,
-        };
+        return { sum: firstInput(batch) === poisoned ? sum.add(sum.mul(0).sqrt()) : sum, weight };
       },
     };
     // A loss that is finite, whose gradient is 0 / 0.
     let poisoned = Number.NaN;
     const engine = prepared(job, { device: new SyncDevice(job) });
     const { sampler, data } = engine.training;
-    poisoned = (
-      data.train.batch(sampler.microBatch(0, 3)) as { x: { toArraySync(): number[][] } }
-    ).x.toArraySync()[0]![0]!;
+    poisoned = firstInput(data.train.batch(sampler.microBatch(0, 3)) as { x: Tensor });
     expect(() => engine.computeNodes({ step: 1, nodes: [{ lo: 0, hi: 5 }] }, neverStop)).toThrowError(/micro-batch 3/);
   });
 });

@@ -15,6 +15,7 @@ import {
 import type { Training } from "./build-training.js";
 import type { ComputeProgress, ComputeRequest, MicroBatchSum, NodeRange, ReadyBucket } from "./compute-engine.js";
 import { emitHeldOut } from "./held-out-plateau.js";
+import { storesHalves, trainScaled } from "./loss-scaling.js";
 import { trainMicroBatch } from "./micro-batch.js";
 import { type AttachedDevice, trainBesideDevice, trainOnDevice } from "./micro-batch-device.js";
 
@@ -34,6 +35,12 @@ export interface StepNodesOptions {
   readonly workerId: string;
   /** Computes the micro-batches, if there is one. */
   readonly device?: AttachedDevice | undefined;
+}
+
+interface StepNodesResult {
+  readonly losses: MicroBatchSum[];
+  readonly overflows: [microBatch: number, lossScale: number][];
+  readonly isComplete: boolean;
 }
 
 interface HeldNode {
@@ -56,6 +63,8 @@ export class StepNodes {
   readonly #held = new Map<string, HeldNode>();
   readonly #weights: VectorPool;
   #half: HalfNode | undefined;
+  /** By micro-batch, the loss scale at which it was computed after it had overflowed. */
+  #overflows: { readonly step: number; readonly scales: Map<number, number> } = { step: 0, scales: new Map() };
 
   constructor(options: StepNodesOptions) {
     this.#options = options;
@@ -68,8 +77,9 @@ export class StepNodes {
    *
    * @returns losses of complete nodes, in the order of the request.
    */
-  compute(request: ComputeRequest, hooks: ComputeHooks): { losses: MicroBatchSum[]; isComplete: boolean } {
+  compute(request: ComputeRequest, hooks: ComputeHooks): StepNodesResult {
     const { nodes } = request;
+    if (this.#overflows.step !== request.step) this.#overflows = { step: request.step, scales: new Map() };
     this.#keepOnly(nodes);
     const held = nodes.filter((node) => this.#held.has(keyOf(node)));
     for (const node of held) this.#announce(node, hooks);
@@ -82,11 +92,14 @@ export class StepNodes {
       if (hooks.shouldStop()) break;
       begun.add(keyOf(node));
       report();
-      if (!this.#computeNode(request.step, node, hooks)) break;
+      if (!this.#computeNode(request, node, hooks)) break;
       report();
     }
     const done = nodes.map((node) => this.#held.get(keyOf(node))).filter((node) => node !== undefined);
-    return { losses: done.flatMap(({ losses }) => losses), isComplete: done.length === nodes.length };
+    const losses = done.flatMap((node) => node.losses);
+    const { scales } = this.#overflows;
+    const overflows = losses.flatMap(([m]): [number, number][] => (scales.has(m) ? [[m, scales.get(m)!]] : []));
+    return { losses, overflows, isComplete: done.length === nodes.length };
   }
 
   /** The sum of all micro-batches, once it was computed as one node. */
@@ -104,7 +117,7 @@ export class StepNodes {
   }
 
   /** False when it was stopped; what it has stays for the next request. */
-  #computeNode(step: number, node: NodeRange, hooks: ComputeHooks): boolean {
+  #computeNode({ step, lossScale = 1 }: ComputeRequest, node: NodeRange, hooks: ComputeHooks): boolean {
     const { training, pool, workerId, device } = this.#options;
     const half = this.#half ?? { node, stack: this.#stackOf(node), losses: [] };
     this.#half = undefined;
@@ -123,11 +136,13 @@ export class StepNodes {
         emitHeldOut(training, step, microBatch);
         const place = { step, microBatch, workerId };
         if (device === undefined) losses.push(trainMicroBatch(training, place, target));
-        else if (vector === undefined) losses.push(trainBesideDevice(device, training, { place, target }));
-        else
-          losses.push(
-            trainOnDevice(device, training, { place, node: { range: node, weights: stack, vector, onParameter } }),
-          );
+        else if (vector !== undefined) {
+          const own = { range: node, weights: stack, vector, onParameter };
+          losses.push(trainOnDevice(device, training, { place, node: own }));
+        } else if (storesHalves(device.device)) {
+          const onOverflow = (scale: number): void => void this.#overflows.scales.set(microBatch, scale);
+          losses.push(trainScaled(device, training, { place, target, lossScale, onOverflow }));
+        } else losses.push(trainBesideDevice(device, training, { place, target }));
       }
     } catch (error) {
       stack.abandon();
@@ -140,10 +155,10 @@ export class StepNodes {
     return true;
   }
 
-  /** What a plateau measures is the CPU's, so a node with it is summed there. */
+  /** What a plateau measures is the CPU's; what is stored in 16 bits may overflow and be computed again. Both are summed on the CPU. */
   get #isSummedOnDevice(): boolean {
     const { device, training } = this.#options;
-    return device !== undefined && training.plateau === undefined;
+    return device !== undefined && training.plateau === undefined && !storesHalves(device.device);
   }
 
   #stackOf(node: NodeRange): NodeStack {

@@ -99,10 +99,10 @@ export class TrainingEngine {
     const { nowMs, job, device } = this.#options;
     const startedMs = nowMs();
     this.#assertNextStep(request.step);
-    const { losses, isComplete } = this.#need().nodes.compute(request, hooks);
+    const { losses, overflows, isComplete } = this.#need().nodes.compute(request, hooks);
     const numTokens = job.unit === "tokens" ? losses.reduce((sum, [, , weight]) => sum + weight, 0) : null;
     const notices = device?.takeNotices() ?? [];
-    const computed = { losses, numTokens, computeMs: nowMs() - startedMs, isComplete };
+    const computed = { losses, overflows, numTokens, computeMs: nowMs() - startedMs, isComplete };
     return notices.length === 0 ? computed : { ...computed, notices };
   }
 

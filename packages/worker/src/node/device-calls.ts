@@ -28,6 +28,7 @@ export interface TrainRequest {
   readonly microBatch: number;
   readonly node: NodeRange;
   readonly address: number;
+  readonly lossScale: number;
   /** The parameters have changed since the last one. */
   readonly isStale: boolean;
 }

@@ -50,10 +50,10 @@ function wordsOf({ address, length }: WordRange): Float32Array {
 }
 
 function copyParameters({ backend, training }: DeviceMirror): void {
-  deviceTensors(training).forEach((tensor, i) => {
+  deviceTensors(training).forEach((target, i) => {
     // A copy: what lies in shared memory cannot be handed to a queue.
     const words = wordsOf(attached!.tensors[i]!).slice();
-    backend.write(tensor.buffer, tensor.offset, tensor.dtype === "f32" ? words : new Int32Array(words.buffer));
+    backend.write(target.buffer, target.offset, target.dtype === "f32" ? words : new Int32Array(words.buffer));
   });
 }
 
@@ -94,10 +94,10 @@ async function train(request: TrainRequest): Promise<void> {
 /** Computes the micro-batch and tells what was not told yet. */
 async function tellStep(
   current: DeviceMirror,
-  { microBatch, node, address }: TrainRequest,
+  { microBatch, node, address, lossScale }: TrainRequest,
   told: Set<number | "loss">,
 ): Promise<void> {
-  const { loss, weight, chunks, isThere } = current.step(stepIndex, node, microBatch);
+  const { loss, weight, chunks, isThere } = current.step({ stepIndex, node, microBatch, lossScale });
   // Every read is looked at, so that none fails unseen when an earlier one does.
   const all = Promise.all([loss, ...chunks.map(({ values }) => values)]);
   all.catch(() => {});
@@ -139,7 +139,7 @@ async function take({ subtrees }: Extract<DeviceRequest, { kind: "take" }>): Pro
 
 /** A node that went with a lost device. */
 function computeAgain(current: DeviceMirror, node: NodeRange): readonly ChunkRead[] {
-  return current.step(stepIndex, node, node.hi - 1).chunks;
+  return current.step({ stepIndex, node, microBatch: node.hi - 1, lossScale: 1 }).chunks;
 }
 
 function isLost(error: unknown): boolean {

@@ -105,7 +105,7 @@ async function deviceStep(mirror: DeviceMirror, spans: TrialSpans, stepIndex: nu
   try {
     for (let m = 0; m < numMicroBatches; m++) {
       spans.begin(`micro-batch ${m}`);
-      const { loss, chunks } = within(spans, "record", () => mirror.step(stepIndex, node, m));
+      const { loss, chunks } = within(spans, "record", () => mirror.step({ stepIndex, node, microBatch: m }));
       spans.begin("wait");
       const [values] = await Promise.all([loss, ...chunks.map((chunk) => chunk.values)]);
       assertFiniteLoss(values[0]!, { step: stepIndex + 1, microBatch: m, workerId: "trial" });

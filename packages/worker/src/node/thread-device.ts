@@ -75,10 +75,10 @@ export class ThreadDevice implements MicroBatchDevice {
     this.#isStale = true;
   }
 
-  train({ stepIndex, microBatch, node, target }: DeviceStep, listener: DeviceListener): void {
+  train({ stepIndex, microBatch, node, target, lossScale = 1 }: DeviceStep, listener: DeviceListener): void {
     const address = this.#backend!.addressOf(target);
     this.#microBatch = microBatch;
-    this.#send({ kind: "train", stepIndex, microBatch, node, address, isStale: this.#isStale });
+    this.#send({ kind: "train", stepIndex, microBatch, node, address, lossScale, isStale: this.#isStale });
     this.#isStale = false;
     this.#receive((answer) => {
       if (answer.kind === "loss") listener.onLoss(answer.loss, answer.weight);

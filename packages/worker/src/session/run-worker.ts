@@ -5,7 +5,7 @@
 
 import type { ProcessGroup } from "@lockstep/collectives";
 import { bucketsOf } from "@lockstep/core";
-import type { MessageBody, WorkerMessage, WorkerPhase } from "@lockstep/protocol";
+import type { Assignment, MessageBody, WorkerMessage, WorkerPhase } from "@lockstep/protocol";
 import type { ComputeEngine, EngineInfo, EvaluatedMicroBatch, PreparedEngine } from "../engine/compute-engine.js";
 import { formatMemoryPlan } from "../engine/memory-plan.js";
 import { type ErrorReport, errorReport } from "../errors.js";
@@ -21,6 +21,7 @@ import {
   type Held,
   initialWorkerState,
   type SessionStatus,
+  type StepOutcome,
   type WorkerEffect,
   type WorkerEvent,
   type WorkerState,
@@ -239,6 +240,7 @@ class WorkerSession {
       (outcome) => {
         if (this.#running !== running) return;
         this.#deadline.record(this.#ports.clock.nowMs() - startedMs);
+        this.#logOverflows(assignment, outcome);
         this.#dispatch({ kind: "reduced", outcome });
       },
       (error: unknown) => {
@@ -248,6 +250,15 @@ class WorkerSession {
         this.#dispatch({ kind: "stepFailed", place: assignment, error: report });
       },
     );
+  }
+
+  #logOverflows({ step, lossScale = 1 }: Assignment, { overflows = [] }: StepOutcome): void {
+    for (const [microBatch, scale] of overflows) {
+      for (let before = lossScale; before > scale; before /= 2) {
+        const message = `step ${step}, micro-batch ${microBatch}: a gradient overflowed at the loss scale ${before}; computed again at ${before / 2}`;
+        this.#ports.log("warn", message, { step, microBatch, lossScale: before, nextLossScale: before / 2 });
+      }
+    }
   }
 
   async #apply(step: number): Promise<void> {

@@ -5,6 +5,7 @@
 import { type FlatBucket, GradientExchange, type ProcessGroup } from "@lockstep/collectives";
 import { type Assignment, maxNotices } from "@lockstep/protocol";
 import type {
+  ComputedNodes,
   ComputeEngine,
   ComputeProgress,
   EngineInfo,
@@ -68,7 +69,10 @@ export class StepRunner {
     };
     const compute = async () => {
       try {
-        const computed = await engine.computeNodes({ step, nodes: nodesByRank[group.rank] ?? [] }, provide, onProgress);
+        const { lossScale } = assignment;
+        const nodes = nodesByRank[group.rank] ?? [];
+        const request = { step, nodes, ...(lossScale === undefined ? {} : { lossScale }) };
+        const computed = await engine.computeNodes(request, provide, onProgress);
         computed.notices?.forEach(onNotice);
         return { computed, endedMs: this.#options.nowMs() };
       } catch (error) {
@@ -86,6 +90,7 @@ export class StepRunner {
         gradientHash: result.gradientHash,
         losses: [...computed.losses],
         ...(computed.notices === undefined ? {} : { notices: computed.notices.slice(0, maxNotices).map(fitting) }),
+        ...overflowsOf(computed),
         numTokens: computed.numTokens,
         computeMs: computed.computeMs,
         commMs: Math.max(0, result.timings.completedMs - endedMs),
@@ -108,6 +113,11 @@ export class StepRunner {
 /** A message that the report can carry. */
 function fitting({ message, ...notice }: EngineNotice): EngineNotice {
   return { ...notice, message: message.slice(0, 4_000) };
+}
+
+/** Nothing in the report of a step without one. */
+function overflowsOf({ overflows = [] }: ComputedNodes): { readonly overflows?: [number, number][] } {
+  return overflows.length === 0 ? {} : { overflows: overflows.map(([m, scale]): [number, number] => [m, scale]) };
 }
 
 /** Both values; or the error of the computation if it has one, since that is what made the exchange end. */
