@@ -24,6 +24,8 @@ export interface BenchContext {
   readonly faults: number | undefined;
   /** Names of the models to measure, where a suite has several; empty for all. */
   readonly only: readonly string[];
+  /** What the GPU's maker says it can do in f32, if it was given. */
+  readonly peakTflops?: number | undefined;
   readonly nowMs: () => number;
   /** Progress, one line. */
   readonly log: (line: string) => void;

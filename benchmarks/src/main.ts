@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { BackendError } from "@lockstep/core";
 import { readCommandLine } from "../../tools/command-line.mjs";
 import { type BenchContext, type BenchResult, type BenchSuite, resultOf } from "./bench-row.js";
 import { formatTable } from "./table.js";
@@ -15,6 +16,7 @@ const suites: Readonly<Record<string, () => Promise<BenchSuite>>> = {
   scaling: async () => (await import("./scaling.js")).scaling,
   recovery: async () => (await import("./recovery.js")).recovery,
   webgpu: async () => (await import("./webgpu.js")).webgpu,
+  "webgpu-gemm": async () => (await import("./webgpu-gemm.js")).webgpuGemm,
 };
 
 export interface BenchFile {
@@ -25,16 +27,17 @@ export interface BenchFile {
 }
 
 /** Suites that take many minutes, or need what is not installed, run only when they are named. */
-const onlyWhenNamed = ["recovery", "webgpu"];
+const onlyWhenNamed = ["recovery", "webgpu", "webgpu-gemm"];
 
 const usage = `npm run bench -- [SUITE...] [OPTION...]
 
 Measures, prints a table and compares it with benchmarks/baselines. Nothing else should run meanwhile.
 
 SUITE          one of ${Object.keys(suites).join(", ")};
-               default all but recovery, which takes many minutes, and webgpu, which needs npm install webgpu@0.6.2
+               default all but recovery, which takes many minutes, and webgpu and webgpu-gemm, which need npm install webgpu@0.6.2
 --runs N       runs of each measurement, ours and the peer's in turn; default 5
---only A,B     only these models of a suite
+--only A,B     only these models of a suite, or sizes of webgpu-gemm
+--peak TFLOPS  webgpu-gemm: the card's f32 peak, as its maker gives it; adds the share of it that was reached
 --faults N     recovery: kills to measure; default 20
 --full         recovery: 100 kills
 --json FILE    writes the results there
@@ -52,6 +55,7 @@ async function main(): Promise<number> {
       runs: { type: "string", default: "5" },
       only: { type: "string" },
       faults: { type: "string" },
+      peak: { type: "string" },
       full: { type: "boolean", default: false },
       json: { type: "string" },
       accept: { type: "boolean" },
@@ -69,6 +73,7 @@ async function main(): Promise<number> {
     isFull: values.full,
     faults: values.faults === undefined ? undefined : Number(values.faults),
     only: values.only?.split(",") ?? [],
+    peakTflops: values.peak === undefined ? undefined : Number(values.peak),
     nowMs: () => performance.now(),
     log: (line) => console.error(line),
   };
@@ -78,7 +83,13 @@ async function main(): Promise<number> {
   const all = Object.keys(suites).filter((name) => !onlyWhenNamed.includes(name));
   for (const name of positionals.length > 0 ? positionals : all) {
     const suite = await suites[name]?.();
-    for (const row of (await suite?.(context)) ?? []) results.push(resultOf(row));
+    try {
+      for (const row of (await suite?.(context)) ?? []) results.push(resultOf(row));
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      console.error(`bench: ${error.message}`);
+      return 1;
+    }
   }
   const file: BenchFile = {
     machine: `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`,
@@ -97,13 +108,18 @@ async function main(): Promise<number> {
 /** What is wrong with what was asked for. */
 function problemOf(
   names: readonly string[],
-  { runs, faults }: { readonly runs: string; readonly faults?: string | undefined },
+  {
+    runs,
+    faults,
+    peak,
+  }: { readonly runs: string; readonly faults?: string | undefined; readonly peak?: string | undefined },
 ): string | undefined {
   const unknown = names.find((name) => !Object.hasOwn(suites, name));
   if (unknown !== undefined) return `there is no suite "${unknown}"; the suites are ${Object.keys(suites).join(", ")}.`;
   const isCount = (value: string) => Number.isInteger(Number(value)) && Number(value) >= 1;
   if (!isCount(runs)) return `--runs is ${runs}; it must be a whole number from 1.`;
   if (faults !== undefined && !isCount(faults)) return `--faults is ${faults}; it must be a whole number from 1.`;
+  if (peak !== undefined && !(Number(peak) > 0)) return `--peak is ${peak}; it must be a number of TFLOPS above 0.`;
   return undefined;
 }
 

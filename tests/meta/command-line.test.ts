@@ -4,7 +4,11 @@ import { describe, expect, test } from "vitest";
 import { root } from "../../tools/workspace.mjs";
 
 const commands = [
-  { name: "bench", main: "benchmarks/src/main.ts", options: "--runs, --only, --faults, --full, --json, --accept" },
+  {
+    name: "bench",
+    main: "benchmarks/src/main.ts",
+    options: "--runs, --only, --faults, --peak, --full, --json, --accept",
+  },
   { name: "soak", main: "tests/fault/soak/main.ts", options: "--minutes, --seed" },
 ];
 
@@ -40,9 +44,10 @@ describe.each(commands)("npm run $name", ({ name, main, options }) => {
 test.each([
   [
     ["gemms"],
-    'there is no suite "gemms"; the suites are arrays, gemm, train-step, all-reduce, scaling, recovery, webgpu.',
+    'there is no suite "gemms"; the suites are arrays, gemm, train-step, all-reduce, scaling, recovery, webgpu, webgpu-gemm.',
   ],
   [["gemm", "--runs", "0"], "--runs is 0; it must be a whole number from 1."],
+  [["webgpu-gemm", "--peak", "0"], "--peak is 0; it must be a number of TFLOPS above 0."],
   [["recovery", "--faults", "many"], "--faults is many; it must be a whole number from 1."],
 ])("npm run bench -- %j measures nothing", (given, what) => {
   const args = ["--import", "tsx", join(root, "benchmarks/src/main.ts"), ...given];

@@ -47,6 +47,7 @@ test.each([
   ["chaos with a single worker", ["run", "x", "--chaos", "1"], "there must be at least 2"],
   ["a run that is not there", ["evaluate", "no-such-run"], "holds no config.json"],
   ["a path that is nothing known", ["inspect", "package.json"], "is no run, no checkpoint and no safetensors file"],
+  ["a profile of no steps", ["profile", "x", "--steps", "0"], "it must be a whole number, 1 or more"],
   ["generate without a prompt", ["generate", "r"], "required option '--prompt <text>' not specified"],
 ])("exits 2 for %s", async (_what, args, message) => {
   expect(await runProgram(args)).toBe(2);
@@ -79,6 +80,7 @@ test("has the commands and flags that other programs rely on", () => {
       "evaluate": "init-from json set threads",
       "generate": "max-tokens prompt seed temperature threads top-k top-p",
       "inspect": "json",
+      "profile": "backend json out seed set steps threads",
       "report": "curves-only out samples threads",
       "run": "audit backend chaos fork init-from log-format loss-scale no-record numeric out precision quiet resume seed set steps threads workers",
       "status": "json token token-file",

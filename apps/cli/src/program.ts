@@ -155,6 +155,20 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
       .option("--set <key=value>", "set a key of the job's configuration; may be repeated", collect, []),
   ).action(ending(async () => (await import("./commands/check.js")).check));
 
+  command("profile <job>", "where the time of a training step goes, kernel by kernel, and a Chrome trace of it")
+    .addOption(
+      new Option("--backend <name>", "what to profile; auto: a GPU where there is one, else the CPU")
+        .choices(["webgpu", "cpu", "auto"])
+        .default("auto"),
+    )
+    .option("--steps <n>", "steps to watch, after 2 others", count, 2)
+    .option("--out <file>", "where to write the trace (default: <name of the job>.trace.json)")
+    .option("--json", "print JSON", false)
+    .option("--seed <s>", "seed of weights, dropout and sampling", countOrZero, 0)
+    .option("--set <key=value>", "set a key of the job's configuration; may be repeated", collect, [])
+    .option("--threads <n>", "threads of the CPU backend (default: all cores)", count)
+    .action(ending(async () => (await import("./commands/profile.js")).profile));
+
   command("doctor", "what this machine has, and what to install")
     .option("--json", "print JSON", false)
     .action(ending(async () => (await import("./commands/doctor.js")).doctor));

@@ -6,6 +6,8 @@ export { nextGenerator } from "./autograd/next-generator.js";
 export type {
   Backend,
   DeviceBuffer,
+  ElementwiseRun,
+  LateResults,
   MemoryFigures,
   NumericClass,
   StorageFidelity,

@@ -10,6 +10,8 @@ import {
   type DeviceBuffer,
   type DTypeArray,
   type ElementwiseProgram,
+  type ElementwiseRun,
+  type LateResults,
   type StorageFidelity,
   type TensorView,
 } from "@lockstep/core";
@@ -27,8 +29,11 @@ import { assertHalvesWork } from "./device/half-check.js";
 import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
 import { selfCheck } from "./device/self-check.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
+import { ElementwiseRuns } from "./elementwise/elementwise-runs.js";
 import { createKernelTable } from "./kernel-table.js";
+import { createLateResults } from "./late-results.js";
 import type { KernelHost } from "./launch/kernel.js";
+import type { LaunchWatcher } from "./launch/launch-watcher.js";
 import { Launcher, type LauncherFigures } from "./launch/launcher.js";
 import { asGpuBuffer, BufferPool, type GpuBuffer } from "./memory/buffer-pool.js";
 import { ConstantTables } from "./memory/constant-tables.js";
@@ -75,6 +80,9 @@ export class WebGpuBackend implements Backend {
   readonly #pool: BufferPool;
   readonly #readback: Readback;
   readonly #elementwise: ElementwiseRunner;
+  readonly #elementwiseRuns: ElementwiseRuns;
+  readonly late: LateResults;
+  #watcher: LaunchWatcher | undefined;
   #inputs: InputAllocations | undefined;
   /** Elements from which on an f32 tensor is stored in 16 bits. */
   readonly #halfFrom: number;
@@ -95,12 +103,14 @@ export class WebGpuBackend implements Backend {
     this.#readback = new Readback(device, this.#launcher);
     const host = this.#host();
     this.#elementwise = new ElementwiseRunner(host);
+    this.#elementwiseRuns = new ElementwiseRuns(host, this.#elementwise);
     const kernels = createKernelTable(host);
     const copy: KernelTable["copy"] = (src, dst) => {
       kernels.copy(src, dst);
       noteCopy(src, dst);
     };
     this.kernels = { ...kernels, copy };
+    this.late = createLateResults({ host, kernels: this.kernels, read: (view) => this.read(view) });
   }
 
   allocate(byteLength: number, fidelity: StorageFidelity = "exact"): DeviceBuffer {
@@ -188,6 +198,10 @@ export class WebGpuBackend implements Backend {
     this.#elementwise.run(program, inputs, scalars, outputs);
   }
 
+  elementwiseRuns(program: ElementwiseProgram, scalars: readonly number[], runs: readonly ElementwiseRun[]): void {
+    this.#elementwiseRuns.run(program, scalars, runs);
+  }
+
   memory(): MemoryFigures {
     return this.#pool.figures();
   }
@@ -195,6 +209,17 @@ export class WebGpuBackend implements Backend {
   /** Launches, submits and pipelines so far. */
   figures(): LauncherFigures {
     return this.#launcher.figures();
+  }
+
+  /** The device itself, for whoever measures it. */
+  get device(): GPUDevice {
+    return this.#device;
+  }
+
+  /** Tells `watcher` of every launch, until another is given or none. */
+  watchLaunches(watcher: LaunchWatcher | undefined): void {
+    this.#watcher = watcher;
+    this.#launcher.timing = watcher;
   }
 
   /** What was chosen for this adapter. */
@@ -221,6 +246,7 @@ export class WebGpuBackend implements Backend {
   async finish(): Promise<void> {
     this.#launcher.submit();
     await this.#device.queue.onSubmittedWorkDone();
+    await this.#launcher.compiled();
     this.#launcher.assertWell();
   }
 
@@ -269,7 +295,9 @@ export class WebGpuBackend implements Backend {
           const { buffer, offset } = operands[name]!;
           return { buffer: asGpuBuffer(buffer), offset };
         };
+        this.#watcher?.beginLaunch(kernel, operands, options);
         this.#launcher.launch(kernel, operandOf, params, options);
+        this.#watcher?.endLaunch();
       },
       withTemporary: (shape, dtype, use) => {
         const buffer = this.#allocate(numElements(shape) * 4);

@@ -5,16 +5,18 @@ import { createWebGpuBackend } from "@lockstep/gpu-backend";
 export interface Trained {
   readonly error?: string;
   readonly sums?: readonly number[];
+  /** Of the gradient before it was clipped, by step. */
+  readonly norms?: readonly number[];
   readonly numericClass?: string;
 }
 
 async function train(): Promise<Trained> {
   const backend = await createWebGpuBackend(navigator.gpu, { allowSoftware: true });
-  const sums: number[] = [];
+  const [sums, norms]: [number[], number[]] = [[], []];
   const layer = withBackend(backend, () => new nn.Linear(3, 2));
   const optimizer = new optim.Sgd(layer.parameters(), { learningRate: 0.5 });
   for (let step = 0; step < 20; step++) {
-    const { sum } = withBackend(backend, () => {
+    const { loss, norm } = withBackend(backend, () => {
       const x = tensor([
         [1, 0, 0],
         [0, 1, 0],
@@ -23,13 +25,15 @@ async function train(): Promise<Trained> {
       ]);
       const loss = losses.crossEntropy(layer.forward(x), tensor([0, 1, 0, 1], { dtype: "i32" }));
       loss.sum.backward();
+      const before = optim.clipGradNormAsync(layer.parameters(), 1);
       optimizer.step();
       optimizer.zeroGrad();
-      return loss;
+      return { loss: loss.sum, norm: () => before };
     });
-    sums.push(await sum.item());
+    sums.push(await loss.item());
+    norms.push(await norm());
   }
-  return { sums, numericClass: backend.numericClass };
+  return { sums, norms, numericClass: backend.numericClass };
 }
 
 train().then(

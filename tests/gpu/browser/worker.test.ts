@@ -4,7 +4,7 @@ import type { Trained } from "./train-in-worker.js";
 
 test("a dedicated worker trains", async () => {
   const worker = new Worker(new URL("./train-in-worker.ts", import.meta.url), { type: "module" });
-  const { error, sums, numericClass } = await new Promise<Trained>((resolve) => {
+  const { error, sums, norms, numericClass } = await new Promise<Trained>((resolve) => {
     worker.onmessage = ({ data }) => resolve(data as Trained);
     worker.onerror = ({ message }) => resolve({ error: message });
   });
@@ -14,6 +14,8 @@ test("a dedicated worker trains", async () => {
   expect(sums!.length).toBe(20);
   expect(sums![0]).toBeGreaterThan(2);
   expect(sums!.at(-1)).toBeLessThan(0.9 * sums![0]!);
+  expect(norms!.length).toBe(20);
+  expect(norms!.every((norm) => norm > 0 && norm < 10)).toBe(true);
 });
 
 test("a page may share memory between threads, and IndexedDB keeps bytes", async () => {

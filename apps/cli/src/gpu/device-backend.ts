@@ -15,15 +15,18 @@ export interface DeviceBackendOptions {
   readonly tuningFolder?: string;
   /** Told of what the adapter has and is not used, and of measuring. */
   readonly onNotice?: (line: string) => void;
+  /** Options of Dawn. */
+  readonly dawn?: readonly string[];
 }
 
 /** @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER, E_NO_F16; E_DEVICE, E_SHADER when the device fails its self-check; with what to do. */
 export async function createDeviceBackend({
   folders,
   tuningFolder,
+  dawn,
   ...options
 }: DeviceBackendOptions): Promise<WebGpuBackend> {
-  const gpu = await loadWebGpu({ folders, installCommand });
+  const gpu = await loadWebGpu({ folders, installCommand, ...(dawn && { dawn }) });
   if (tuningFolder === undefined) return createWebGpuBackend(gpu, options);
   const store = fileTuningStore(tuningFolder);
   const log = options.onNotice ?? (() => {});

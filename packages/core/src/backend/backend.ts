@@ -49,6 +49,27 @@ export interface MemoryFigures {
   readonly numBuffers: number;
 }
 
+/** One set of operands of an element-wise program. */
+export interface ElementwiseRun {
+  readonly inputs: readonly TensorView[];
+  readonly outputs: readonly TensorView[];
+}
+
+/**
+ * What the rows of the kernel table with a host result do, on a device that can only be waited for. The work is recorded at the call: a
+ * promise gives the numbers as they were then, and launches that follow see what was scaled. Views are contiguous.
+ */
+export interface LateResults {
+  /** Multiplies all elements by min(1, maxNorm / (norm + 1e-6)); the norm before, sqrt of the sum of all squares. Infinity only measures. */
+  clipNorm(tensors: readonly TensorView[], maxNorm: number): Promise<number>;
+  /** x *= 1 / (norm of x + eps). */
+  normalize(x: TensorView, eps: number): void;
+  /** As the row `findNonFinite`. */
+  findNonFinite(x: TensorView): Promise<number>;
+  /** As the row `hash`, to the same digits. */
+  hash(tensors: readonly TensorView[]): Promise<string>;
+}
+
 export interface Backend {
   /** "cpu", "reference", "webgpu". */
   readonly name: string;
@@ -87,6 +108,17 @@ export interface Backend {
     scalars: readonly number[],
     outputs: readonly TensorView[],
   ): void;
+  /**
+   * Runs one program on several sets of operands, each as `elementwise` does, to the same bits; no run reads what another writes. Absent where
+   * that is no faster than one after another.
+   */
+  readonly elementwiseRuns?: (
+    program: ElementwiseProgram,
+    scalars: readonly number[],
+    runs: readonly ElementwiseRun[],
+  ) => void;
+  /** Absent where the rows of the kernel table with a host result answer at once. */
+  readonly late?: LateResults;
   memory(): MemoryFigures;
   /** Frees everything, stops its threads. */
   dispose(): void;

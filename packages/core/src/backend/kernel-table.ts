@@ -5,6 +5,7 @@
  * Conventions: outputs are last but for options, contiguous unless a row says otherwise, and fully written. "contiguous" means
  * row-major without gaps (any offset). All f32 unless a row says i32. Kernels validate nothing.
  */
+import type { ElementwiseProgram } from "../expr/program.js";
 import type { TensorView } from "./backend.js";
 import type { RecurrentCell } from "./recurrent-cell.js";
 
@@ -17,6 +18,16 @@ export interface MatmulOptions {
   readonly bias?: TensorView;
   /** Goes on from what `out` holds instead of +0: products over consecutive pieces of K have the bits of one. Default false. */
   readonly accumulate?: boolean;
+  /** Not beside `accumulate`. */
+  readonly epilogue?: MatmulEpilogue;
+}
+
+/** `out` becomes a function of each element of the product, bias included, which itself is written to `input`. On the CPU the bits are those of the two steps. */
+export interface MatmulEpilogue {
+  /** One f32 input, no scalars, one f32 output. */
+  readonly program: ElementwiseProgram;
+  /** Shape and strides of `out`. */
+  readonly input: TensorView;
 }
 
 /** 128 random bits come from key = seed and counter = (element / 4, use, m, step): Philox 4x32-10. All are unsigned integers. */

@@ -15,6 +15,7 @@ import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
 import type { CpuNumericClass, Kernel, KernelHost } from "./kernel.js";
 import { createKernelTable, structuralKernels } from "./kernel-table.js";
 import { Launcher, type PublishedKernel, type ThreadTeam } from "./launcher.js";
+import { withEpilogue } from "./matmul-epilogue.js";
 import { firstBufferAddress, maxPages, pageBytes, tablesAddress } from "./memory-layout.js";
 import { buildModule } from "./module-builder.js";
 import { requireNumericClass } from "./numeric-class.js";
@@ -83,7 +84,9 @@ export class CpuBackend implements Backend {
     this.#launcher = new Launcher(this.#arena, team, options.maxGrain);
     this.#structural = this.#launcher.publish(buildModule(structuralKernels(), this.numericClass, this.memoryLimits));
     const host = this.#host();
-    this.kernels = createKernelTable(host);
+    this.kernels = withEpilogue(createKernelTable(host), (program, input, out) =>
+      this.elementwise(program, [input], [], [out]),
+    );
     this.#elementwise = new ElementwiseRunner({
       host,
       launcher: this.#launcher,

@@ -9,6 +9,8 @@
 
 export const prime1 = 0x9e3779b1;
 export const prime2 = 0x85ebca77;
+/** Of the rounds: the factor after the rotation, and that of a word. */
+export const hashPrimes = [prime1, prime2] as const;
 const prime3 = 0xc2b2ae3d;
 export const stripeBytes = 64;
 export const stripeWords = 16;
@@ -48,6 +50,17 @@ export function finishHash(lanes: Int32Array, byteLength: number): string {
     words[w] = finalMix((words[w] ?? 0) + Math.imul(words[(w + 3) & 3] ?? 0, prime2) + i);
   }
   return words.map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
+}
+
+/** The hash of `numWords` words of 32 bits, of which each accumulator has taken its own; a last, shorter stripe is padded here. */
+export function finishLanes(lanes: Int32Array, numWords: number): string {
+  const filled = numWords % stripeWords;
+  const padded = lanes.slice();
+  for (let i = filled === 0 ? stripeWords : filled; i < stripeWords; i++) {
+    const sum = padded[i] ?? 0;
+    padded[i] = Math.imul((sum << 13) | (sum >>> 19), prime1);
+  }
+  return finishHash(padded, 4 * numWords);
 }
 
 /** A hash of bytes that come in pieces; the same for every way of cutting them. */

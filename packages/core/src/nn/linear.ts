@@ -1,5 +1,6 @@
 import { ValueError } from "../errors.js";
 import { linear } from "../ops/linear.js";
+import { activate, type LinearActivation, linearActivation } from "../ops/linear-activation.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { uniformParameter } from "./init.js";
 import { Module } from "./module.js";
@@ -33,6 +34,12 @@ export class Linear extends Module {
 
   forward(x: Tensor): Tensor {
     return linear(x, this.weight, this.bias);
+  }
+
+  /** An activation of `forward(x)`, in one op unless somebody watches or replaced `forward`: the same bits. */
+  activated(x: Tensor, activation: LinearActivation): Tensor {
+    if (this.forward === Linear.prototype.forward) return linearActivation(x, this, activation);
+    return activate(this.forward(x), activation);
   }
 }
 

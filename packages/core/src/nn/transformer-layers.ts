@@ -1,6 +1,5 @@
 /** @file One encoder layer and one decoder layer of the transformer. Legend: B batch, T target, S source, C embed, F hidden of the MLP. */
 import { ShapeError, ValueError } from "../errors.js";
-import { gelu, relu } from "../ops/activations.js";
 import { add } from "../ops/arithmetic.js";
 import { formatShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -10,9 +9,9 @@ import { assertSizes, Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { type AttentionMasks, appendKeyValues, type KeyValues, MultiheadAttention } from "./multihead-attention.js";
 
-const activations = { relu: (x: Tensor) => relu(x), gelu: (x: Tensor) => gelu(x) } as const;
+const activations = ["relu", "gelu"] as const;
 
-export type TransformerActivation = keyof typeof activations;
+export type TransformerActivation = (typeof activations)[number];
 
 export interface TransformerLayerOptions {
   readonly embedDim: number;
@@ -38,7 +37,7 @@ interface LayerParts {
   readonly linear2: () => Linear;
   readonly norm: () => LayerNorm;
   readonly dropout: () => Dropout;
-  readonly activate: (x: Tensor) => Tensor;
+  readonly activation: TransformerActivation;
   readonly normFirst: boolean;
 }
 
@@ -46,7 +45,7 @@ function partsOf(layer: string, options: TransformerLayerOptions): LayerParts {
   const { embedDim, numHeads, feedforwardDim = 2048, dropout = 0.1, activation = "relu" } = options;
   const { layerNormEps = 1e-5, batchFirst = false, normFirst = false } = options;
   assertSizes(layer, { embedDim, numHeads, feedforwardDim });
-  if (!Object.hasOwn(activations, activation)) {
+  if (!activations.includes(activation)) {
     throw new ValueError(
       `${layer}: activation is ${JSON.stringify(activation)}; it must be "relu" or "gelu".`,
       { activation },
@@ -59,7 +58,7 @@ function partsOf(layer: string, options: TransformerLayerOptions): LayerParts {
     linear2: () => new Linear(feedforwardDim, embedDim),
     norm: () => new LayerNorm(embedDim, { eps: layerNormEps }),
     dropout: () => new Dropout(dropout),
-    activate: activations[activation],
+    activation,
     normFirst,
   };
 }
@@ -93,7 +92,7 @@ export class TransformerEncoderLayer extends Module {
   dropout1: Dropout;
   dropout2: Dropout;
   readonly normFirst: boolean;
-  readonly #activate: (x: Tensor) => Tensor;
+  readonly #activation: TransformerActivation;
 
   constructor(options: TransformerLayerOptions) {
     super();
@@ -107,14 +106,14 @@ export class TransformerEncoderLayer extends Module {
     this.dropout1 = parts.dropout();
     this.dropout2 = parts.dropout();
     this.normFirst = parts.normFirst;
-    this.#activate = parts.activate;
+    this.#activation = parts.activation;
   }
 
   forward(x: Tensor, masks: AttentionMasks = {}): Tensor {
     const { normFirst } = this;
     const attend = (h: Tensor): Tensor => this.self_attn.forward(h, h, h, masks).output;
     const widen = (h: Tensor): Tensor =>
-      this.linear2.forward(this.dropout.forward(this.#activate(this.linear1.forward(h)))); // [., ., F] between
+      this.linear2.forward(this.dropout.forward(this.linear1.activated(h, this.#activation))); // [., ., F] between
     const attended = residual(x, attend, { norm: this.norm1, dropout: this.dropout1, normFirst });
     return residual(attended, widen, { norm: this.norm2, dropout: this.dropout2, normFirst });
   }
@@ -155,7 +154,7 @@ export class TransformerDecoderLayer extends Module {
   dropout2: Dropout;
   dropout3: Dropout;
   readonly normFirst: boolean;
-  readonly #activate: (x: Tensor) => Tensor;
+  readonly #activation: TransformerActivation;
 
   constructor(options: TransformerLayerOptions) {
     super();
@@ -172,7 +171,7 @@ export class TransformerDecoderLayer extends Module {
     this.dropout2 = parts.dropout();
     this.dropout3 = parts.dropout();
     this.normFirst = parts.normFirst;
-    this.#activate = parts.activate;
+    this.#activation = parts.activation;
   }
 
   forward(x: Tensor, memory: Tensor, { target = {}, source = {} }: TransformerDecoderInputs = {}): Tensor {
@@ -217,7 +216,7 @@ export class TransformerDecoderLayer extends Module {
   #branches(x: Tensor, { attend, look }: Record<"attend" | "look", (h: Tensor) => Tensor>): Tensor {
     const { normFirst } = this;
     const widen = (h: Tensor): Tensor =>
-      this.linear2.forward(this.dropout.forward(this.#activate(this.linear1.forward(h)))); // [., ., F] between
+      this.linear2.forward(this.dropout.forward(this.linear1.activated(h, this.#activation))); // [., ., F] between
     const attended = residual(x, attend, { norm: this.norm1, dropout: this.dropout1, normFirst });
     const seen = residual(attended, look, { norm: this.norm2, dropout: this.dropout2, normFirst });
     return residual(seen, widen, { norm: this.norm3, dropout: this.dropout3, normFirst });

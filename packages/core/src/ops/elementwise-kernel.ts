@@ -53,6 +53,11 @@ export class ElementwiseKernel {
     return outputs;
   }
 
+  /** Puts into the tape what another kernel computed in the place of `apply`: the backward pass is that of `apply`. */
+  recordComputed(inputs: readonly Tensor[], outputs: readonly Tensor[]): void {
+    if (isGradEnabled() && inputs.some((tensor) => tensor.requiresGrad)) this.#record(inputs, [], outputs);
+  }
+
   #record(inputs: readonly Tensor[], scalars: readonly number[], outputs: readonly Tensor[]): void {
     const plan = this.#planFor(inputs);
     if (plan.pulls.every((pull) => pull === "none")) return;

@@ -1,4 +1,5 @@
 /** @file linear: x W^T + b in one kernel. Legend: N flattened rows, K inputs, O outputs. */
+import type { TensorView } from "../backend/backend.js";
 import { DTypeError, ShapeError } from "../errors.js";
 import { formatShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -13,7 +14,7 @@ import { reshape } from "./reshape.js";
 import { normal } from "./samples.js";
 
 /** Inputs x [N, K], weight [O, K] and perhaps bias [O]. */
-export const linearOp = defineStructural<undefined>({
+export const linearOp = defineStructural<unknown>({
   name: "linear",
   layout: "unitRow",
   shapeRule: (inputs) => {
@@ -22,9 +23,7 @@ export const linearOp = defineStructural<undefined>({
   },
   reference: ([x, weight, bias]) => [linearReference(x!, weight!, bias)],
   run: (backend, [x, weight, bias], [out]) => {
-    const { buffer, offset, shape, strides, dtype } = weight!;
-    const weightT = { buffer, offset, dtype, shape: [shape[1]!, shape[0]!], strides: [strides[1]!, strides[0]!] };
-    backend.kernels.matmul(x!, weightT, out!, bias === undefined ? {} : { bias });
+    backend.kernels.matmul(x!, transposedWeight(weight!), out!, bias === undefined ? {} : { bias });
   },
   vjp: {
     saves: { inputs: [0, 1] },
@@ -94,10 +93,24 @@ function linearReference(x: ReferenceArray, weight: ReferenceArray, bias: Refere
  * @source torch.nn.functional.linear
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  const rows = asRows(x);
+  return asRowsOf(x, linearOp.apply(bias === undefined ? [rows, weight] : [rows, weight, bias], undefined)[0]!);
+}
+
+/** [O, K] read as [K, O]. */
+export function transposedWeight({ buffer, offset, shape, strides, dtype }: TensorView): TensorView {
+  return { buffer, offset, dtype, shape: [shape[1]!, shape[0]!], strides: [strides[1]!, strides[0]!] };
+}
+
+/** x [..., K] as [N, K]. @throws {ShapeError} E_SHAPE for a scalar. */
+export function asRows(x: Tensor): Tensor {
   if (x.numDims === 0) throw new ShapeError("linear: x is a scalar; it must have at least one dim.", { x: x.shape });
-  const rows = x.numDims === 2 ? x : reshape(x, [numRows(x), x.shape[x.numDims - 1]!]);
-  const out = linearOp.apply(bias === undefined ? [rows, weight] : [rows, weight, bias], undefined)[0]!;
-  return x.numDims === 2 ? out : reshape(out, [...x.shape.slice(0, -1), weight.shape[0]!]);
+  return x.numDims === 2 ? x : reshape(x, [numRows(x), x.shape[x.numDims - 1]!]);
+}
+
+/** [N, O] in the dims that x has before its last. */
+export function asRowsOf(x: Tensor, rows: Tensor): Tensor {
+  return x.numDims === 2 ? rows : reshape(rows, [...x.shape.slice(0, -1), rows.shape[1]!]);
 }
 
 function numRows(x: Tensor): number {

@@ -52,6 +52,7 @@ import { flipOp } from "./flip.js";
 import { gatherOp, scatterAddOp } from "./gather.js";
 import { layerNormOp } from "./layer-norm.js";
 import { linearOp } from "./linear.js";
+import { linearActivationOp } from "./linear-activation.js";
 import { isFiniteOp, isInfOp, isNaNOp, logicalAndOp, logicalNotOp, logicalOrOp, logicalXorOp } from "./logic.js";
 import { cosOp, erfOp, expOp, floorOp, logOp, powOp, sinOp, sqrtOp, tanhOp } from "./math.js";
 import { matmulOp } from "./matmul.js";
@@ -79,7 +80,7 @@ export const opRegistry: readonly Op[] = [
   ...[ltOp, leOp, gtOp, geOp, eqOp, neOp, whereOp, clipOp, castOp],
   ...[copyOp, reshapeOp, permuteOp, expandOp, sliceOp, unsliceOp, concatOp, splitOp],
   ...[sumOp, maxOp, minOp, argMaxOp, argMinOp],
-  ...[matmulOp, linearOp, softmaxOp, logSoftmaxOp, layerNormOp, crossEntropyOp],
+  ...[matmulOp, linearOp, linearActivationOp, softmaxOp, logSoftmaxOp, layerNormOp, crossEntropyOp],
   ...[causalAttentionOp, packedCausalAttentionOp, embeddingOp, gatherOp, scatterAddOp, dropoutOp],
   ...[convolutionOp, convolutionTransposedOp, convolutionWeightOp, maxPoolOp, resampleOp],
   ...[channelNormOp, rmsNormOp],

@@ -2,6 +2,7 @@ import { ValueError } from "../errors.js";
 import { input, lt, scalar, select } from "../expr/expr.js";
 import { elementwiseProgram } from "../expr/program.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { runInPlace } from "./run-in-place.js";
 
 const [value, low, high] = [input(0), scalar(0), scalar(1)];
 const clampProgram = elementwiseProgram(
@@ -23,7 +24,7 @@ export function clipGradValue(parameters: Iterable<Tensor>, maxGradValue: number
   if (!(maxGradValue > 0)) {
     throw new ValueError(`clipGradValue: maxGradValue is ${maxGradValue}; it must be above 0.`, { maxGradValue });
   }
-  for (const { grad } of parameters) {
-    if (grad !== undefined) grad.backend.elementwise(clampProgram, [grad], [-maxGradValue, maxGradValue], [grad]);
-  }
+  const gradients = [...parameters].map(({ grad }) => grad).filter((grad) => grad !== undefined);
+  const scalars = [-maxGradValue, maxGradValue];
+  runInPlace(gradients.map((grad) => ({ program: clampProgram, inputs: [grad], scalars, written: [grad] })));
 }

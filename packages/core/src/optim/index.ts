@@ -2,7 +2,7 @@ export { Adadelta, type AdadeltaOptions, type AdadeltaSettings } from "./adadelt
 export { Adagrad, type AdagradOptions, type AdagradSettings } from "./adagrad.js";
 export { Adam, type AdamOptions, type AdamSettings, AdamW } from "./adam.js";
 export { Adamax, type AdamaxOptions, type AdamaxSettings } from "./adamax.js";
-export { clipGradNorm } from "./clip-grad-norm.js";
+export { clipGradNorm, clipGradNormAsync } from "./clip-grad-norm.js";
 export { clipGradValue } from "./clip-grad-value.js";
 export { Lion, type LionOptions, type LionSettings } from "./lion.js";
 export { Muon, type MuonOptions, type MuonSettings } from "./muon.js";

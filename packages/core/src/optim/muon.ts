@@ -100,10 +100,13 @@ export class Muon extends Optimizer<MuonSettings> {
     });
   }
 
-  protected override updateParameter(slot: ParameterSlot<MuonSettings>, grad: Tensor, learningRate: number): void {
+  protected override updateParameter(slot: ParameterSlot<MuonSettings>, grad: Tensor, learningRate: number) {
     const { parameter, settings } = slot;
-    if (isMuon(settings, parameter)) moveMatrix(slot, grad, learningRate);
-    else super.updateParameter(slot, grad, learningRate * settings.adamWLearningRateScale);
+    if (!isMuon(settings, parameter)) {
+      return super.updateParameter(slot, grad, learningRate * settings.adamWLearningRateScale);
+    }
+    moveMatrix(slot, grad, learningRate);
+    return [];
   }
 
   /** AdamW's part. */

@@ -4,15 +4,14 @@
  * State tensors are made with the optimizer, so that memory can be planned before the first step; frozen parameters have none. An update
  * writes parameters and state in place, element by element, by one fused element-wise kernel: strict rounding on every CPU (L2).
  */
-import type { Backend } from "../backend/backend.js";
 import { FormatError, StateError, ValueError } from "../errors.js";
-import type { ElementwiseProgram } from "../expr/program.js";
 import { Parameter } from "../nn/parameter.js";
-import { untracked } from "../tensor/scope.js";
 import { formatShape } from "../tensor/shape.js";
-import { Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { assertNumber } from "./assert-settings.js";
 import { assertKnownSettings, type ParametersOrGroups, type ResolvedGroup, resolveGroups } from "./parameter-group.js";
+import { type InPlaceRun, runInPlace } from "./run-in-place.js";
+import { StateMemory } from "./state-tensors.js";
 import { type PenaltySettings, penaltyScalars, type UpdateRule, updateProgram } from "./update-program.js";
 
 /** Settings that every group has. */
@@ -84,9 +83,7 @@ export abstract class Optimizer<Settings extends CommonSettings = CommonSettings
         { numParameters: this.#parameters.length },
       );
     }
-    this.#slots = this.groups.flatMap(({ parameters, settings }) =>
-      parameters.map((parameter) => (isFrozen(parameter) ? undefined : makeSlot(parameter, settings, traits))),
-    );
+    this.#slots = makeSlots(this.groups, traits);
   }
 
   /** Updates made so far. */
@@ -119,11 +116,13 @@ export abstract class Optimizer<Settings extends CommonSettings = CommonSettings
       );
     }
     this.#numSteps++;
+    const runs: InPlaceRun[] = [];
     for (const slot of this.#slots) {
       const grad = slot?.parameter.grad;
       if (slot === undefined || grad === undefined) continue;
-      this.updateParameter(slot, grad, this.learningRate * slot.settings.learningRateScale);
+      runs.push(...this.updateParameter(slot, grad, this.learningRate * slot.settings.learningRateScale));
     }
+    runInPlace(runs);
   }
 
   /** Frees the gradients of all parameters. */
@@ -162,16 +161,18 @@ export abstract class Optimizer<Settings extends CommonSettings = CommonSettings
     for (const slot of this.#slots) for (const tensor of slot?.state ?? []) tensor.dispose();
   }
 
-  /** Moves one parameter. Element by element, unless a subclass does otherwise. */
-  protected updateParameter(slot: ParameterSlot<Settings>, grad: Tensor, learningRate: number): void {
+  /** What moves one parameter, element by element. A subclass may move it otherwise at once, and leave nothing to run. */
+  protected updateParameter(slot: ParameterSlot<Settings>, grad: Tensor, learningRate: number): readonly InPlaceRun[] {
     const { parameter, state, settings } = slot;
     const { rule, scalars } = this.update(settings, learningRate);
-    const written = [parameter, ...state];
-    runInPlace(parameter.backend, updateProgram(rule, settings), {
-      inputs: [parameter, grad, ...state],
-      scalars: [...scalars, ...penaltyScalars(settings, learningRate)],
-      written,
-    });
+    return [
+      {
+        program: updateProgram(rule, settings),
+        inputs: [parameter, grad, ...state],
+        scalars: [...scalars, ...penaltyScalars(settings, learningRate)],
+        written: [parameter, ...state],
+      },
+    ];
   }
 
   /** The rule of a group's next update and its scalars. */
@@ -186,26 +187,24 @@ export function isFrozen(parameter: Tensor): boolean {
   return parameter instanceof Parameter && !parameter.requiresGrad;
 }
 
-function makeSlot<Settings extends CommonSettings>(
-  parameter: Tensor,
-  settings: Settings,
+/** One for each parameter of all groups; undefined where it is frozen. */
+function makeSlots<Settings extends CommonSettings>(
+  groups: readonly ResolvedGroup<Settings>[],
   { stateOf }: OptimizerTraits<Settings>,
-): ParameterSlot<Settings> {
-  const tensors = stateOf(settings, parameter);
-  const state = tensors.map(({ initial = 0 }) => {
-    const tensor = untracked(() => Tensor.allocate(parameter.backend, parameter.shape, parameter.dtype, "exact"));
-    if (tensor.size > 0) tensor.backend.kernels.fill(tensor, initial);
-    return tensor;
+): (ParameterSlot<Settings> | undefined)[] {
+  const planned = groups.flatMap(({ parameters, settings }) =>
+    parameters.map((parameter) =>
+      isFrozen(parameter) ? undefined : { parameter, settings, tensors: stateOf(settings, parameter) },
+    ),
+  );
+  const numElements = planned.reduce((sum, slot) => sum + (slot?.tensors.length ?? 0) * (slot?.parameter.size ?? 0), 0);
+  const memory = new StateMemory(numElements);
+  const slots = planned.map((slot) => {
+    if (slot === undefined) return undefined;
+    const { parameter, settings, tensors } = slot;
+    const state = tensors.map(({ initial = 0 }) => memory.allocate(parameter, initial));
+    return { parameter, settings, state, stateNames: tensors.map(({ name }) => name) };
   });
-  return { parameter, settings, state, stateNames: tensors.map(({ name }) => name) };
-}
-
-/** Runs a kernel that writes some of its inputs. */
-export function runInPlace(
-  backend: Backend,
-  program: ElementwiseProgram,
-  run: { readonly inputs: readonly Tensor[]; readonly scalars: readonly number[]; readonly written: readonly Tensor[] },
-): void {
-  backend.elementwise(program, run.inputs, run.scalars, run.written);
-  for (const { storage } of run.written) storage.version++;
+  memory.close();
+  return slots;
 }

@@ -11,6 +11,7 @@ const mixProgram = elementwiseProgram(
   2,
 );
 
+const normEps = 1e-7;
 /** Of the quintic a x + b x^3 + c x^5, chosen for its slope at 0. */
 const [a, b, c] = [3.4445, -4.775, 2.0315];
 
@@ -20,7 +21,7 @@ const [a, b, c] = [3.4445, -4.775, 2.0315];
  *   A = X X^T; X = a X + (b A + c A A) X
  *
  * @param x contiguous [R, C], f32. The shorter side is the one that is squared: R > C works on the transpose.
- * @numerics The norm is f64; products add over ascending k, in the backend's numeric class.
+ * @numerics The norm is f64, on a GPU f32; products add over ascending k, in the backend's numeric class.
  * @source Jordan et al. 2024 (Muon), its coefficients.
  */
 export function orthogonalise(backend: Backend, x: TensorView, numIterations: number): void {
@@ -33,9 +34,10 @@ export function orthogonalise(backend: Backend, x: TensorView, numIterations: nu
   const { kernels } = backend;
   const [flat, moved, square, fourth] = [matrix(n, k), matrix(n, k), matrix(n, n), matrix(n, n)];
   try {
-    const norm = Math.sqrt(kernels.sumSquares([x]));
+    const norm = backend.late === undefined ? Math.sqrt(kernels.sumSquares([x])) : undefined;
     kernels.copy(rows > columns ? transposed(x) : x, flat);
-    backend.elementwise(scaleProgram, [flat], [1 / (norm + 1e-7)], [flat]);
+    if (norm === undefined) backend.late!.normalize(flat, normEps);
+    else backend.elementwise(scaleProgram, [flat], [1 / (norm + normEps)], [flat]);
     for (let i = 0; i < numIterations; i++) {
       kernels.matmul(flat, transposed(flat), square, {});
       kernels.matmul(square, square, fourth, {});

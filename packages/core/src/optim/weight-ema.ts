@@ -5,7 +5,8 @@ import { elementwiseProgram } from "../expr/program.js";
 import { untracked } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import { assertFraction } from "./assert-settings.js";
-import { isFrozen, runInPlace } from "./optimizer.js";
+import { isFrozen } from "./optimizer.js";
+import { runInPlace } from "./run-in-place.js";
 
 export interface WeightEmaOptions {
   /** Share of the average that stays at each update, in [0, 1). Default 0.999. */
@@ -83,10 +84,12 @@ export class WeightEma {
     this.#numUpdates++;
     const t = this.#numUpdates;
     const decay = this.#hasWarmup ? Math.min(this.#decay, (1 + t) / (10 + t)) : this.#decay;
-    for (const { parameter, average } of this.#pairs) {
-      const inputs = [average, parameter];
-      runInPlace(average.backend, averageProgram, { inputs, scalars: [decay, 1 - decay], written: [average] });
-    }
+    runInPlace(
+      this.#pairs.map(({ parameter, average }) => {
+        const inputs = [average, parameter];
+        return { program: averageProgram, inputs, scalars: [decay, 1 - decay], written: [average] };
+      }),
+    );
   }
 
   /** Exchanges weights and averages, to the bit; the second call puts them back. */

@@ -1,6 +1,7 @@
 export { stepRunnerOf } from "./eager-steps.js";
 export * from "./finite-check.js";
 export * from "./flat-layout.js";
+export * from "./late-results.js";
 export * from "./node-stack.js";
 export * from "./reduce-gradient.js";
 export * from "./state-hash.js";

@@ -1,5 +1,5 @@
 /** @file matmul: which kernel and tiles a product is computed in. No choice changes its bits. Legend: M rows, K reduction, N columns. */
-import type { TensorView } from "@lockstep/core";
+import type { ElementwiseProgram, TensorView } from "@lockstep/core";
 import {
   batchParams,
   foldRows,
@@ -25,6 +25,8 @@ interface Operands {
   readonly b: TensorView;
   readonly bias: TensorView;
   readonly out: TensorView;
+  /** What the epilogue is applied to. */
+  readonly saved?: TensorView;
 }
 
 interface Flags {
@@ -33,11 +35,18 @@ interface Flags {
   readonly triangle: number;
 }
 
-/** Kernels of one epilogue, made when they are first used. Tiles by name and form. */
+/** Kernels of one epilogue. Tiles are made when they are first used, by name and form. */
 class Kernels {
-  readonly direct = directKernel();
-  readonly narrow = narrowKernel(narrowTile);
+  readonly direct: ReturnType<typeof directKernel>;
+  readonly narrow: ReturnType<typeof narrowKernel>;
+  readonly #epilogue: ElementwiseProgram | undefined;
   readonly #tiles = new Map<number, ReturnType<typeof tileKernel>>();
+
+  constructor(epilogue?: ElementwiseProgram) {
+    this.#epilogue = epilogue;
+    this.direct = directKernel(epilogue);
+    this.narrow = narrowKernel(narrowTile, epilogue);
+  }
 
   tile(name: TileName, form: TileForm): ReturnType<typeof tileKernel> {
     let code = tileNames.indexOf(name);
@@ -46,16 +55,27 @@ class Kernels {
     }
     let kernel = this.#tiles.get(code);
     if (kernel === undefined) {
-      kernel = tileKernel(tileShapes[name], form);
+      kernel = tileKernel(tileShapes[name], form, this.#epilogue);
       this.#tiles.set(code, kernel);
     }
     return kernel;
   }
 }
-const kernels = new Kernels();
+const plainKernels = new Kernels();
+const fusedKernels = new Map<string, Kernels>();
+
+function kernelsOf(epilogue: ElementwiseProgram | undefined): Kernels {
+  if (epilogue === undefined) return plainKernels;
+  let kernels = fusedKernels.get(epilogue.key);
+  if (kernels === undefined) {
+    kernels = new Kernels(epilogue);
+    fusedKernels.set(epilogue.key, kernels);
+  }
+  return kernels;
+}
 
 /** How factors and result lie: what can be loaded and stored in fours. */
-function formOf({ rows, columns, depth, batch, ...steps }: Product, { a, b, out }: Operands): TileForm {
+function formOf({ rows, columns, depth, batch, ...steps }: Product, { a, b, out, saved }: Operands): TileForm {
   const isFour = (...values: readonly number[]): boolean => values.every((value) => value % 4 === 0);
   const [aDeep, bDeep] = [steps.aDepth === 1 && depth > 1, steps.bDepth === 1 && depth > 1];
   const batched = (factor: "a" | "b" | "c"): boolean => batch.every((dim) => isFour(dim[factor]));
@@ -69,14 +89,14 @@ function formOf({ rows, columns, depth, batch, ...steps }: Product, { a, b, out 
   return {
     a: factor(aDeep, { start: a.offset, line: steps.aRow, step: steps.aDepth, isBatched: batched("a") }),
     b: factor(bDeep, { start: b.offset, line: steps.bColumn, step: steps.bDepth, isBatched: batched("b") }),
-    isVectorOut: isFour(out.offset, columns, steps.cRow) && batched("c"),
+    isVectorOut: isFour(out.offset, saved?.offset ?? 0, columns, steps.cRow) && batched("c"),
   };
 }
 
 function launchProduct(
   host: KernelHost,
   product: Product,
-  { operands, flags }: { readonly operands: Operands; readonly flags: Flags },
+  { operands, flags, kernels }: { readonly operands: Operands; readonly flags: Flags; readonly kernels: Kernels },
 ): void {
   const { batch: _batch, ...sizes } = product;
   const numMatrices = numMatricesOf(product);
@@ -131,9 +151,12 @@ export function matmulOn(
   const triangle = triangles[options.triangle ?? "none"];
   const flags = { hasBias: options.bias ? 1 : 0, accumulates: options.accumulate ? 1 : 0, triangle };
   const whole = productOf(a, b, out);
+  const { epilogue } = options;
+  const kernels = kernelsOf(epilogue?.program);
   for (const { product, start } of splitBatch(triangle === triangles.none ? foldRows(whole) : whole)) {
-    const operands = { a: moved(a, start.a), b: moved(b, start.b), bias, out: moved(out, start.c) };
-    launchProduct(host, product, { operands, flags });
+    const factors = { a: moved(a, start.a), b: moved(b, start.b), bias };
+    const saved = epilogue && { saved: moved(epilogue.input, start.c) };
+    launchProduct(host, product, { operands: { ...factors, ...saved, out: moved(out, start.c) }, flags, kernels });
   }
 }
 

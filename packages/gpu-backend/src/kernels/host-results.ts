@@ -1,4 +1,4 @@
-/** @file The rows that answer with a host value at once. WebGPU gives nothing back without waiting, so they say what to do instead. */
+/** @file The rows that answer with a host value at once. WebGPU gives nothing back without waiting: they name what to call (late-results.ts). */
 import { BackendError } from "@lockstep/core";
 import type { KernelTable } from "@lockstep/core/backend";
 
@@ -9,17 +9,10 @@ function unanswerable(row: string, advice: string): never {
   });
 }
 
-const onCpu = "Read the tensors with await and make them again on the CPU backend (tensor.data(), then tensor(...)).";
-
 export function hostResultRows() {
   return {
-    sumSquares: () =>
-      unanswerable("sumSquares", `It is what clipGradNorm and orthogonalised momentum ask for. ${onCpu}`),
-    findNonFinite: () => unanswerable("findNonFinite", onCpu),
-    hash: () =>
-      unanswerable(
-        "hash",
-        `Hashes of parameters and optimizer state are taken of what they hold on the host. ${onCpu}`,
-      ),
+    sumSquares: () => unanswerable("sumSquares", "To clip gradients, call optim.clipGradNormAsync."),
+    findNonFinite: () => unanswerable("findNonFinite", "Call findNonFiniteAsync."),
+    hash: () => unanswerable("hash", "Call hashAsync."),
   } satisfies Partial<KernelTable>;
 }

@@ -50,11 +50,19 @@ export interface WgslKernel<O extends Operands = Operands, P extends ParamTypes 
   readonly body: string;
 }
 
-/** Types the names of operands and parameters: returns its argument. */
+const defined: WgslKernel[] = [];
+
+/** Types the names of operands and parameters: returns its argument, and lists it among `definedKernels`. */
 export function defineKernel<const O extends Operands, const P extends ParamTypes>(
   kernel: WgslKernel<O, P>,
 ): WgslKernel<O, P> {
+  defined.push(kernel);
   return kernel;
+}
+
+/** Every kernel of the modules that were loaded: so that a test can say which of them nobody launched. */
+export function definedKernels(): readonly WgslKernel[] {
+  return defined;
 }
 
 export interface LaunchOptions {

@@ -12,7 +12,7 @@ import type { GpuBuffer } from "../memory/buffer-pool.js";
 import type { Recorder } from "../replay/recording.js";
 import type { LaunchOptions, WgslKernel } from "./kernel.js";
 import { paramNames, planBindings, uniformBinding } from "./module-text.js";
-import { type CompiledPipeline, createPipeline } from "./pipeline.js";
+import { type CompiledPipeline, createPipeline, isConsequence } from "./pipeline.js";
 
 /** One word of parameters in this many bytes of the uniform buffer: WebGPU's alignment of dynamic offsets. */
 export const paramBlockBytes = 256;
@@ -81,13 +81,16 @@ export class Launcher {
   #numLaunches = 0;
   #numSubmits = 0;
   #failure: LockstepError | undefined;
+  readonly #compiling = new Set<Promise<void>>();
 
   constructor(device: GPUDevice) {
     this.#device = device;
     const usage = 0x40 | 0x8; // UNIFORM | COPY_DST
     this.#uniforms = device.createBuffer({ size: maxLaunches * paramBlockBytes, usage, label: "parameters" });
     device.addEventListener("uncapturederror", (event) => {
-      this.fail(deviceError(device, (event as GPUUncapturedErrorEvent).error));
+      const { error } = event as GPUUncapturedErrorEvent;
+      // While it is not known which kernels compile, the cause is on its way.
+      if (this.#compiling.size === 0 || !isConsequence(error)) this.fail(deviceError(device, error));
     });
     void device.lost.then((info) => {
       if (info.reason !== "destroyed") this.fail(lostError(info));
@@ -103,6 +106,11 @@ export class Launcher {
   /** @throws {BackendError} E_DEVICE, E_DEVICE_LOST: what went wrong since the device was opened. */
   assertWell(): void {
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Resolves when it is known of every kernel launched so far whether the adapter takes it. */
+  async compiled(): Promise<void> {
+    if (this.#compiling.size > 0) await Promise.all(this.#compiling);
   }
 
   /** @param operandOf buffer and offset of an operand. */
@@ -263,8 +271,10 @@ export class Launcher {
       operands.map(({ buffer }) => buffer.isHalf),
     );
     const fail = (failure: LockstepError): void => this.fail(failure);
-    const made = createPipeline(this.#device, { kernel, plan, constants }, fail);
-    return { name: kernel.name, ...made, bindGroups: new Map() };
+    const pipeline = createPipeline(this.#device, { kernel, plan, constants }, fail);
+    this.#compiling.add(pipeline.settled);
+    void pipeline.settled.then(() => this.#compiling.delete(pipeline.settled));
+    return { name: kernel.name, ...pipeline, bindGroups: new Map() };
   }
 
   #bindGroupOf(pipeline: Pipeline, operands: readonly LaunchOperand[]): GPUBindGroup {

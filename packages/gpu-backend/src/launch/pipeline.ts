@@ -13,12 +13,14 @@ export interface PipelineRequest {
 export interface CompiledPipeline {
   readonly handle: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+  /** Resolves when it is known whether the adapter takes the kernel. */
+  readonly settled: Promise<void>;
 }
 
 /**
  * Module, layout and pipeline of a kernel. Returns at once; drivers compile on.
  *
- * @param onFailure told, before any read of later work ends, that the adapter does not take the kernel: {BackendError} E_SHADER.
+ * @param onFailure told, before `settled` resolves, that the adapter does not take the kernel: {BackendError} E_SHADER.
  */
 export function createPipeline(
   device: GPUDevice,
@@ -43,14 +45,17 @@ export function createPipeline(
     layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
     compute: { module, entryPoint: "main" },
   });
-  for (let scopes = 0; scopes < 2; scopes++) {
-    const tell = (error: GPUError | null): void => {
-      if (error !== null) onFailure(shaderError(device, kernel.name, { code, message: error.message }));
-    };
-    // A device that is lost in between rejects, and tells of that itself.
-    device.popErrorScope().then(tell, () => {});
-  }
-  return { handle, layout };
+  const tell = (error: GPUError | null): void => {
+    if (error !== null) onFailure(shaderError(device, kernel.name, { code, message: error.message }));
+  };
+  // A device that is lost in between rejects, and tells of that itself.
+  const scopes = [device.popErrorScope(), device.popErrorScope()].map((scope) => scope.then(tell, () => {}));
+  return { handle, layout, settled: Promise.all(scopes).then(() => {}) };
+}
+
+/** Whether an error tells no more than that an earlier one has made an object useless. */
+export function isConsequence(error: GPUError): boolean {
+  return error.message.includes("invalid due to a previous error");
 }
 
 /** @internal exported for its test. */

@@ -37,6 +37,7 @@ export class Readback {
     this.#launcher.submit();
     try {
       await staging.mapAsync(mapRead, 0, byteLength);
+      await this.#launcher.compiled();
     } catch (error) {
       this.#launcher.assertWell();
       const message = error instanceof Error ? error.message : String(error);

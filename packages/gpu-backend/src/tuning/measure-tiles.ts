@@ -29,6 +29,7 @@ export interface MeasuredTiles {
 const sizes = [1_024, 2_048, 256] as const;
 /** Products of at least so many elements take the order of a size. */
 const classOf: Readonly<Record<number, number>> = { 256: 0, 1024: 2 ** 18, 2048: 2 ** 21 };
+const probeSize = 128;
 /** A timing of this length is long enough. */
 const enoughMs = 6;
 const maxRepeats = 20;
@@ -41,11 +42,11 @@ export async function measureTiles(
   const startMs = nowMs();
   const timings: TileTiming[] = [];
   const classes: TileClass[] = [];
-  const slowestMs: Record<number, number> = {};
+  // What tells how long the next size takes. At first a small product, so that a slow device is known at once.
+  let slowest = { size: probeSize, ms: await time("32x32", probeSize, 1) };
   for (const size of sizes) {
-    const known = slowestMs[1_024];
     // Three runs: one to warm up, one to learn how long it takes, one to count.
-    const expectedMs = known === undefined ? 0 : 3 * known * (size / 1_024) ** 3;
+    const expectedMs = 3 * slowest.ms * (size / slowest.size) ** 3;
     const found: TileTiming[] = [];
     for (const tile of tileNames) {
       if (nowMs() - startMs + expectedMs > budgetMs) return { tiles: tableOf(classes), timings };
@@ -53,8 +54,8 @@ export async function measureTiles(
       const repeats = Math.min(maxRepeats, Math.max(1, Math.ceil(enoughMs / Math.max(firstMs, 1e-3))));
       const ms = repeats === 1 ? firstMs : await time(tile, size, repeats);
       found.push({ size, tile, ms });
-      slowestMs[size] = Math.max(slowestMs[size] ?? 0, ms);
     }
+    if (size > slowest.size) slowest = { size, ms: Math.max(...found.map(({ ms }) => ms)) };
     timings.push(...found);
     found.sort((a, b) => a.ms - b.ms);
     classes.push({ minElements: classOf[size]!, order: found.map(({ tile }) => tile) });

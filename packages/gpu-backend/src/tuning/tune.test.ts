@@ -6,7 +6,7 @@ import type { AdapterDescription } from "../device/open-device.js";
 import { fileTuningStore } from "../node/file-tuning-store.js";
 import { type DatabaseFactory, indexedDbTuningStore } from "./indexed-db-store.js";
 import { type MeasuredTiles, measureTiles, type TimeTile } from "./measure-tiles.js";
-import { type TileName, tileFor, tileNames } from "./tile-table.js";
+import { defaultTiles, type TileName, tileFor, tileNames } from "./tile-table.js";
 import { tilesFor, tuningKey } from "./tune.js";
 import type { TuningStore } from "./tuning-store.js";
 
@@ -60,6 +60,9 @@ test("a slow device is not measured for longer than the budget: what is not comp
   expect(measured.tiles?.map(({ minElements }) => minElements)).toEqual([0]);
   expect(measured.tiles?.[0]?.order.at(-1)).toBe("32x32");
   expect(slow.asked.some((line) => line.includes("2048"))).toBe(false);
+  const hopeless = fakeDevice(Object.fromEntries(tileNames.map((tile) => [tile, 5_000])));
+  expect((await measureTiles(hopeless.time, hopeless)).tiles).toBeUndefined();
+  expect([hopeless.asked, hopeless.nowMs() < 30]).toEqual([["32x32 128 x1"], true]);
   const compiling = fakeDevice({}, { compileMs: 400 });
   const none = await measureTiles(compiling.time, compiling);
   expect([none.tiles, compiling.nowMs() < 2_000]).toEqual([undefined, true]);
@@ -129,6 +132,20 @@ test("a store that fails costs a line each time, and nothing else", async () => 
     'webgpu: the tiles kept for "Acme Card, driver 7" cannot be read: no disk',
     'webgpu: the tiles measured on "Acme Card, driver 7" cannot be kept: disk full',
   ]);
+});
+
+test("measuring that was given up is not begun again: the default tiles are kept", async () => {
+  const lines: string[] = [];
+  let numMeasured = 0;
+  const measure = async (): Promise<MeasuredTiles> => {
+    numMeasured++;
+    return { tiles: undefined, timings: [] };
+  };
+  const options = { store: memoryStore(), nowMs: () => 0, log: (line: string) => lines.push(line) };
+  expect(await tilesFor({ adapter, measure }, options)).toBeUndefined();
+  expect(await tilesFor({ adapter, measure }, options)).toEqual(defaultTiles);
+  expect([numMeasured, lines.length]).toEqual([1, 1]);
+  expect(lines[0]).toContain("was given up after 0 ms; the default ones are kept.");
 });
 
 test("measuring that fails leaves the default tiles", async () => {

@@ -4,7 +4,7 @@
  */
 import type { AdapterDescription } from "../device/open-device.js";
 import { type MeasuredTiles, measureTiles } from "./measure-tiles.js";
-import { isTileTable, type TileTable } from "./tile-table.js";
+import { defaultTiles, isTileTable, type TileTable } from "./tile-table.js";
 import { type TimedBackend, tileTimer } from "./tile-timer.js";
 import type { TuningStore } from "./tuning-store.js";
 
@@ -61,14 +61,13 @@ export async function tilesFor({ adapter, measure }: Tuned, options: TuningOptio
   if (measured === undefined) return undefined;
   const { tiles, timings } = measured;
   const took = `${Math.round(nowMs() - startMs)} ms`;
-  if (tiles === undefined) {
-    log(`webgpu: measuring the tiles of products on "${name}" was given up after ${took}; the default ones are used.`);
-    return undefined;
-  }
   log(
-    `webgpu: measured the tiles of products on "${name}" in ${took}; kept for the next start. Results do not change.`,
+    tiles === undefined
+      ? `webgpu: measuring the tiles of products on "${name}" was given up after ${took}; the default ones are kept. Results do not change.`
+      : `webgpu: measured the tiles of products on "${name}" in ${took}; kept for the next start. Results do not change.`,
   );
-  const record: TuningRecord = { key, tiles, timings };
+  // What was given up once takes too long the next time, too.
+  const record: TuningRecord = { key, tiles: tiles ?? defaultTiles, timings };
   await store.write(key, JSON.stringify(record)).catch(failing(`the tiles measured on "${name}" cannot be kept`));
   return tiles;
 }

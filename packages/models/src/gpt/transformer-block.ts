@@ -24,7 +24,7 @@ export class GptMlp extends nn.Module {
   }
 
   forward(x: Tensor): Tensor {
-    return this.proj.forward(this.fc.forward(x).gelu({ approximate: "tanh" })); // [..., F] between
+    return this.proj.forward(this.fc.activated(x, "geluTanh")); // [..., F] between
   }
 }
 

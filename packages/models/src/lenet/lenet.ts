@@ -65,7 +65,7 @@ export class Lenet extends nn.Module {
     }
     const low = maxPool2d(this.conv1.forward(x), 2).relu(); // [B, 6, 14, 14]
     const high = maxPool2d(this.conv2.forward(low), 2).relu(); // [B, 16, 5, 5]
-    const hidden = this.fc1.forward(high.flatten(1)).relu(); // [B, 120]
-    return this.fc3.forward(this.fc2.forward(hidden).relu());
+    const hidden = this.fc1.activated(high.flatten(1), "relu"); // [B, 120]
+    return this.fc3.forward(this.fc2.activated(hidden, "relu"));
   }
 }

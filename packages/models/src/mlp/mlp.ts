@@ -1,13 +1,8 @@
 import { nn, type Tensor, ValueError } from "@lockstep/core";
 
-const activations = {
-  relu: (x: Tensor) => x.relu(),
-  tanh: (x: Tensor) => x.tanh(),
-  gelu: (x: Tensor) => x.gelu(),
-  sigmoid: (x: Tensor) => x.sigmoid(),
-} as const;
+const activations = ["relu", "tanh", "gelu", "sigmoid"] as const;
 
-export type MlpActivation = keyof typeof activations;
+export type MlpActivation = (typeof activations)[number];
 
 export interface MlpConfig {
   /** Width of the input, of each hidden layer, and of the output: [784, 128, 10]. */
@@ -38,9 +33,9 @@ export class Mlp extends nn.Module {
         "E_MODEL_CONFIG",
       );
     }
-    if (!Object.hasOwn(activations, activation)) {
+    if (!activations.includes(activation)) {
       throw new ValueError(
-        `Mlp: activation is ${JSON.stringify(activation)}; it must be one of ${Object.keys(activations).join(", ")}.`,
+        `Mlp: activation is ${JSON.stringify(activation)}; it must be one of ${activations.join(", ")}.`,
         { activation },
         "E_MODEL_CONFIG",
       );
@@ -50,10 +45,10 @@ export class Mlp extends nn.Module {
   }
 
   forward(x: Tensor): Tensor {
-    const activate = activations[this.config.activation];
-    return this.layers.reduce((value, layer, i) => {
-      const out = layer.forward(value);
-      return i < this.layers.length - 1 ? activate(out) : out;
-    }, x);
+    const last = this.layers.length - 1;
+    return this.layers.reduce(
+      (value, layer, i) => (i < last ? layer.activated(value, this.config.activation) : layer.forward(value)),
+      x,
+    );
   }
 }

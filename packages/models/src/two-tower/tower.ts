@@ -97,7 +97,7 @@ export class Tower extends nn.Module {
     }
     const last = this.layers.length - 1;
     return this.layers.reduce(
-      (x, layer, i) => (i === last ? layer.forward(x) : this.dropout.forward(layer.forward(x).relu())),
+      (x, layer, i) => (i === last ? layer.forward(x) : this.dropout.forward(layer.activated(x, "relu"))),
       concat(parts, 1),
     );
   }

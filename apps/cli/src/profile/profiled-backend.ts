@@ -1,0 +1,62 @@
+/** @file The backend that a profile runs on: a GPU, the CPU, or whichever is there. */
+import type { Backend, LockstepError } from "@lockstep/core";
+import { createNodeCpuBackend } from "@lockstep/core/node";
+import { measureCpuPeak, measureDevicePeak, type Peak } from "@lockstep/gpu-backend/profiling";
+import { UsageError } from "../exit-status.js";
+import type { BackendName } from "../flags/common-flags.js";
+import { webGpuFolders } from "../gpu/choose-device.js";
+
+export interface ProfiledBackend {
+  readonly backend: Backend;
+  /** What computes, in words. */
+  readonly machine: string;
+  readonly isDevice: boolean;
+  /** Whether it is a driver that computes on the CPU, whose kernel times mean nothing. */
+  readonly isSoftware: boolean;
+  /** Measures what it can do at most, in memory of its own. */
+  readonly peak: (nowMs: () => number) => Promise<Peak>;
+}
+
+/** Dawn rounds timestamps to 100 microseconds otherwise, against attackers in other pages; here there are none. */
+const dawnOptions = ["disable-dawn-features=timestamp_quantization"];
+
+/** @throws {UsageError} with the code and the text of E_NO_WEBGPU or E_NO_ADAPTER, for "webgpu" where there is none. */
+export async function openProfiledBackend(
+  name: BackendName,
+  { threads, warn }: { readonly threads: number; readonly warn: (line: string) => void },
+): Promise<ProfiledBackend> {
+  if (name === "cpu") return cpuBackend(threads);
+  const folders = webGpuFolders(process.env, process.cwd());
+  try {
+    // Only here: a profile of the CPU has no use for the kernels of a GPU.
+    const { createDeviceBackend } = await import("../gpu/device-backend.js");
+    const options = { folders, allowSoftware: name === "webgpu", onNotice: warn, dawn: dawnOptions };
+    const backend = await createDeviceBackend(options);
+    const { adapter } = backend;
+    const machine = adapter.description || [adapter.vendor, adapter.architecture, adapter.device].join(" ");
+    const { isSoftware } = adapter;
+    const peak = (nowMs: () => number): Promise<Peak> => measureDevicePeak(backend.device, { nowMs, isSoftware });
+    return { backend, machine, isDevice: true, isSoftware, peak };
+  } catch (error) {
+    const { message, code } = error as LockstepError;
+    if (name === "auto") {
+      warn(`--backend auto profiles the CPU: ${message}`);
+      return cpuBackend(threads);
+    }
+    throw new UsageError(`--backend webgpu: ${message}`, {}, code);
+  }
+}
+
+function cpuBackend(threads: number): ProfiledBackend {
+  const backend = createNodeCpuBackend({ threads });
+  const machine = `${threads} thread${threads === 1 ? "" : "s"} of WebAssembly`;
+  const peak = async (nowMs: () => number): Promise<Peak> => {
+    const own = createNodeCpuBackend({ threads });
+    try {
+      return measureCpuPeak(own, nowMs);
+    } finally {
+      own.dispose();
+    }
+  };
+  return { backend, machine, isDevice: false, isSoftware: false, peak };
+}
