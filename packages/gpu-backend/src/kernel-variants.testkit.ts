@@ -199,7 +199,7 @@ function sizedRows({ kernels }: WebGpuBackend, make: Make): void {
 
 /**
  * Compiles each variant with its operands as they were, apart, with any two of them in one buffer, and all in one; as far as the device binds so
- * many buffers. Where the device has "shader-f16", also with operands in 16 bits.
+ * many buffers.
  *
  * @param known texts that were compiled before: left out, and added to.
  * @returns how many modules that were, and what the device said of those that it does not take.
@@ -213,9 +213,9 @@ export async function compileVariants(
   let numModules = 0;
   for (const { kernel, constants, sharing } of variants) {
     const settled: Promise<void>[] = [];
-    for (const [ids, halves] of layoutsOf(Object.values(kernel.operands), sharing, device)) {
+    for (const ids of [sharing, ...sharings(Object.values(kernel.operands))]) {
       if (new Set(ids).size > device.limits.maxStorageBuffersPerShaderStage) continue;
-      const plan = planBindings(kernel.operands, ids, halves);
+      const plan = planBindings(kernel.operands, ids);
       const text = moduleText(kernel, plan, constants);
       if (known.has(text)) continue;
       known.add(text);
@@ -227,17 +227,6 @@ export async function compileVariants(
     await Promise.all(settled);
   }
   return { numModules, failures };
-}
-
-/** Which buffer each operand lies in, and whether it is stored in 16 bits: all that can be, apart and as they were. */
-function* layoutsOf(
-  kinds: readonly string[],
-  sharing: readonly number[],
-  { features }: GPUDevice,
-): Generator<readonly [ids: readonly number[], halves: readonly boolean[]]> {
-  const halves = kinds.map((kind) => !kind.endsWith("atomic"));
-  for (const ids of [sharing, ...sharings(kinds)]) yield [ids, []];
-  if (features.has("shader-f16")) for (const ids of [sharing, kinds.map((_, i) => i)]) yield [ids, halves];
 }
 
 /** Numbers of buffers by operand. Atomic operands are in buffers of their own. */
