@@ -74,11 +74,10 @@ describe.skipIf(!isRequired)("lockstep run on WebGPU", () => {
       digits,
       "--resume",
       device,
-      ...quick,
+      "--quiet",
       "--steps",
       "8",
-      "--backend",
-      "webgpu",
+      ...flags.slice(0, 2),
     ]);
     expect(status).toBe(0);
     const all = lossesOf(device);
