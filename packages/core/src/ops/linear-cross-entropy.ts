@@ -28,7 +28,7 @@ export const linearCrossEntropyOp = defineStructural<LinearCrossEntropyAttrs>({
   numVisible: 1,
   shapeRule: (inputs) => {
     checkInputs(inputs);
-    const rows: TensorSpec = { shape: inputs[2]!.shape, dtype: "f32" };
+    const rows: TensorSpec = { shape: inputs[2]!.shape, dtype: "f32", fidelity: "exact" };
     return [rows, rows];
   },
   reference: ([x, weight, targets, bias], { ignoreIndex }) => {
@@ -45,7 +45,7 @@ export const linearCrossEntropyOp = defineStructural<LinearCrossEntropyAttrs>({
       const wanted = [x, weight, undefined, bias].map((input, i) => (needs[i] ? input : undefined));
       const filled = runBackwardKernel(
         "linearCrossEntropyBackward",
-        { inputs: [dLoss, x!, weight!], outputs: wanted.filter((input) => input !== undefined) },
+        { inputs: [dLoss, x!, weight!], outputs: wanted.filter((input) => input !== undefined).map(addedUp) },
         (_, outputs) => {
           const [dx, dWeight, , dBias] = spread(wanted, outputs);
           const options = { targets: targets!, ignoreIndex, chunks, lse: lse!, dLoss };
@@ -90,6 +90,11 @@ export const linearCrossEntropyOp = defineStructural<LinearCrossEntropyAttrs>({
     },
   ],
 });
+
+/** Pieces are added up in it, one after another. */
+function addedUp({ shape, dtype }: Tensor): TensorSpec {
+  return { shape, dtype, fidelity: "exact" };
+}
 
 /** `values` at the places where `wanted` has something. */
 function spread(wanted: readonly (Tensor | undefined)[], values: readonly Tensor[]): (Tensor | undefined)[] {
