@@ -26,10 +26,11 @@ export const linearCrossEntropyOp = defineStructural<LinearCrossEntropyAttrs>({
   name: "linearCrossEntropy",
   layout: "unitRow",
   numVisible: 1,
-  shapeRule: (inputs) => {
+  shapeRule: (inputs, { ignoreIndex }) => {
     checkInputs(inputs);
-    const rows: TensorSpec = { shape: inputs[2]!.shape, dtype: "f32", fidelity: "exact" };
-    return [rows, rows];
+    const [x, weight, targets] = inputs;
+    const logits: TensorSpec = { shape: [x!.shape[0]!, weight!.shape[0]!], dtype: "f32" };
+    return crossEntropyOp.contract.shapeRule([logits, targets!], { ignoreIndex });
   },
   reference: ([x, weight, targets, bias], { ignoreIndex }) => {
     const [logits] = linearOp.reference(bias === undefined ? [x!, weight!] : [x!, weight!, bias], undefined);
