@@ -16,7 +16,8 @@ interface Profile {
   readonly timeSource: string;
   readonly isSoftware: boolean;
   readonly numMicroBatches: number;
-  readonly plainStep: { readonly numLaunches: number; readonly numSubmits: number; readonly javaScriptMs: number };
+  readonly plainStep: { readonly recording: { readonly numLaunches: number; readonly numSubmits: number } };
+  readonly replayedStep: Profile["plainStep"];
   readonly peak: { readonly bytesPerSecond: number; readonly flopsPerSecond: number };
   readonly memory: { readonly usedBytes: number };
   readonly trace: string;
@@ -37,8 +38,11 @@ describe.skipIf(!isRequired)("lockstep profile on WebGPU", () => {
     const profile = JSON.parse(stdout) as Profile;
     const { plainStep, summary, peak, memory } = profile;
     expect(profile).toMatchObject({ timeSource: "timestamps", isSoftware, numMicroBatches: 2 });
-    expect(plainStep.numLaunches).toBeGreaterThan(100);
-    expect(summary.numLaunches).toBe(2 * plainStep.numLaunches);
+    const { numLaunches } = plainStep.recording;
+    expect(numLaunches).toBeGreaterThan(100);
+    expect(summary.numLaunches).toBe(2 * numLaunches);
+    expect(profile.replayedStep.recording.numLaunches).toBe(numLaunches);
+    expect(profile.replayedStep.recording.numSubmits).toBeLessThanOrEqual(plainStep.recording.numSubmits);
     expect(summary.lines.reduce((sum, line) => sum + line.numLaunches, 0)).toBe(summary.numLaunches);
     expect(summary.lines.reduce((sum, line) => sum + line.totalMs, 0)).toBeCloseTo(summary.totalMs, 6);
     expect(summary.numUntimed).toBe(0);
@@ -52,7 +56,9 @@ describe.skipIf(!isRequired)("lockstep profile on WebGPU", () => {
     const tracks = traceEvents.filter(({ name }) => name === "thread_name").map(({ args }) => args?.name);
     expect(tracks).toEqual(["JavaScript", "GPU"]);
     const spans = new Set(traceEvents.filter(({ cat }) => cat === "span").map(({ name }) => name));
-    expect([...spans]).toEqual(["step 3", "micro-batch 0", "forward", "backward", "wait", "micro-batch 1", "step 4"]);
+    // Five steps came before: two op by op, then one that is recorded and two that are replayed.
+    const parts = ["micro-batch 0", "record", "forward", "wait", "micro-batch 1"];
+    expect([...spans]).toEqual(["step 6", ...parts, "step 7"]);
   }, 120_000);
 
   test.runIf(isSoftware)(
@@ -71,7 +77,9 @@ describe.skipIf(!isRequired)("lockstep profile on WebGPU", () => {
         ...small,
       ]);
       expect(stdout).toMatch(/this adapter computes on the CPU: its kernel times mean nothing for a GPU/);
-      expect(stdout).toMatch(/\d+ launches in \d+ submits, [\d.]+ ms of JavaScript, [\d.]+ us a launch/);
+      expect(stdout).toMatch(
+        /^replayed it takes [\d.]+ ms: \d+ launches in \d+ submits, [\d.]+ ms of JavaScript, [\d.]+ us a launch/m,
+      );
       expect(stdout).toMatch(/^matmul +\d kernels/m);
     },
     120_000,

@@ -16,6 +16,7 @@ import {
   lossScaleFlag,
   numericFlag,
   port,
+  precisionFlag,
   share,
 } from "./flags/common-flags.js";
 import { printError } from "./print-error.js";
@@ -161,7 +162,8 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
         .choices(["webgpu", "cpu", "auto"])
         .default("auto"),
     )
-    .option("--steps <n>", "steps to watch, after 2 others", count, 2)
+    .addOption(precisionFlag())
+    .option("--steps <n>", "steps to watch, after some that are not", count, 2)
     .option("--out <file>", "where to write the trace (default: <name of the job>.trace.json)")
     .option("--json", "print JSON", false)
     .option("--seed <s>", "seed of weights, dropout and sampling", countOrZero, 0)

@@ -12,13 +12,14 @@ import {
 } from "./kernel-variants.testkit.js";
 import { definedKernels, type WgslKernel } from "./launch/kernel.js";
 import { createNullBackend, describeNullGpu } from "./testing.testkit.js";
-import type { WebGpuBackend } from "./webgpu-backend.js";
+import type { FloatStorage, WebGpuBackend } from "./webgpu-backend.js";
 
 /** Features that the device is opened without, and what kernels choose by a check of the device. */
 interface Machine {
   readonly name: string;
   readonly without: readonly OptionalFeature[];
   readonly subgroupSize: number;
+  readonly storage?: FloatStorage;
   /** Whether every op runs on it, beside the rows that choose by size. */
   readonly runsOps: boolean;
 }
@@ -30,6 +31,7 @@ const machines: readonly Machine[] = [
   ...[4, 8, 16, 32, 64].map((size) => {
     return { name: `subgroups of ${size}`, without: [], subgroupSize: size, runsOps: size === 32 };
   }),
+  { name: "tensors in 16 bits", without: [], subgroupSize: 32, storage: "f16", runsOps: true },
 ];
 
 /** Kernels of checks of the device, which are launched before there is a backend. */
@@ -37,7 +39,7 @@ function checkVariants(subgroupSize: number): KernelVariant[] {
   const checks = definedKernels().filter(({ name }) => name.startsWith("check"));
   return checks
     .filter(({ name }) => name !== "checkSubgroups" || subgroupSize > 0)
-    .map((kernel) => ({ kernel, constants: { SUBGROUP: subgroupSize }, sharing: [0] }));
+    .map((kernel) => ({ kernel, constants: { SUBGROUP: subgroupSize }, sharing: [0], halves: [false] }));
 }
 
 describeNullGpu("every kernel variant on a device that validates", () => {
@@ -56,8 +58,8 @@ describeNullGpu("every kernel variant on a device that validates", () => {
 
   test.each(machines)(
     "with $name",
-    async ({ without, subgroupSize, runsOps }) => {
-      const backend = await open({ withoutFeatures: without });
+    async ({ without, subgroupSize, runsOps, storage = "f32" }) => {
+      const backend = await open({ withoutFeatures: without, storage, minHalfElements: 1 });
       backend.choose({ subgroupSize });
       const variants = collectVariants(backend);
       if (runsOps) expect(await runEveryOp(backend)).toBeGreaterThan(1000);
@@ -66,6 +68,8 @@ describeNullGpu("every kernel variant on a device that validates", () => {
       await runWholeTensors(backend);
       const all = [...variants.values(), ...checkVariants(subgroupSize)];
       for (const { kernel } of all) launched.add(kernel);
+      const usesHalves = all.some(({ halves }) => halves.includes(true));
+      expect(usesHalves).toBe(storage === "f16");
       const before = texts.size;
       const { numModules, failures } = await compileVariants(backend.device, all, texts);
       expect(failures).toEqual([]);
@@ -90,7 +94,9 @@ describeNullGpu("every kernel variant on a device that validates", () => {
       await expect(runLargeRows(backend)).rejects.toMatchObject({ code: "E_SHADER", fields: { kernel: "softmax" } });
       const { device } = await open();
       const constants = { LANES: 8, SUBGROUP: 0 };
-      const { failures } = await compileVariants(device, [{ kernel, constants, sharing: [0, 1] }]);
+      const { failures } = await compileVariants(device, [
+        { kernel, constants, sharing: [0, 1], halves: [false, false] },
+      ]);
       // Apart, and both operands in one buffer.
       expect(failures.length).toBe(2);
       for (const failure of failures) expect(failure).toMatch(/kernel "softmax" .+unresolved call target 'nothing'/);

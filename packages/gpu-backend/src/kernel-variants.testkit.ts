@@ -3,20 +3,23 @@
  * and layouts, what rows launch at sizes that no sample has, and each of those modules with any two operands in one buffer.
  */
 import { linearActivation, nn, optim, scope, type TensorView, withBackend, zeros } from "@lockstep/core";
+import { contiguousStrides, numElements } from "@lockstep/core/backend";
 import { CheckError, opRegistry, opSuite } from "@lockstep/core/testing";
-import { viewOf } from "./kernels/kernel-run.testkit.js";
-import type { LaunchOptions, WgslKernel } from "./launch/kernel.js";
+import { definedKernels, type LaunchOptions, type WgslKernel } from "./launch/kernel.js";
 import { moduleText, planBindings } from "./launch/module-text.js";
 import { createPipeline } from "./launch/pipeline.js";
+import { asGpuBuffer } from "./memory/buffer-pool.js";
 import { tileNames } from "./tuning/tile-table.js";
 import type { WebGpuBackend } from "./webgpu-backend.js";
 
-/** A kernel with the constants of a launch, and which of its operands lay in one buffer. */
+/** A kernel with the constants of a launch, which of its operands lay in one buffer, and in which of binary16. */
 export interface KernelVariant {
   readonly kernel: WgslKernel;
   readonly constants: LaunchOptions["constants"];
   /** Numbers of buffers by operand. */
   readonly sharing: readonly number[];
+  /** By operand. */
+  readonly halves: readonly boolean[];
 }
 
 /** What is launched until `backend` is watched otherwise, each variant once. */
@@ -28,8 +31,9 @@ export function collectVariants(backend: WebGpuBackend): ReadonlyMap<string, Ker
       if (!numbers.has(kernel)) numbers.set(kernel, numbers.size);
       const buffers = Object.keys(kernel.operands).map((name) => operands[name]!.buffer);
       const sharing = buffers.map((buffer) => buffers.indexOf(buffer));
-      const key = `${numbers.get(kernel)} ${JSON.stringify(constants)} ${sharing}`;
-      variants.set(key, { kernel, constants, sharing });
+      const halves = buffers.map((buffer) => asGpuBuffer(buffer).isHalf);
+      const key = `${numbers.get(kernel)} ${JSON.stringify(constants)} ${sharing} ${halves}`;
+      variants.set(key, { kernel, constants, sharing, halves });
     },
     endLaunch: () => {},
     writesOfLaunch: () => undefined,
@@ -67,18 +71,8 @@ const lengths = [3, 40, 300, 1000, 5000, 70_000] as const;
 export async function runLargeRows(backend: WebGpuBackend): Promise<void> {
   for (const length of lengths) await withScratch(backend, (make) => rowsOfLength(backend, length, make));
   await withScratch(backend, (make) => sizedRows(backend, make));
-  withBackend(backend, () => scope(linearActivations));
+  runActivations(backend);
   await backend.finish();
-}
-
-/** Products with each activation, of few rows, of some, and of more than a narrow tile has. */
-function linearActivations(): void {
-  for (const activation of ["relu", "gelu", "geluTanh", "silu", "sigmoid", "tanh"] as const) {
-    for (const rows of [3, 9, 40]) {
-      const layer = { weight: zeros([500, 8]), bias: zeros([500]) };
-      linearActivation(zeros([rows, 8]), layer, activation);
-    }
-  }
 }
 
 /** Calls what works on many tensors at once: updates of optimizers, the norm, the hash, the first bad element. */
@@ -111,6 +105,19 @@ export async function runWholeTensors(backend: WebGpuBackend): Promise<void> {
   await backend.finish();
 }
 
+/** Products of every height with every activation in the same kernel. */
+function runActivations(backend: WebGpuBackend): void {
+  withBackend(backend, () =>
+    scope(() => {
+      const weight = zeros([40, 8]);
+      for (const activation of activations) {
+        for (const rows of [3, 9, 40]) linearActivation(zeros([rows, 8]), { weight }, activation);
+      }
+    }),
+  );
+}
+const activations = ["relu", "gelu", "geluTanh", "silu", "sigmoid", "tanh"] as const;
+
 /** Calls products in every tile, with every layout of factors and result. */
 export async function runTiles(backend: WebGpuBackend): Promise<void> {
   const { tiles } = backend.choices;
@@ -124,9 +131,9 @@ export async function runTiles(backend: WebGpuBackend): Promise<void> {
 async function withScratch(backend: WebGpuBackend, run: (make: Make) => void): Promise<void> {
   const held: TensorView[] = [];
   run((shape, dtype = "f32") => {
-    const view = viewOf(backend, shape, dtype);
-    held.push(view);
-    return view;
+    const buffer = backend.allocate(numElements(shape) * 4, dtype === "f32" ? "reducible" : "exact");
+    held.push({ buffer, offset: 0, shape, strides: contiguousStrides(shape), dtype });
+    return held.at(-1)!;
   });
   for (const { buffer } of held) backend.free(buffer);
   await backend.finish();
@@ -249,8 +256,8 @@ function sizedRows({ kernels }: WebGpuBackend, make: Make): void {
 }
 
 /**
- * Compiles each variant with its operands as they were, apart, with any two of them in one buffer, and all in one; as far as the device binds so
- * many buffers.
+ * Compiles each variant with its operands as they were, apart, and all in one buffer; those that rooms define also with any two of them in one, which is
+ * not done for the hundreds of element-wise programs, whose operands are all alike. As far as the device binds so many buffers.
  *
  * @param known texts that were compiled before: left out, and added to.
  * @returns how many modules that were, and what the device said of those that it does not take.
@@ -262,11 +269,12 @@ export async function compileVariants(
 ): Promise<{ readonly numModules: number; readonly failures: readonly string[] }> {
   const failures: string[] = [];
   let numModules = 0;
-  for (const { kernel, constants, sharing } of variants) {
+  for (const { kernel, constants, sharing, halves } of variants) {
     const settled: Promise<void>[] = [];
-    for (const ids of [sharing, ...sharings(Object.values(kernel.operands))]) {
+    for (const ids of [sharing, ...sharings(kernel)]) {
       if (new Set(ids).size > device.limits.maxStorageBuffersPerShaderStage) continue;
-      const plan = planBindings(kernel.operands, ids);
+      if (ids.some((id, i) => halves[i] !== halves[ids.indexOf(id)])) continue;
+      const plan = planBindings(kernel.operands, ids, halves);
       const text = moduleText(kernel, plan, constants);
       if (known.has(text)) continue;
       known.add(text);
@@ -281,10 +289,12 @@ export async function compileVariants(
 }
 
 /** Numbers of buffers by operand. Atomic operands are in buffers of their own. */
-function* sharings(kinds: readonly string[]): Generator<readonly number[]> {
+function* sharings(kernel: WgslKernel): Generator<readonly number[]> {
+  const kinds = Object.values(kernel.operands);
   const apart = kinds.map((_, i) => i);
   yield apart;
   const mayShare = apart.filter((i) => !kinds[i]!.endsWith("atomic"));
+  yield apart.map((i) => (mayShare.includes(i) ? mayShare[0]! : i));
+  if (!definedKernels().includes(kernel)) return;
   for (const j of mayShare) for (const i of mayShare) if (i < j) yield apart.with(j, i);
-  if (mayShare.length > 2) yield apart.map((i) => (mayShare.includes(i) ? mayShare[0]! : i));
 }

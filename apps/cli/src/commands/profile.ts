@@ -3,7 +3,7 @@ import { statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { type ExitStatus, exitStatus, UsageError } from "../exit-status.js";
-import type { BackendName } from "../flags/common-flags.js";
+import { type BackendName, type Precision, refuseHalvesOnCpu } from "../flags/common-flags.js";
 import { prepareJob } from "../job/prepare-job.js";
 import { formatProfile } from "../profile/format-profile.js";
 import { profileJob } from "../profile/profile-job.js";
@@ -11,6 +11,7 @@ import { openProfiledBackend } from "../profile/profiled-backend.js";
 
 interface ProfileFlags {
   readonly backend: BackendName;
+  readonly precision: Precision;
   readonly steps: number;
   readonly out?: string;
   readonly json: boolean;
@@ -20,12 +21,13 @@ interface ProfileFlags {
 }
 
 export async function profile(jobPath: string, flags: ProfileFlags): Promise<ExitStatus> {
+  refuseHalvesOnCpu("profile", { backend: [flags.backend], precision: flags.precision });
   const job = await prepareJob(jobPath, flags.set, process.cwd());
   const tracePath = resolve(flags.out ?? `${job.name}.trace.json`);
   const warn = (line: string): void => void process.stderr.write(`${line}\n`);
   const threads = flags.threads ?? availableParallelism();
   assertWritable(tracePath);
-  const profiled = await openProfiledBackend(flags.backend, { threads, warn });
+  const profiled = await openProfiledBackend(flags.backend, { threads, precision: flags.precision, warn });
   const nowMs = () => performance.now();
   const { profile, trace } = await profileJob(job, profiled, { numSteps: flags.steps, seed: flags.seed, nowMs });
   writeFileSync(tracePath, JSON.stringify(trace));

@@ -60,11 +60,7 @@ export function addComputeFlags(command: Command): Command {
         .argParser(backends)
         .default(["cpu"], "cpu"),
     )
-    .addOption(
-      new Option("--precision <bits>", "how a GPU keeps large tensors; it computes in f32 in both")
-        .choices(["f32", "f16"])
-        .default("f32"),
-    )
+    .addOption(precisionFlag())
     .addOption(
       new Option("--update <what>", "what takes the optimizer's steps while a worker with a GPU is alone")
         .choices(["cpu", "device"])
@@ -73,6 +69,12 @@ export function addComputeFlags(command: Command): Command {
     .addOption(numericFlag())
     .option("--no-record", "run every step on a GPU op by op, instead of replaying what the first ones launched")
     .option("--threads <n>", "threads of each worker (default: cores divided by local workers)", count);
+}
+
+export function precisionFlag(): Option {
+  return new Option("--precision <bits>", "how a GPU keeps large tensors; it computes in f32 in both")
+    .choices(["f32", "f16"])
+    .default("f32");
 }
 
 export function numericFlag(): Option {
@@ -181,7 +183,10 @@ export function refuseUpdatesOnCpu(command: string, { backend, precision, update
 }
 
 /** @throws {UsageError} E_USAGE_PRECISION when 16 bits are asked for and no GPU. */
-export function refuseHalvesOnCpu(command: string, { backend, precision }: ComputeFlags): void {
+export function refuseHalvesOnCpu(
+  command: string,
+  { backend, precision }: Pick<ComputeFlags, "backend" | "precision">,
+): void {
   if (precision !== "f16" || backend.some((name) => name !== "cpu")) return;
   throw new UsageError(
     `${command}: --precision f16 is how a GPU keeps its tensors, and --backend is ${backend.join(",")}; a CPU computes in f32. Give --backend webgpu, or leave --precision out.`,

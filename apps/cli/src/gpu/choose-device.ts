@@ -7,6 +7,9 @@ import { UsageError } from "../exit-status.js";
 import type { BackendName, ComputeFlags, Precision } from "../flags/common-flags.js";
 import type { DeviceBackendOptions } from "./device-backend.js";
 
+/** Where what was measured on adapters is kept. */
+export const tuningFolder = join(homedir(), ".cache", "lockstep", "webgpu");
+
 /** Where the npm package `webgpu` is looked for, beside this installation: LOCKSTEP_WEBGPU, `.lockstep/gpu`, the folder the command runs in. */
 export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): readonly string[] {
   const { LOCKSTEP_WEBGPU: folder } = environment;
@@ -39,7 +42,7 @@ export async function chooseDevice(
     allowSoftware: backend === "webgpu",
     folders: webGpuFolders(process.env, process.cwd()),
     storage: precision,
-    tuningFolder: join(homedir(), ".cache", "lockstep", "webgpu"),
+    tuningFolder,
   };
   try {
     const { options, numericClass, adapter } =

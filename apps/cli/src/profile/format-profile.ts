@@ -1,7 +1,7 @@
 /** @file A profile as people read it. Pure. */
 import type { OpLine, ProfileLine } from "@lockstep/gpu-backend/profiling";
 import { formatBytes, formatCount, formatTable } from "../terminal/format.js";
-import type { JobProfile } from "./profile-job.js";
+import type { JobProfile, PlainStep } from "./profile-job.js";
 
 const none = "-";
 
@@ -14,7 +14,7 @@ export function formatProfile(profile: JobProfile): string {
     `job "${job}" on ${backend}: ${machine}`,
     ...warningsOf(profile),
     "",
-    `${count(numSteps, "step")} of ${count(numMicroBatches, "micro-batch", "micro-batches")}, after 2 others: ${stepIs}`,
+    `${count(numSteps, "step")} of ${count(numMicroBatches, "micro-batch", "micro-batches")}, after others that are not in the table: ${stepIs}`,
     ...stepLines(profile),
     `memory: ${formatBytes(usedBytes)} in ${numBuffers} buffers between steps, ${formatBytes(peakBytes)} at most, ${formatBytes(reservedBytes)} taken from the ${backend === "cpu" ? "system" : "device"}`,
     `peak measured here: ${perSecond(peak.bytesPerSecond)} GB/s (a copy), ${perSecond(peak.flopsPerSecond)} GFLOPS (${backend === "cpu" ? "a small product" : "multiply-adds in registers"})`,
@@ -41,18 +41,26 @@ function warningsOf({ isSoftware, timeSource, summary }: JobProfile): string[] {
   return lines;
 }
 
-function stepLines({ plainStep, watchedMs, numSteps, summary }: JobProfile): string[] {
-  const { wallMs, javaScriptMs, numLaunches, numSubmits } = plainStep;
-  const ms = (value: number): string => `${value.toFixed(1)} ms`;
+function stepLines(profile: JobProfile): string[] {
+  const { plainStep, replayedStep, notReplayed, watchedMs, numSteps, summary } = profile;
   const watched = `watched: ${ms(watchedMs / numSteps)} a step, ${ms(summary.totalMs / numSteps)} of it in`;
-  if (javaScriptMs === undefined || numLaunches === undefined) {
-    return [`a step takes ${ms(wallMs)}; ${watched} ops`];
-  }
-  const perLaunch = numLaunches === 0 ? 0 : (1000 * javaScriptMs) / numLaunches;
+  if (plainStep.recording === undefined) return [`a step takes ${ms(plainStep.wallMs)}; ${watched} ops`];
   return [
-    `a step takes ${ms(wallMs)}: ${numLaunches} launches in ${numSubmits} submits, ${ms(javaScriptMs)} of JavaScript, ${perLaunch.toFixed(1)} us a launch`,
+    `op by op a step takes ${stepText(plainStep)}`,
+    ...(replayedStep === undefined ? [] : [`replayed it takes ${stepText(replayedStep)}`]),
+    ...(notReplayed === undefined ? [] : [notReplayed]),
     `${watched} kernels, one after another`,
   ];
+}
+
+function stepText({ wallMs, recording }: PlainStep): string {
+  const { javaScriptMs, numLaunches, numSubmits } = recording!;
+  const perLaunch = numLaunches === 0 ? 0 : (1000 * javaScriptMs) / numLaunches;
+  return `${ms(wallMs)}: ${numLaunches} launches in ${numSubmits} submits, ${ms(javaScriptMs)} of JavaScript, ${perLaunch.toFixed(1)} us a launch`;
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(1)} ms`;
 }
 
 /** An op, and its kernels where it has several. */

@@ -23,10 +23,8 @@ import type { ProfiledBackend } from "./profiled-backend.js";
 /** A step without anybody watching. */
 export interface PlainStep {
   readonly wallMs: number;
-  /** On a device: JavaScript of forward and backward passes, in which every launch is recorded. */
-  readonly javaScriptMs: number | undefined;
-  readonly numLaunches: number | undefined;
-  readonly numSubmits: number | undefined;
+  /** On a device, whose launches are recorded and submitted by JavaScript. */
+  readonly recording?: { readonly javaScriptMs: number; readonly numLaunches: number; readonly numSubmits: number };
 }
 
 export interface JobProfile {
@@ -38,7 +36,12 @@ export interface JobProfile {
   readonly stepIs: string;
   readonly numSteps: number;
   readonly numMicroBatches: number;
+  /** Op by op. */
   readonly plainStep: PlainStep;
+  /** The same from a record, where the job can be replayed. */
+  readonly replayedStep?: PlainStep;
+  /** Why it cannot. */
+  readonly notReplayed?: string;
   /** Wall time of the watched steps. */
   readonly watchedMs: number;
   readonly peak: Peak;
@@ -68,8 +71,10 @@ export async function profileJob(
     const tempDir = join(runDir, "module");
     trial = await openTrial({ runDir, resolveRoom, tempDir, backend, nowMs: options.nowMs, spans });
     await trial.step();
-    const plainStep = await plainStepOf(trial, { profiled, spans, nowMs: options.nowMs });
-    return await watchedSteps({ job, trial, profiled, spans, peak, plainStep, ...options });
+    const measuring = { profiled, spans, nowMs: options.nowMs };
+    const plainStep = await plainStepOf(trial.step, measuring);
+    const replayed = await replayedStepOf(trial, measuring);
+    return await watchedSteps({ job, trial, peak, plainStep, replayed, ...measuring, ...options });
   } finally {
     if (trial === undefined) backend.dispose();
     else trial.dispose();
@@ -95,7 +100,7 @@ interface Measuring {
   readonly nowMs: () => number;
 }
 
-async function plainStepOf(trial: Trial, { profiled, spans, nowMs }: Measuring): Promise<PlainStep> {
+async function plainStepOf(step: () => Promise<void>, { profiled, spans, nowMs }: Measuring): Promise<PlainStep> {
   const { backend } = profiled;
   const device = backend instanceof WebGpuBackend ? backend : undefined;
   const before = device?.figures();
@@ -105,19 +110,29 @@ async function plainStepOf(trial: Trial, { profiled, spans, nowMs }: Measuring):
     begin: (name) => open.push([name, nowMs()]),
     end: () => {
       const [name, startMs] = open.pop()!;
-      if (name === "forward" || name === "backward") javaScriptMs += nowMs() - startMs;
+      if (name === "record") javaScriptMs += nowMs() - startMs;
     },
   };
   const start = nowMs();
-  await trial.step();
+  await step();
   const wallMs = nowMs() - start;
   spans.target = undefined;
   const after = device?.figures();
-  if (before === undefined || after === undefined) {
-    return { wallMs, javaScriptMs: undefined, numLaunches: undefined, numSubmits: undefined };
-  }
+  if (before === undefined || after === undefined) return { wallMs };
   const numLaunches = after.numLaunches - before.numLaunches;
-  return { wallMs, javaScriptMs, numLaunches, numSubmits: after.numSubmits - before.numSubmits };
+  return { wallMs, recording: { javaScriptMs, numLaunches, numSubmits: after.numSubmits - before.numSubmits } };
+}
+
+type Replayed = Pick<JobProfile, "replayedStep" | "notReplayed">;
+
+/** After the two micro-batches that are compared, and the first replay, which makes ready what later ones use. */
+async function replayedStepOf(trial: Trial, measuring: Measuring): Promise<Replayed> {
+  const { replayedStep: step, numMicroBatches } = trial;
+  if (step === undefined) return {};
+  for (let done = 0; done < 3; done += numMicroBatches) await step();
+  const replayedStep = await plainStepOf(step, measuring);
+  const notReplayed = trial.notReplayed();
+  return notReplayed === undefined ? { replayedStep } : { notReplayed };
 }
 
 interface Watching extends Measuring, ProfileOptions {
@@ -125,10 +140,11 @@ interface Watching extends Measuring, ProfileOptions {
   readonly trial: Trial;
   readonly peak: Peak;
   readonly plainStep: PlainStep;
+  readonly replayed: Replayed;
 }
 
 async function watchedSteps(watching: Watching): Promise<{ profile: JobProfile; trace: ChromeTrace }> {
-  const { job, trial, profiled, spans, peak, plainStep, numSteps, nowMs } = watching;
+  const { job, trial, profiled, spans, peak, plainStep, replayed, numSteps, nowMs } = watching;
   const { backend, machine, isDevice, isSoftware } = profiled;
   const profiler = new Profiler(backend, { nowMs });
   try {
@@ -145,6 +161,7 @@ async function watchedSteps(watching: Watching): Promise<{ profile: JobProfile; 
     const profile: JobProfile = {
       ...{ job: job.name, backend: backend.name, machine, isSoftware, timeSource },
       ...{ stepIs: trial.stepIs, numSteps, numMicroBatches: trial.numMicroBatches },
+      ...replayed,
       ...{ plainStep, watchedMs, peak, memory, summary: summarise(ops, peak, isDevice) },
     };
     return { profile, trace: chromeTrace({ spans: profiler.spans, ops, submits, about }) };

@@ -3,8 +3,8 @@ import type { Backend, LockstepError } from "@lockstep/core";
 import { createNodeCpuBackend } from "@lockstep/core/node";
 import { measureCpuPeak, measureDevicePeak, type Peak } from "@lockstep/gpu-backend/profiling";
 import { UsageError } from "../exit-status.js";
-import type { BackendName } from "../flags/common-flags.js";
-import { webGpuFolders } from "../gpu/choose-device.js";
+import type { BackendName, Precision } from "../flags/common-flags.js";
+import { tuningFolder, webGpuFolders } from "../gpu/choose-device.js";
 
 export interface ProfiledBackend {
   readonly backend: Backend;
@@ -17,21 +17,29 @@ export interface ProfiledBackend {
   readonly peak: (nowMs: () => number) => Promise<Peak>;
 }
 
+export interface ProfiledOptions {
+  /** Of the CPU backend. */
+  readonly threads: number;
+  /** Of a GPU's large tensors. */
+  readonly precision: Precision;
+  readonly warn: (line: string) => void;
+}
+
 /** Dawn rounds timestamps to 100 microseconds otherwise, against attackers in other pages; here there are none. */
 const dawnOptions = ["disable-dawn-features=timestamp_quantization"];
 
-/** @throws {UsageError} with the code and the text of E_NO_WEBGPU or E_NO_ADAPTER, for "webgpu" where there is none. */
+/** @throws {UsageError} with the code and the text of E_NO_WEBGPU, E_NO_ADAPTER or E_NO_F16, for "webgpu" where there is none. */
 export async function openProfiledBackend(
   name: BackendName,
-  { threads, warn }: { readonly threads: number; readonly warn: (line: string) => void },
+  { threads, precision, warn }: ProfiledOptions,
 ): Promise<ProfiledBackend> {
   if (name === "cpu") return cpuBackend(threads);
   const folders = webGpuFolders(process.env, process.cwd());
   try {
     // Only here: a profile of the CPU has no use for the kernels of a GPU.
     const { createDeviceBackend } = await import("../gpu/device-backend.js");
-    const options = { folders, allowSoftware: name === "webgpu", onNotice: warn, dawn: dawnOptions };
-    const backend = await createDeviceBackend(options);
+    const options = { folders, allowSoftware: name === "webgpu", storage: precision, tuningFolder, onNotice: warn };
+    const backend = await createDeviceBackend({ ...options, dawn: dawnOptions });
     const { adapter } = backend;
     const machine = adapter.description || [adapter.vendor, adapter.architecture, adapter.device].join(" ");
     const { isSoftware } = adapter;

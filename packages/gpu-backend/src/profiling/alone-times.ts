@@ -1,8 +1,9 @@
 /** @file How long an op takes alone, where a device cannot time launches: run again on scratch memory, submitted and waited for. */
 import { type DeviceBuffer, OutOfMemoryError, type TensorView } from "@lockstep/core";
+import type { GpuBuffer } from "../memory/buffer-pool.js";
 import type { WebGpuBackend } from "../webgpu-backend.js";
 import type { OpRecord } from "./records.js";
-import { withViews } from "./views.js";
+import { isProgram, withViews } from "./views.js";
 import type { WatchedCall } from "./watch-ops.js";
 
 /** Runs of an op, of which the median counts. */
@@ -37,8 +38,12 @@ export function aloneCallOf({ key, args, run }: WatchedCall): AloneCall {
     if (!numbers.has(view.buffer)) numbers.set(view.buffer, numbers.size);
     return new ScratchView(numbers.get(view.buffer)!, view);
   }) as readonly unknown[];
-  const bufferBytes = [...numbers.keys()].map(({ byteLength }) => byteLength);
-  return { key: `${key} ${JSON.stringify(numbered)}`, args: numbered, bufferBytes, run, ops: [] };
+  const shapes = JSON.stringify(numbered, (_, value) => (isProgram(value) ? value.key : value));
+  // Scratch memory holds words of 32 bits.
+  const bufferBytes = [...numbers.keys()].map((buffer) => {
+    return (buffer as Partial<GpuBuffer>).isHalf === true ? 2 * buffer.byteLength : buffer.byteLength;
+  });
+  return { key: `${key} ${shapes}`, args: numbered, bufferBytes, run, ops: [] };
 }
 
 /** Fills in `aloneMs` of every op. One that finds no scratch memory keeps none. */
@@ -75,7 +80,7 @@ function zeroBuffer(backend: WebGpuBackend, byteLength: number): DeviceBuffer {
 function restored(value: unknown, buffers: readonly DeviceBuffer[]): unknown {
   if (value instanceof ScratchView) return { ...value.view, buffer: buffers[value.buffer]! };
   if (Array.isArray(value)) return value.map((part) => restored(part, buffers));
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null || isProgram(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, restored(part, buffers)]));
 }
 

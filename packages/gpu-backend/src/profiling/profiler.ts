@@ -37,7 +37,7 @@ export class Profiler {
   readonly #open: SpanRecord[] = [];
   #current: OpRecord | undefined;
   #launch: LaunchRecord | undefined;
-  #isReadCounted = false;
+  #isCounted = false;
   #stop: () => void = () => {};
 
   constructor(backend: Backend, { nowMs, withoutTimestamps = false }: ProfilerOptions) {
@@ -97,7 +97,7 @@ export class Profiler {
   }
 
   #beginOp(call: WatchedCall): void {
-    const { flops, readBytes, writtenBytes, isReadCounted } = call.work;
+    const { flops, readBytes, writtenBytes, isCounted } = call.work;
     const now = this.#nowMs();
     this.#current = {
       op: call.op,
@@ -109,7 +109,7 @@ export class Profiler {
       launches: [],
       usedBytes: 0,
     };
-    this.#isReadCounted = isReadCounted;
+    this.#isCounted = isCounted;
     this.ops.push(this.#current);
     if (this.timeSource !== "ops run alone") return;
     const alone = aloneCallOf(call);
@@ -122,8 +122,7 @@ export class Profiler {
     const op = this.#current!;
     op.endMs = this.#nowMs();
     op.usedBytes = this.#backend.memory().usedBytes;
-    const [only, ...others] = op.launches;
-    if (this.#isReadCounted && only !== undefined && others.length === 0) only.readBytes = op.readBytes;
+    if (this.#isCounted) shareBytes(op);
     this.#current = undefined;
   }
 
@@ -169,4 +168,14 @@ function operandBytes(kernel: WgslKernel, operands: Readonly<Record<string, Tens
     else readBytes += bytes;
   }
   return { readBytes, writtenBytes };
+}
+
+/** Gives the launches the bytes of their op, in proportion to those of their operands. */
+function shareBytes({ launches, readBytes, writtenBytes }: OpRecord): void {
+  const all = launches.reduce((sum, launch) => sum + launch.readBytes + launch.writtenBytes, 0);
+  for (const launch of launches) {
+    const share = all === 0 ? 0 : (launch.readBytes + launch.writtenBytes) / all;
+    launch.readBytes = share * readBytes;
+    launch.writtenBytes = share * writtenBytes;
+  }
 }

@@ -4,7 +4,7 @@
 export interface LaunchRecord {
   readonly kernel: string;
   readBytes: number;
-  readonly writtenBytes: number;
+  writtenBytes: number;
   /** JavaScript: when it was recorded. */
   readonly startMs: number;
   endMs: number;

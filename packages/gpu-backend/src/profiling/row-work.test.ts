@@ -45,7 +45,7 @@ test("attention counts the triangle that it sees", () => {
 
 test("an embedding reads the rows that it takes, not its table", () => {
   const work = workOfRow("embedding", [view([1000, 8]), view([6]), view([6, 8])]);
-  expect(work).toMatchObject({ flops: 0, readBytes: 4 * (6 + 48), writtenBytes: 4 * 48, isReadCounted: true });
+  expect(work).toMatchObject({ flops: 0, readBytes: 4 * (6 + 48), writtenBytes: 4 * 48, isCounted: true });
 });
 
 test("a row that writes into one of its inputs counts it once as read and once as written", () => {
@@ -57,6 +57,6 @@ test("an element-wise program is its computing nodes times its elements, equal n
   const [x, y] = [expr.input(0), expr.input(1)];
   const product = expr.mul(x, y);
   const program: ElementwiseProgram = elementwiseProgram("square", ["f32", "f32"], [expr.add(product, expr.mul(x, y))]);
-  const work = workOfProgram(program, [view([4, 6]), view([4, 6], [0, 1])], [view([4, 6])]);
+  const work = workOfProgram(program, [{ inputs: [view([4, 6]), view([4, 6], [0, 1])], outputs: [view([4, 6])] }]);
   expect(work).toMatchObject({ flops: 2 * 24, readBytes: 4 * (24 + 6), writtenBytes: 4 * 24 });
 });

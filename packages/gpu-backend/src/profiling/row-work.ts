@@ -5,7 +5,7 @@
  * comparisons of a sort, copies and random bits are none. Attention counts the triangle that it sees.
  * Legend: N rows, C length of a row, M x K x N a product, B batch, H heads or units, T sequence, D head dim.
  */
-import type { ElementwiseProgram, TensorView } from "@lockstep/core";
+import type { ElementwiseProgram, ElementwiseRun, TensorView } from "@lockstep/core";
 import { type KernelTable, linearize, numElements, recurrentCellSizes } from "@lockstep/core/backend";
 import { bytesOfViews, viewsIn } from "./views.js";
 
@@ -36,8 +36,11 @@ export const rowWork: { readonly [K in KernelRow]: RowWork<K> } = {
   copy: { flops: none, writes: (_src, dst) => [dst] },
   fill: { flops: none, writes: (dst) => [dst] },
   matmul: {
-    flops: (a, _b, out, { bias }) => size(out) * (2 * (a.shape.at(-1) ?? 0) + (bias === undefined ? 0 : 1)),
-    writes: (_a, _b, out) => [out],
+    flops: (a, _b, out, { bias, epilogue }) => {
+      const after = (bias === undefined ? 0 : 1) + (epilogue === undefined ? 0 : numComputing(epilogue.program));
+      return size(out) * (2 * (a.shape.at(-1) ?? 0) + after);
+    },
+    writes: (_a, _b, out, { epilogue }) => (epilogue === undefined ? [out] : [out, epilogue.input]),
     readBytes: (a, b, out, { bias, accumulate }) => bytesOfViews([a, b, bias, accumulate ? out : undefined]),
   },
   reduce: { flops: (_kind, x) => size(x), writes: (_kind, _x, _axis, out) => [out] },
@@ -122,8 +125,8 @@ export interface OpWork {
   readonly flops: number;
   readonly readBytes: number;
   readonly writtenBytes: number;
-  /** Whether `readBytes` was counted otherwise than by the views that are read. */
-  readonly isReadCounted: boolean;
+  /** Whether the bytes were counted otherwise than by the views that kernels are given. */
+  readonly isCounted: boolean;
 }
 
 /** Of a row's call. A view that is read and written in place is two arguments. */
@@ -132,18 +135,47 @@ export function workOfRow<K extends KernelRow>(name: K, args: Args<K>): OpWork {
   const writtenBytes = bytesOfViews(row.writes(...args));
   const counted = row.readBytes?.(...args);
   const readBytes = counted ?? bytesOfViews(viewsIn(args)) - writtenBytes;
-  return { flops: row.flops(...args), readBytes, writtenBytes, isReadCounted: counted !== undefined };
+  return { flops: row.flops(...args), readBytes, writtenBytes, isCounted: counted !== undefined };
 }
 
-/** Of an element-wise program: one operation for each node that computes, and element. */
-export function workOfProgram(
-  program: ElementwiseProgram,
-  inputs: readonly TensorView[],
-  outputs: readonly TensorView[],
+/** Of an element-wise program on one set of operands or more: one operation for each node that computes, and element. */
+export function workOfProgram(program: ElementwiseProgram, runs: readonly ElementwiseRun[]): OpWork {
+  const numElements = runs.reduce((sum, { outputs }) => sum + size(outputs[0]!), 0);
+  return {
+    flops: numComputing(program) * numElements,
+    readBytes: bytesOfViews(runs.flatMap(({ inputs }) => inputs)),
+    writtenBytes: bytesOfViews(runs.flatMap(({ outputs }) => outputs)),
+    isCounted: runs.length > 1,
+  };
+}
+
+/** Of a late result: `flopsOfElement` operations, and as many passes over the views that read, and that write. */
+export function workOfLate(
+  views: readonly TensorView[],
+  {
+    flopsOfElement,
+    reads,
+    writes,
+  }: { readonly flopsOfElement: number; readonly reads: number; readonly writes: number },
 ): OpWork {
-  const computing = linearize(program.outputs).nodes.filter(({ kind }) => computingKinds.has(kind));
-  const flops = computing.length * size(outputs[0]!);
-  return { flops, readBytes: bytesOfViews(inputs), writtenBytes: bytesOfViews(outputs), isReadCounted: false };
+  const numElements = views.reduce((sum, view) => sum + size(view), 0);
+  const bytes = bytesOfViews(views);
+  return {
+    flops: flopsOfElement * numElements,
+    readBytes: reads * bytes,
+    writtenBytes: writes * bytes,
+    isCounted: true,
+  };
 }
 
 const computingKinds: ReadonlySet<string> = new Set(["unary", "binary", "compare", "select"]);
+const numKnown = new WeakMap<ElementwiseProgram, number>();
+
+function numComputing(program: ElementwiseProgram): number {
+  let count = numKnown.get(program);
+  if (count === undefined) {
+    count = linearize(program.outputs).nodes.filter(({ kind }) => computingKinds.has(kind)).length;
+    numKnown.set(program, count);
+  }
+  return count;
+}

@@ -1,9 +1,8 @@
 /** @file Steps of a job on this machine, without a run: for profiles. Nothing is kept of them. */
-import { type Backend, CpuBackend, dropGradient, microBatchScope, withBackend } from "@lockstep/core";
-import { buildTraining, type Training } from "../engine/build-training.js";
-import { backwardInto, lossOf } from "../engine/micro-batch.js";
+import { assertFiniteLoss, type Backend, CpuBackend } from "@lockstep/core";
+import { buildTraining, type TrainingSource } from "../engine/build-training.js";
+import { DeviceMirror } from "../engine/device-mirror.js";
 import { TrainingEngine } from "../engine/training-engine.js";
-import { TrainingError } from "../errors.js";
 import { parseJobConfig } from "../job/parse-config.js";
 import { jobFilesOnDisk, maxWasmBytes, sha256 } from "./engine-spec.js";
 import { importJob, writeJobModule } from "./job-loader.js";
@@ -30,23 +29,28 @@ export interface Trial {
   readonly numMicroBatches: number;
   /** What a step does, in words. */
   readonly stepIs: string;
-  /** Computes the next step. Resolves when the backend has done everything. */
+  /** Computes the next step, op by op. Resolves when the backend has done everything. */
   step(): Promise<void>;
+  /** As `step`, replayed where that is possible: it is after two micro-batches. Absent on a CPU backend. */
+  readonly replayedStep?: () => Promise<void>;
+  /** Why steps cannot be replayed, once it is known. */
+  readonly notReplayed: () => string | undefined;
   dispose(): void;
 }
 
 /**
- * Builds a job. On a CPU backend a step is a whole one, as a worker that is alone takes it; on others it is forward and backward of every
- * micro-batch, as a worker with a device has it computed.
+ * Builds a job. On a CPU backend a step is a whole one, as a worker that is alone takes it; on others it is what a worker has its device do:
+ * the sum of all micro-batches' gradients, and its reading.
  *
- * @throws what the job's own functions throw; {TrainingError} E_MEMORY_PLAN on the CPU when it does not fit.
+ * @throws what the job's own functions throw; {TrainingError} E_MEMORY_PLAN on the CPU when it does not fit. Steps throw {NotFiniteError}
+ *   E_NOT_FINITE for a loss that is not finite.
  */
 export async function openTrial(options: TrialOptions): Promise<Trial> {
   const run = readRunDirectory(options.runDir);
   const job = await importJob(await writeJobModule(run.bundle, options));
   const { backend, nowMs } = options;
   const source = { job, config: parseJobConfig(job, run.config), seed: run.seed, files: jobFilesOnDisk(run.files) };
-  if (!(backend instanceof CpuBackend)) return deviceTrial(buildTraining({ ...source, backend }), options);
+  if (!(backend instanceof CpuBackend)) return deviceTrial({ ...source, backend }, options);
   const own = { workerId: "trial", nowMs, sha256, maxBytes: maxWasmBytes };
   const engine = new TrainingEngine({ ...source, ...own, backend });
   engine.prepare();
@@ -59,75 +63,64 @@ function cpuTrial(engine: TrainingEngine, spans: TrialSpans): Trial {
     numMicroBatches: engine.training.numMicroBatches,
     stepIs: "forward and backward of its micro-batches, their sums, the update and the hash of the state",
     step: async () => {
-      spans.begin(`step ${++step}`);
-      try {
-        engine.stepAlone();
-      } finally {
-        spans.end();
-      }
+      within(spans, `step ${++step}`, () => engine.stepAlone());
     },
+    notReplayed: () => undefined,
     dispose: () => engine.dispose(),
   };
 }
 
-function deviceTrial(training: Training, { backend, spans }: TrialOptions): Trial {
+function deviceTrial(source: TrainingSource, { spans }: TrialOptions): Trial {
+  const { backend, job } = source;
+  // What a mirror does beside the loss is the backward pass.
+  const loss: typeof job.loss = (model, batch) => within(spans, "forward", () => job.loss(model, batch));
+  const training = buildTraining({ ...source, job: { ...job, loss } });
+  let reason: string | undefined;
+  const eager = new DeviceMirror(backend, training, { noRecord: true });
+  const replaying = new DeviceMirror(backend, training, {
+    onNotice: (line) => {
+      reason ??= line;
+    },
+  });
   let stepIndex = 0;
+  const stepOf = (mirror: DeviceMirror) => (): Promise<void> => deviceStep(mirror, spans, stepIndex++);
   return {
     numMicroBatches: training.numMicroBatches,
-    stepIs: "forward and backward of its micro-batches; sums and the update are not in it",
-    step: async () => {
-      const index = stepIndex++;
-      spans.begin(`step ${index + 1}`);
-      try {
-        for (let m = 0; m < training.numMicroBatches; m++) {
-          spans.begin(`micro-batch ${m}`);
-          try {
-            await microBatch({ training, backend, spans }, { stepIndex: index, m });
-          } finally {
-            spans.end();
-          }
-        }
-      } finally {
-        spans.end();
-      }
+    stepIs:
+      "forward and backward of its micro-batches, their sum and its reading; the update is the CPU's and not in it",
+    step: stepOf(eager),
+    replayedStep: stepOf(replaying),
+    notReplayed: () => reason,
+    dispose: () => {
+      replaying.dispose();
+      eager.dispose();
     },
-    dispose: () => backend.dispose(),
   };
 }
 
-/** Forward and backward, and a wait for the loss, which comes after everything. */
-async function microBatch(
-  { training, backend, spans }: Pick<TrialOptions, "backend" | "spans"> & { readonly training: Training },
-  { stepIndex, m }: { readonly stepIndex: number; readonly m: number },
-): Promise<void> {
-  const { source, parameters, statistics, sampler } = training;
-  const within = <T>(name: string, fn: () => T): T => {
-    spans.begin(name);
-    try {
-      return fn();
-    } finally {
+async function deviceStep(mirror: DeviceMirror, spans: TrialSpans, stepIndex: number): Promise<void> {
+  const { numMicroBatches } = mirror.training;
+  const node = { lo: 0, hi: numMicroBatches };
+  spans.begin(`step ${stepIndex + 1}`);
+  try {
+    for (let m = 0; m < numMicroBatches; m++) {
+      spans.begin(`micro-batch ${m}`);
+      const { loss, chunks } = within(spans, "record", () => mirror.step({ stepIndex, node, microBatch: m }));
+      spans.begin("wait");
+      const [values] = await Promise.all([loss, ...chunks.map((chunk) => chunk.values)]);
+      assertFiniteLoss(values[0]!, { step: stepIndex + 1, microBatch: m, workerId: "trial" });
+      spans.end();
       spans.end();
     }
-  };
-  const loss = withBackend(backend, () =>
-    microBatchScope({ seed: source.seed, step: stepIndex, m }, () => {
-      const { sum } = within("forward", () => lossOf(training, sampler.microBatch(stepIndex, m), "train"));
-      within("backward", () => {
-        for (const emitter of statistics) emitter.takeStatistics()?.dispose();
-        backwardInto(sum, parameters, (index) => dropGradient(parameters[index]!));
-      });
-      return { value: sum.data() };
-    }),
-  );
-  spans.begin("wait");
+  } finally {
+    spans.end();
+  }
+}
+
+function within<T>(spans: TrialSpans, name: string, fn: () => T): T {
+  spans.begin(name);
   try {
-    const [value = Number.NaN] = await loss.value;
-    if (Number.isFinite(value)) return;
-    throw new TrainingError(
-      `profile: the loss of micro-batch ${m} of step ${stepIndex + 1} is ${value}; it must be finite. Try the job with \`lockstep run\` first.`,
-      { step: stepIndex + 1, microBatch: m, loss: String(value) },
-      "E_NOT_FINITE",
-    );
+    return fn();
   } finally {
     spans.end();
   }
