@@ -61,6 +61,22 @@ describe.skipIf(!isRequired)("lockstep profile on WebGPU", () => {
     expect([...spans]).toEqual(["step 6", ...parts, "step 7"]);
   }, 120_000);
 
+  test("with --update device has the optimizer's kernels, and their sums and hashes", async () => {
+    const cwd = temporaryFolder();
+    const flags = ["--backend", "webgpu", "--steps", "1", "--json", "--out", join(cwd, "t.json"), ...small];
+    const { status, stdout } = await runLockstep(["profile", digits, "--update", "device", ...flags]);
+    expect(status).toBe(0);
+    const { summary, plainStep, replayedStep } = JSON.parse(stdout) as Profile;
+    expect(summary.numLaunches).toBe(plainStep.recording.numLaunches);
+    expect(summary.numLaunches).toBe(replayedStep.recording.numLaunches);
+    const names = summary.lines.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(["elementwise adamDecoupled", "findNonFinite"]));
+    expect(names.some((name) => name.startsWith("hash"))).toBe(true);
+    expect(names).not.toContain("(no op)");
+    const refused = await runLockstep(["profile", digits, "--update", "device", "--backend", "cpu"]);
+    expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining("E_USAGE_UPDATE")]);
+  }, 120_000);
+
   test.runIf(isSoftware)(
     "says that the kernel times of a driver on the CPU mean nothing, and prints them",
     async () => {

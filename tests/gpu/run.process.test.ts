@@ -59,6 +59,34 @@ describe.skipIf(!isRequired)("lockstep run on WebGPU", () => {
     expect(notices.filter((reason) => reason.includes("not replayed"))).toEqual([]);
   }, 120_000);
 
+  test("steps that the GPU takes itself are those of a run whose updates are the CPU's, within rounding, and can be resumed", async () => {
+    const flags = ["--backend", "webgpu", "--set", "evalIntervalSteps=3"];
+    const [cpu, device] = [
+      await run(digits, ...flags, "--steps", "8"),
+      await run(digits, ...flags, "--steps", "6", "--update", "device"),
+    ];
+    const [expected, found] = [lossesOf(cpu), lossesOf(device)];
+    for (const [i, loss] of found.entries()) expect(Math.abs(loss / expected[i]! - 1)).toBeLessThan(1e-4);
+    const commits = readLines(device, "events.jsonl").filter(({ type }) => type === "commit");
+    expect(commits.length).toBe(6);
+    const { status } = await runLockstep([
+      "run",
+      digits,
+      "--resume",
+      device,
+      "--quiet",
+      "--steps",
+      "8",
+      ...flags.slice(0, 2),
+    ]);
+    expect(status).toBe(0);
+    const all = lossesOf(device);
+    expect(all.length).toBe(8);
+    expect(Math.abs(all[7]! / expected[7]! - 1)).toBeLessThan(1e-3);
+    const lines = readLines(device, "metrics.jsonl") as unknown as (Line & { readonly gradNorm: number })[];
+    expect(lines.slice(0, 6).every(({ gradNorm }) => gradNorm > 0)).toBe(true);
+  }, 180_000);
+
   test("L4 what a GPU began goes on without one", async () => {
     const out = await run(digits, "--backend", "webgpu", "--steps", "4");
     const { status } = await runLockstep(["run", digits, "--resume", out, ...quick, "--steps", "8"]);

@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { PreparedChaos } from "./chaos/prepare-chaos.js";
-import type { BackendName, LogFlags, Precision } from "./flags/common-flags.js";
+import type { BackendName, LogFlags, Precision, Updater } from "./flags/common-flags.js";
 import { startLocalWorkers } from "./local-workers.js";
 import type { PlannedRun } from "./plan-run.js";
 import type { ListeningRun, SuperviseOptions } from "./supervise-run.js";
@@ -18,6 +18,7 @@ export interface LocalRunOptions extends LogFlags {
   /** Of those on a GPU. Default "f32". */
   readonly precision?: Precision;
   readonly record?: boolean;
+  readonly update?: Updater;
   readonly audit?: number;
   readonly lossScale?: number;
   readonly chaos?: PreparedChaos | undefined;
@@ -63,6 +64,7 @@ export function localRunOptions(plan: PlannedRun, options: LocalRunOptions): Sup
         backends: options.backend ?? ["cpu"],
         precision: options.precision ?? "f32",
         noRecord: options.record === false,
+        update: options.update ?? "cpu",
         cacheDir: options.cacheDir,
         onCrash: crashReporter(run, workers, chaos === undefined),
       });

@@ -7,7 +7,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { workerName } from "./chaos/plan-chaos.js";
-import type { BackendName, NumericClass, Precision } from "./flags/common-flags.js";
+import type { BackendName, NumericClass, Precision, Updater } from "./flags/common-flags.js";
 
 export interface LocalWorkersOptions {
   readonly url: string;
@@ -19,6 +19,7 @@ export interface LocalWorkersOptions {
   readonly backends: readonly BackendName[];
   readonly precision: Precision;
   readonly noRecord: boolean;
+  readonly update: Updater;
   readonly cacheDir: string;
   /** A child ended on its own with another status than 0, with the last it wrote to stderr. */
   readonly onCrash: (name: string, status: string, stderr: string) => void;
@@ -87,6 +88,7 @@ function startChild(index: number, entry: string, options: LocalWorkersOptions, 
   args.push("--backend", backends.length === 1 ? backends[0]! : (backends[index] ?? "cpu"));
   args.push("--precision", options.precision);
   if (options.noRecord) args.push("--no-record");
+  args.push("--update", options.update);
   args.push("--numeric", options.numeric, "--cache", options.cacheDir, "--quiet");
   const process = fork(entry, args, { stdio: ["ignore", "ignore", "pipe", "ipc"], serialization: "json" });
   process.send({ type: "token", token: options.token });

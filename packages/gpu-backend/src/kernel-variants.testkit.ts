@@ -83,6 +83,7 @@ async function runLateResults(backend: WebGpuBackend): Promise<void> {
   await withScratch(backend, (make) => {
     const [x, y] = [make([5000]), make([3])];
     results.push(late.clipNorm([x, y], 1), late.findNonFinite(x), late.hash([x, y, make([700], "i32")]));
+    results.push(late.hashBlocks([x, y], 1024));
     late.normalize(x, 1e-7);
   });
   await Promise.all(results);

@@ -1,9 +1,9 @@
 /** @file Host results that come later (core's LateResults): recorded at the call, read when they are there. */
 import type { DTypeArray, LateResults, TensorView } from "@lockstep/core";
-import { finishLanes, type KernelTable, numElements } from "@lockstep/core/backend";
+import { finishLanes, type KernelTable, numElements, stripeWords } from "@lockstep/core/backend";
 import { findNonFinite, placeOf } from "./kernels/find-non-finite.js";
 import { GlobalNorm, normOf } from "./kernels/global-norm.js";
-import { mixWords } from "./kernels/hash.js";
+import { mixBlocks, mixWords } from "./kernels/hash.js";
 import type { KernelHost } from "./launch/kernel.js";
 
 /** As core's clipGradNorm. */
@@ -34,6 +34,18 @@ export function createLateResults({ host, kernels, read }: LateSources): LateRes
       const numWords = tensors.reduce((sum, { shape }) => sum + numElements(shape), 0);
       const lanes = await mixWords(host, tensors, { copy: kernels.copy, use: read });
       return finishLanes(lanes as Int32Array, numWords);
+    },
+    async hashBlocks(tensors, blockWords) {
+      if (tensors.every(({ shape }) => numElements(shape) === 0)) return [];
+      const lanes = (await mixBlocks(host, tensors, { blockWords, use: read })) as Int32Array;
+      let first = 0;
+      return tensors.flatMap(({ shape }) => {
+        const length = numElements(shape);
+        return Array.from({ length: Math.ceil(length / blockWords) }, (_, block) => {
+          const own = lanes.subarray(stripeWords * first, stripeWords * ++first);
+          return finishLanes(own, Math.min(blockWords, length - block * blockWords));
+        });
+      });
     },
   };
 }

@@ -10,6 +10,7 @@ import {
   type LogFlags,
   refuseHalvesOnCpu,
   refuseMixedClasses,
+  refuseUpdatesOnCpu,
 } from "../flags/common-flags.js";
 import { assertBackends } from "../gpu/choose-device.js";
 import { findLanAddress } from "../lan-address.js";
@@ -34,6 +35,7 @@ export async function run(jobPath: string, flags: RunFlags): Promise<ExitStatus>
   }
   refuseMixedClasses("run", flags);
   refuseHalvesOnCpu("run", flags);
+  refuseUpdatesOnCpu("run", flags);
   if (flags.chaos !== undefined && workers < 2) {
     throw new UsageError(
       `run: --chaos kills and freezes workers, and --workers is ${workers}; there must be at least 2, so that one is left. Give --workers 3.`,

@@ -6,7 +6,13 @@ import { runNodeWorker } from "@lockstep/worker/node";
 import { WebSocket, WebSocketServer } from "ws";
 import { parseCoordinatorUrl } from "../coordinator-url.js";
 import { type ExitStatus, exitStatus, UsageError } from "../exit-status.js";
-import { type ComputeFlags, type LogFlags, refuseHalvesOnCpu, refuseMixedClasses } from "../flags/common-flags.js";
+import {
+  type ComputeFlags,
+  type LogFlags,
+  refuseHalvesOnCpu,
+  refuseMixedClasses,
+  refuseUpdatesOnCpu,
+} from "../flags/common-flags.js";
 import { chooseDevice } from "../gpu/choose-device.js";
 import { onInterrupt } from "../interrupt.js";
 import { resolveRoom } from "../job/resolve-room.js";
@@ -29,6 +35,7 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
   assertListen(flags.listen);
   if (flags.tokenFromParent !== true) refuseMixedClasses("worker", flags);
   if (flags.tokenFromParent !== true) refuseHalvesOnCpu("worker", flags);
+  if (flags.tokenFromParent !== true) refuseUpdatesOnCpu("worker", flags);
   if (flags.backend.length !== 1) {
     throw new UsageError(
       `worker: --backend has ${flags.backend.length} entries; a worker computes in one place. Give one of cpu, webgpu and auto.`,
@@ -49,6 +56,7 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
   try {
     const device = await chooseDevice(flags.backend[0]!, flags.precision, (line) => view.warn(line), {
       noRecord: flags.record === false,
+      updates: flags.update === "device",
     });
     const result = await runNodeWorker({
       url: address,

@@ -22,6 +22,9 @@ export type BackendName = "cpu" | "webgpu" | "auto";
 /** In how many bits a GPU keeps what it computes gradients from. */
 export type Precision = "f32" | "f16";
 
+/** What takes the optimizer's steps while a worker with a GPU is alone. */
+export type Updater = "cpu" | "device";
+
 /** What `addComputeFlags` reads. */
 export interface ComputeFlags {
   readonly backend: readonly BackendName[];
@@ -30,6 +33,7 @@ export interface ComputeFlags {
   readonly threads?: number;
   /** False for --no-record: steps on a GPU are not replayed. */
   readonly record?: boolean;
+  readonly update?: Updater;
 }
 
 /** What `addLogFlags` reads. */
@@ -57,6 +61,7 @@ export function addComputeFlags(command: Command): Command {
         .default(["cpu"], "cpu"),
     )
     .addOption(precisionFlag())
+    .addOption(updateFlag())
     .addOption(numericFlag())
     .option("--no-record", "run every step on a GPU op by op, instead of replaying what the first ones launched")
     .option("--threads <n>", "threads of each worker (default: cores divided by local workers)", count);
@@ -66,6 +71,12 @@ export function precisionFlag(): Option {
   return new Option("--precision <bits>", "how a GPU keeps large tensors; it computes in f32 in both")
     .choices(["f32", "f16"])
     .default("f32");
+}
+
+export function updateFlag(): Option {
+  return new Option("--update <what>", "what takes the optimizer's steps while a worker with a GPU is alone")
+    .choices(["cpu", "device"])
+    .default("cpu");
 }
 
 export function numericFlag(): Option {
@@ -155,6 +166,24 @@ export function refuseMixedClasses(command: string, { backend, numeric }: Comput
     `${command}: --numeric ${numeric} asks for the bits of the CPU, and --backend webgpu computes on a GPU, which rounds otherwise; there can be one of the two. Leave --numeric out, or use --backend cpu.`,
     { numeric, backend },
     "E_USAGE_BACKEND",
+  );
+}
+
+/** @throws {UsageError} E_USAGE_UPDATE when steps are to be taken on a device, and there is none, or it keeps 16 bits. */
+export function refuseUpdatesOnCpu(
+  command: string,
+  { backend, precision, update }: Pick<ComputeFlags, "backend" | "precision" | "update">,
+): void {
+  if (update !== "device") return;
+  const isCpu = backend.every((name) => name === "cpu");
+  if (!isCpu && precision !== "f16") return;
+  const reason = isCpu
+    ? `--backend is ${backend.join(",")}; there is no device to take steps on. Give --backend webgpu`
+    : "with --precision f16 weights would lose small updates; steps are the CPU's then";
+  throw new UsageError(
+    `${command}: --update device was given, and ${reason}, or leave --update out.`,
+    { backend, precision, update },
+    "E_USAGE_UPDATE",
   );
 }
 

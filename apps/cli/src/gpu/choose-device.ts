@@ -28,7 +28,7 @@ export async function chooseDevice(
   backend: BackendName,
   precision: Precision,
   warn: (line: string) => void,
-  { noRecord = false }: { readonly noRecord?: boolean } = {},
+  { noRecord = false, updates = false }: { readonly noRecord?: boolean; readonly updates?: boolean } = {},
 ): Promise<NodeWorkerOptions["device"]> {
   if (backend === "cpu") return undefined;
   const wanted: DeviceBackendOptions = {
@@ -45,7 +45,7 @@ export async function chooseDevice(
       );
     }
     const moduleUrl = new URL("./device-backend.js", import.meta.url).href;
-    return { numericClass, moduleUrl, options: { ...options }, noRecord };
+    return { numericClass, moduleUrl, options: { ...options }, noRecord, updates };
   } catch (error) {
     if (backend !== "auto") throw error;
     warn(`--backend auto computes on the CPU: ${(error as Error).message}`);

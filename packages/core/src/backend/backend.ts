@@ -68,6 +68,8 @@ export interface LateResults {
   findNonFinite(x: TensorView): Promise<number>;
   /** As the row `hash`, to the same digits. */
   hash(tensors: readonly TensorView[]): Promise<string>;
+  /** The digits of `hash` for every block of so many words of each tensor, in order: many at once. */
+  hashBlocks(tensors: readonly TensorView[], blockWords: number): Promise<readonly string[]>;
 }
 
 export interface Backend {

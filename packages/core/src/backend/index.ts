@@ -1,6 +1,6 @@
 /** @file What a backend is written with and against: `@lockstep/core/backend`. */
 export { linearize } from "../expr/program.js";
-export { finishLanes, hashPrimes, initialLanes, stripeWords } from "../hash/hash128.js";
+export { finishLanes, hashPrimes, initialFactor, initialLanes, stripeWords } from "../hash/hash128.js";
 export { hostArray } from "../tensor/dtype.js";
 export type * from "./backend.js";
 export type * from "./kernel-table.js";

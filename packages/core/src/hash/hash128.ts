@@ -12,6 +12,8 @@ export const prime2 = 0x85ebca77;
 /** Of the rounds: the factor after the rotation, and that of a word. */
 export const hashPrimes = [prime1, prime2] as const;
 const prime3 = 0xc2b2ae3d;
+/** Accumulator i begins as (i + 1) times this, xor the first of `hashPrimes`. */
+export const initialFactor = prime3;
 export const stripeBytes = 64;
 export const stripeWords = 16;
 

@@ -111,50 +111,58 @@ function loaderText(tile: FactorTile) {
   return { places, loads, stores };
 }
 
+interface Reader {
+  /** Statements that read four lines at all four steps, or at step k, whichever lies together. */
+  readonly reads: (part: number) => string;
+  /** How many parts `reads` has. */
+  readonly numParts: number;
+  /** Line i of the block at step k. */
+  readonly one: (i: number, k: number) => string;
+}
+
 /** How a block reads its lines of a factor's tile at the four steps from 4 * kFour; `of` is the invocation's place across or down. */
-function readerText(tile: FactorTile, { block, span, of }: { block: number; span: number; of: string }) {
+function readerOf(tile: FactorTile, { block, span, of }: { block: number; span: number; of: string }): Reader {
   const { factor, form, lines } = tile;
   const quads = lines / 4;
   if (form.isDeep) {
     const { line, part } = deepStrides(tile);
-    const reads = each(
-      block,
-      (i) =>
-        `      let ${factor}Of${i} = ${factor}Tile[${(i % 4) * part}u + (${Math.floor(i / 4) * span}u + ${of}) * ${line}u + kFour];`,
-    );
-    return { reads, one: (i: number, k: number) => `${factor}Of${i}[${k}]` };
+    const read = (i: number): string =>
+      `      let ${factor}Of${i} = ${factor}Tile[${(i % 4) * part}u + (${Math.floor(i / 4) * span}u + ${of}) * ${line}u + kFour];`;
+    const reads = (quad: number): string => each(4, (i) => read(quad * 4 + i));
+    return { reads, numParts: block / 4, one: (i, k) => `${factor}Of${i}[${k}]` };
   }
-  const reads = each(4, (k) =>
-    each(
-      block / 4,
-      (quad) =>
-        `      let ${factor}At${k}_${quad} = ${factor}Tile[(kFour * 4u + ${k}u) * ${quads}u + ${quad * span}u + ${of}];`,
-    ),
-  );
-  return { reads, one: (i: number, k: number) => `${factor}At${k}_${Math.floor(i / 4)}[${i % 4}]` };
+  const name = (k: number, quad: number): string => `${factor}At${k}_${quad}`;
+  const read = (k: number, quad: number): string =>
+    `      let ${name(k, quad)} = ${factor}Tile[(kFour * 4u + ${k}u) * ${quads}u + ${quad * span}u + ${of}];`;
+  const reads = (k: number): string => each(block / 4, (quad) => read(k, quad));
+  return { reads, numParts: 4, one: (i, k) => `${name(k, Math.floor(i / 4))}[${i % 4}]` };
 }
 
+/** Four steps along k. What is read from the tiles stands as near to its use as it can, so that few registers are taken at a time. */
 function sumsText(shape: TileShape, a: FactorTile, b: FactorTile): string {
   const { depth, blockRows, blockColumns } = shape;
-  const left = readerText(a, { block: blockRows, span: shape.rows / blockRows, of: "y" });
-  const right = readerText(b, { block: blockColumns, span: shape.columns / blockColumns, of: "x" });
-  const four = (quad: number, k: number): string =>
-    b.form.isDeep ? `vec4f(${[0, 1, 2, 3].map((i) => right.one(quad * 4 + i, k)).join(", ")})` : `bAt${k}_${quad}`;
+  const left = readerOf(a, { block: blockRows, span: shape.rows / blockRows, of: "y" });
+  const right = readerOf(b, { block: blockColumns, span: shape.columns / blockColumns, of: "x" });
+  const quads = blockColumns / 4;
+  const addAt = (k: number, quad: number): string => {
+    const columns = [0, 1, 2, 3].map((i) => right.one(quad * 4 + i, k)).join(", ");
+    const sums = each(blockRows, (row) => {
+      const sum = `sum${row}_${quad}`;
+      return `      ${sum} = fma(vec4f(${left.one(row, k)}), four${k}_${quad}, ${sum});`;
+    });
+    return `      let four${k}_${quad} = vec4f(${columns});\n${sums}`;
+  };
+  const allOfLeft = each(left.numParts, left.reads);
+  const isLeftByStep = !a.form.isDeep && !b.form.isDeep;
+  const steps = b.form.isDeep
+    ? each(quads, (quad) => `${right.reads(quad)}\n${each(4, (k) => addAt(k, quad))}`)
+    : each(4, (k) =>
+        [isLeftByStep ? left.reads(k) : "", right.reads(k), each(quads, (quad) => addAt(k, quad))].join("\n"),
+      );
   return `
     for (var kFour = 0u; kFour < ${depth / 4}u; kFour++) {
-${left.reads}
-${right.reads}
-${each(4, (k) =>
-  each(blockColumns / 4, (quad) =>
-    [
-      `      let four${k}_${quad} = ${four(quad, k)};`,
-      each(blockRows, (row) => {
-        const sum = `sum${row}_${quad}`;
-        return `      ${sum} = fma(vec4f(${left.one(row, k)}), four${k}_${quad}, ${sum});`;
-      }),
-    ].join("\n"),
-  ),
-)}
+${isLeftByStep ? "" : allOfLeft}
+${steps}
     }`;
 }
 

@@ -139,5 +139,7 @@ function watchedLate(late: LateResults, watched: Watched): LateResults {
     },
     findNonFinite: (x) => one("findNonFinite", [x], { work: reading([x]), run: ([view]) => late.findNonFinite(view!) }),
     hash: (tensors) => one("hash", tensors, { work: reading(tensors), run: (views) => late.hash(views) }),
+    hashBlocks: (tensors, blockWords) =>
+      one("hashBlocks", tensors, { work: reading(tensors), run: (views) => late.hashBlocks(views, blockWords) }),
   };
 }

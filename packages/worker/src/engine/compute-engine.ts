@@ -34,6 +34,8 @@ export interface EngineInfo {
   readonly gradientFloats: number;
   /** Parameters in flat order. */
   readonly parameters: readonly { readonly name: string; readonly offset: number; readonly length: number }[];
+  /** Steps may be taken on the device while the worker is alone. */
+  readonly updatesOnDevice: boolean;
   readonly numMicroBatches: number;
   readonly numEvalMicroBatches: number;
   readonly samplesPerStep: number;
@@ -60,6 +62,8 @@ export interface ComputeRequest {
   readonly nodes: readonly NodeRange[];
   /** By what a device that computes in 16 bits multiplies the loss before it goes backward. Default 1. */
   readonly lossScale?: number;
+  /** Nobody else takes part in the step: where `updatesOnDevice`, its gradient stays on the device, and no bucket is told. Default false. */
+  readonly isAlone?: boolean;
 }
 
 /** How far a request is. */
@@ -83,6 +87,8 @@ export interface ComputedNodes {
   readonly notices?: readonly EngineNotice[];
   /** Micro-batches of those that overflowed at the request's loss scale, and the one at which each was computed. */
   readonly overflows?: readonly (readonly [microBatch: number, lossScale: number])[];
+  /** Of a gradient that stayed on the device. */
+  readonly gradientHash?: string;
   /** Trained tokens; null when the job does not count tokens. */
   readonly numTokens: number | null;
   readonly computeMs: number;

@@ -24,6 +24,14 @@ import { bucketBytesOf } from "../job/base-config.js";
 import type { Training } from "./build-training.js";
 import type { NodeRange } from "./compute-engine.js";
 import { backwardInto, batchOf, lossOfBatch } from "./micro-batch.js";
+import {
+  type KeptChunk,
+  type ReducedOnDevice,
+  reduceOnDevice,
+  type UpdatedOnDevice,
+  updateOnDevice,
+} from "./mirror-update.js";
+import { stateTensors, updateCounters } from "./training-state.js";
 
 type Read = Promise<ArrayLike<number>>;
 
@@ -67,6 +75,8 @@ export interface MirrorRequest {
   readonly microBatch: number;
   /** What the loss is multiplied by before it goes backward. Default 1. */
   readonly lossScale?: number;
+  /** The sum of the node stays here, for `reduce` and `update`. Default false: it is read. */
+  readonly keeps?: boolean;
 }
 
 /** What a step reads, made anew each time. */
@@ -98,6 +108,8 @@ export class DeviceMirror {
   readonly #chunkOf: readonly number[];
   readonly #lossSlot: Tensor;
   #node: OpenNode | undefined;
+  /** The sum of the last node that was to stay here. */
+  #kept: readonly KeptChunk[] = [];
 
   constructor(backend: Backend, training: Training, options: MirrorOptions = {}) {
     this.backend = backend;
@@ -112,7 +124,7 @@ export class DeviceMirror {
    * Forward and backward of a micro-batch of a node, and of those before it that are not on the device: all but the last are there already,
    * unless the node is another one than before.
    */
-  step({ stepIndex, node, microBatch, lossScale = 1 }: MirrorRequest): MirrorStep {
+  step({ stepIndex, node, microBatch, lossScale = 1, keeps = false }: MirrorRequest): MirrorStep {
     const open = this.#node;
     const isOpen =
       open?.stepIndex === stepIndex &&
@@ -122,7 +134,7 @@ export class DeviceMirror {
     if (!isOpen) this.#begin(stepIndex, node);
     try {
       for (;;) {
-        const step = this.#step(this.#node!, lossScale);
+        const step = this.#step(this.#node!, { lossScale, keeps });
         if (step.microBatch === microBatch) return step;
         step.loss.catch(() => {});
       }
@@ -147,8 +159,27 @@ export class DeviceMirror {
     return reads;
   }
 
-  /** Forgets the open node. */
+  /** Divides the sum that was kept by the step's weight. @throws {ValueError} E_NO_WEIGHT. */
+  reduce(weight: number): Promise<ReducedOnDevice> {
+    return reduceOnDevice(this.backend, this.#kept, weight);
+  }
+
+  /** Takes a step from what was reduced. The model here is ahead of CPU memory then. */
+  update(stepIndex: number): Promise<UpdatedOnDevice> {
+    const updated = updateOnDevice(this.training, this.#kept, stepIndex);
+    this.#release();
+    return updated;
+  }
+
+  /** Everything that an update changes, as it is now: tensors in the order of `stateTensors`, and the counters. */
+  state(): { readonly tensors: readonly Read[]; readonly counters: unknown } {
+    const tensors = stateTensors(this.training).map((tensor) => this.backend.read(tensor));
+    return { tensors, counters: updateCounters(this.training) };
+  }
+
+  /** Forgets the open node, and a sum that was kept. */
   drop(): void {
+    this.#release();
     for (const stack of this.#node?.stacks ?? []) stack.abandon();
     this.#node = undefined;
   }
@@ -171,14 +202,22 @@ export class DeviceMirror {
     this.#node = { stepIndex, range, stacks, next: range.lo, isThere: [] };
   }
 
-  #step(open: OpenNode, lossScale: number): MirrorStep {
+  #step(open: OpenNode, { lossScale, keeps }: Required<Pick<MirrorRequest, "lossScale" | "keeps">>): MirrorStep {
     const { source } = this.training;
     const { stepIndex: step, next: m, range } = open;
     const chunks: ChunkRead[] = [];
     const isLast = m === range.hi - 1;
+    const kept: KeptChunk[] = [];
     const onMark = (index: number): void => {
-      const read = this.#fold(index, open, isLast);
-      if (read !== undefined) chunks.push(read);
+      const vector = this.#fold(index, open, isLast);
+      if (vector === undefined) return;
+      const chunk = this.#chunks[index]!;
+      if (keeps) {
+        kept[index] = { ...chunk, vector };
+        return;
+      }
+      chunks.push(this.#read(chunk, vector));
+      chunk.pool.release(vector);
     };
     const { weight, isThere } = withBackend(this.backend, () =>
       microBatchScope({ seed: source.seed, step, m }, () => {
@@ -192,7 +231,10 @@ export class DeviceMirror {
     const loss = this.backend.read(this.#lossSlot);
     open.next = m + 1;
     open.isThere = isThere.map((is, entry) => is || open.isThere[entry] === true);
-    if (isLast) this.#node = undefined;
+    if (isLast) {
+      this.#node = undefined;
+      this.#kept = kept;
+    }
     return { microBatch: m, loss, weight, chunks, isThere: open.isThere };
   }
 
@@ -233,20 +275,19 @@ export class DeviceMirror {
     return chunk.pool.window(chunk.leaf, offset - chunk.offset, length);
   }
 
-  /** A micro-batch's part of a chunk goes into the node; of the last one the sum is read. */
-  #fold(index: number, { range, stacks }: OpenNode, isLast: boolean): ChunkRead | undefined {
-    const chunk = this.#chunks[index]!;
-    if (range.hi - range.lo === 1) return this.#read(chunk, chunk.leaf);
+  /** A micro-batch's part of a chunk goes into the node; after the last one the sum, which belongs to the caller. */
+  #fold(index: number, { stacks }: OpenNode, isLast: boolean): Tensor | undefined {
     const stack = stacks[index]!;
     // The weights are added by who asked for the node.
     const leaf = stack.leaf(0);
-    leaf.add(0, chunk.leaf);
+    leaf.add(0, this.#chunks[index]!.leaf);
     leaf.finish();
-    if (!isLast) return undefined;
-    const { vector } = stack.complete();
-    const read = this.#read(chunk, vector);
-    chunk.pool.release(vector);
-    return read;
+    return isLast ? stack.complete().vector : undefined;
+  }
+
+  #release(): void {
+    for (const { pool, vector } of this.#kept) pool.release(vector);
+    this.#kept = [];
   }
 
   #read({ firstEntry, endEntry }: Chunk, vector: Tensor): ChunkRead {

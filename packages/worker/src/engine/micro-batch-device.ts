@@ -21,7 +21,8 @@ import {
 import type { Training } from "./build-training.js";
 import type { EngineNotice, MicroBatchSum, NodeRange, ProbeResult } from "./compute-engine.js";
 import type { FoldTarget } from "./micro-batch.js";
-import { modelTensors } from "./training-state.js";
+import type { ReducedOnDevice, UpdatedOnDevice } from "./mirror-update.js";
+import { modelTensors, stateTensors } from "./training-state.js";
 
 /** What a device is brought level with, in CPU memory. */
 export interface DeviceSource {
@@ -67,9 +68,32 @@ export interface MicroBatchDevice {
   train(step: DeviceStep, listener: DeviceListener): void;
   /** Finished subtrees of the node that the last `train` belonged to; the node ends with it. */
   take(subtrees: readonly { readonly node: NodeRange; readonly target: Tensor }[]): void;
+  /** Takes whole steps, where the device may. */
+  readonly updater?: DeviceUpdater;
   /** What happened since the last call and went on all the same: a device that was lost and opened anew. */
   takeNotices(): readonly EngineNotice[];
   dispose(): void;
+}
+
+/**
+ * Whole steps on a device, for a worker that is alone: the gradient stays there, and so does the state that it makes, until CPU memory is
+ * brought level by `fetch`.
+ */
+export interface DeviceUpdater {
+  /** Brings the whole state of the device level with CPU memory. */
+  push(): void;
+  /** As `train` of the node of all micro-batches; only losses are told. */
+  train(step: Omit<DeviceStep, "target">, onLoss: DeviceListener["onLoss"]): void;
+  /**
+   * Divides the gradient by the step's weight.
+   *
+   * @returns its hash, and the first element of the flat vector that is not finite, or -1.
+   */
+  reduce(weight: number): ReducedOnDevice;
+  /** Takes the step. @param stepIndex 0-based. */
+  update(stepIndex: number): UpdatedOnDevice;
+  /** Brings CPU memory level with the device. */
+  fetch(): void;
 }
 
 /** A device, and where the gradient of a single micro-batch lands. */
@@ -138,7 +162,7 @@ class NotFiniteSum extends Error {
 }
 
 /** Computes the micro-batches of a node one by one. @throws {NotFiniteError} E_NOT_FINITE for the first with a gradient that is not finite. */
-function assertFiniteLeaves(
+export function assertFiniteLeaves(
   attached: AttachedDevice,
   training: Training,
   { place, range }: { readonly place: TrainingPlace; readonly range: NodeRange },
@@ -221,9 +245,12 @@ export function probeDevice(
   return hashes;
 }
 
-/** What a device copies: address and words of every parameter and buffer, in registration order. */
-export function deviceTensors(training: Training): readonly Tensor[] {
-  return modelTensors(training).map(([, tensor]) => tensor);
+/** What a device copies: every parameter and buffer, in registration order; then what only an update needs. */
+export function deviceTensors(training: Training): {
+  readonly model: readonly Tensor[];
+  readonly all: readonly Tensor[];
+} {
+  return { model: modelTensors(training).map(([, tensor]) => tensor), all: stateTensors(training) };
 }
 
 /** Entry `index` of the layout in the landing vector. */

@@ -24,7 +24,7 @@ export const trainerFile = "trainer.json";
 
 /** `trainer.json`: everything of a state that is no tensor. */
 export interface TrainerState {
-  readonly schema: 1;
+  readonly schema: 2;
   readonly job: string;
   /** Steps applied. */
   readonly step: number;
@@ -76,7 +76,7 @@ export function takeSnapshot(
     optimizer: encode(updateTensors(training)),
     weightsStart: model.byteLength - weights.reduce((sum, [, { size }]) => sum + 4 * size, 0),
     trainer: {
-      schema: 1,
+      schema: 2,
       job: source.job.name,
       step,
       seed: source.seed,
@@ -187,9 +187,14 @@ export function readTrainer(bytes: Uint8Array): TrainerState {
   } catch {
     // Reported below, with what was expected.
   }
-  if (trainer?.schema !== 1) {
-    refuse(`${trainerFile} is no JSON of schema 1`, { schema: trainer?.schema ?? null });
+  const schema: unknown = trainer?.schema;
+  if (schema === 1) {
+    refuse(
+      `${trainerFile} is of schema 1, whose hash of a state was another; it must be of schema 2. Its weights can be had: begin a run with --init-from`,
+      { schema },
+    );
   }
+  if (schema !== 2) refuse(`${trainerFile} is no JSON of schema 2`, { schema: schema ?? null });
   return trainer as TrainerState;
 }
 

@@ -103,8 +103,8 @@ export class SyncDevice implements MicroBatchDevice {
     if (!this.#isStale) return;
     this.#isStale = false;
     const { backend, training }: { backend: CpuBackend; training: Training } = this.#source!;
-    const own = deviceTensors(this.#training);
-    deviceTensors(training).forEach((tensor, i) => {
+    const own = deviceTensors(this.#training).model;
+    deviceTensors(training).model.forEach((tensor, i) => {
       own[i]!.backend.write(own[i]!.buffer, own[i]!.offset, backend.readSync(tensor));
     });
   }

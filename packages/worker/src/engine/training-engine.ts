@@ -19,12 +19,14 @@ import {
 import { TrainingError } from "../errors.js";
 import { bucketBytesOf } from "../job/base-config.js";
 import { numMicroBatchesOf } from "../job/parse-config.js";
+import { AloneSteps } from "./alone-steps.js";
 import { buildTraining, type Training, type TrainingSource } from "./build-training.js";
 import type {
   AppliedStep,
   ComputedNodes,
   ComputeRequest,
   EngineInfo,
+  EngineNotice,
   EvaluatedMicroBatch,
   ExportedState,
   ImportedState,
@@ -32,6 +34,7 @@ import type {
   NodeRange,
   PreparedEngine,
 } from "./compute-engine.js";
+import { storesHalves } from "./loss-scaling.js";
 import { assertPlanFits, memoryFullError, memoryPlan } from "./memory-plan.js";
 import { evalMicroBatch, evaluating } from "./micro-batch.js";
 import { type AttachedDevice, type MicroBatchDevice, probeDevice } from "./micro-batch-device.js";
@@ -60,6 +63,8 @@ export interface TrainingEngineOptions extends Omit<TrainingSource, "backend"> {
   readonly initFrom?: Uint8Array;
   /** Computes the micro-batches of training; disposed with the engine. Default: the backend does. */
   readonly device?: MicroBatchDevice;
+  /** While this worker is alone, the device takes the steps, too. Default false: updates are the CPU's. */
+  readonly updatesOnDevice?: boolean;
 }
 
 interface Built {
@@ -68,6 +73,8 @@ interface Built {
   readonly nodes: StepNodes;
   /** The vector that the exchange fills. */
   readonly reduced: Tensor;
+  /** Takes steps on the device, where it may. */
+  readonly alone: AloneSteps | undefined;
 }
 
 export class TrainingEngine {
@@ -75,6 +82,7 @@ export class TrainingEngine {
   #built: Built | undefined;
   #step = 0;
   #stateHash = "";
+  readonly #notices: EngineNotice[] = [];
 
   constructor(options: TrainingEngineOptions) {
     this.#options = options;
@@ -99,17 +107,40 @@ export class TrainingEngine {
     const { nowMs, job, device } = this.#options;
     const startedMs = nowMs();
     this.#assertNextStep(request.step);
-    const { losses, overflows, isComplete } = this.#need().nodes.compute(request, hooks);
+    const { losses, ...rest } = this.#compute(request, hooks);
     const numTokens = job.unit === "tokens" ? losses.reduce((sum, [, , weight]) => sum + weight, 0) : null;
-    const notices = device?.takeNotices() ?? [];
-    const computed = { losses, overflows, numTokens, computeMs: nowMs() - startedMs, isComplete };
+    const notices = [...this.#notices.splice(0), ...(device?.takeNotices() ?? [])];
+    const computed = { losses, ...rest, numTokens, computeMs: nowMs() - startedMs };
     return notices.length === 0 ? computed : { ...computed, notices };
   }
 
+  #compute(
+    request: ComputeRequest,
+    hooks: ComputeHooks,
+  ): Pick<ComputedNodes, "losses" | "overflows" | "isComplete" | "gradientHash"> {
+    const { nodes, alone, training } = this.#need();
+    const [root] = request.nodes;
+    const isRoot = request.nodes.length === 1 && root!.lo === 0 && root!.hi === training.numMicroBatches;
+    if (alone === undefined || request.isAlone !== true || !isRoot) {
+      alone?.leave();
+      return nodes.compute(request, hooks);
+    }
+    nodes.drop();
+    const { losses, gradientHash } = alone.compute(request.step, hooks);
+    return gradientHash === undefined ? { losses, isComplete: false } : { losses, gradientHash, isComplete: true };
+  }
+
   applyStep(step: number): AppliedStep {
-    const { training, pool, nodes, reduced } = this.#need();
+    const { training, pool, nodes, reduced, alone } = this.#need();
     const startedMs = this.#options.nowMs();
     this.#assertNextStep(step);
+    if (alone?.holds(step)) {
+      const applied = alone.apply(step);
+      this.#step = step;
+      this.#stateHash = applied.stateHash;
+      return { ...applied, applyMs: this.#options.nowMs() - startedMs };
+    }
+    alone?.leave();
     assignGradientsFrom(pool, reduced, training);
     applyStatistics(training.statistics, reduced, training.layout);
     const { gradNorm, learningRate } = applyUpdate(training, step - 1);
@@ -118,7 +149,7 @@ export class TrainingEngine {
     training.source.job.callbacks?.afterStep?.({ step, learningRate, gradNorm }, training.model);
     const stateHash = trainingStateHash(training, step);
     this.#stateHash = stateHash;
-    this.#options.device?.invalidate();
+    this.#moved();
     return { stateHash, gradNorm, learningRate, applyMs: this.#options.nowMs() - startedMs };
   }
 
@@ -139,7 +170,8 @@ export class TrainingEngine {
   }
 
   evaluate({ lo, hi }: NodeRange, shouldStop: () => boolean = () => false): readonly EvaluatedMicroBatch[] {
-    const { training } = this.#need();
+    const { training, alone } = this.#need();
+    alone?.comeHome();
     const losses: EvaluatedMicroBatch[] = [];
     evaluating(training, () => {
       for (let m = lo; m < hi && !shouldStop(); m++) {
@@ -158,8 +190,10 @@ export class TrainingEngine {
   /** The first half of `exportState`, the only one that needs this thread. */
   takeSnapshot(): StateSnapshot {
     const { backend } = this.#options;
+    const { training, alone } = this.#need();
+    alone?.comeHome();
     const state = { step: this.#step, stateHash: this.#stateHash };
-    return takeSnapshot(this.#need().training, state, (tensor) => {
+    return takeSnapshot(training, state, (tensor) => {
       const Words = tensor.dtype === "f32" ? Float32Array : Int32Array;
       const words = new Words(backend.wasmMemory.buffer, backend.addressOf(tensor), tensor.size);
       return tensor.dtype === "u8" || tensor.dtype === "bool" ? Uint8Array.from(words) : words;
@@ -176,14 +210,16 @@ export class TrainingEngine {
       throw error;
     }
     this.#step = step;
-    this.#options.device?.invalidate();
+    this.#moved();
     nodes.drop();
     return { step, stateHash: this.#stateHash };
   }
 
   /** The built job, for whoever uses its model. */
   get training(): Training {
-    return this.#need().training;
+    const { training, alone } = this.#need();
+    alone?.comeHome();
+    return training;
   }
 
   /** Most flat vectors in use at once so far, the reduced one included. */
@@ -213,7 +249,8 @@ export class TrainingEngine {
     const plan = memoryPlan({ ...needs, activationBytes });
     assertPlanFits(plan);
     const nodes = new StepNodes({ training, pool, buckets, backend, workerId, device });
-    this.#built = { training, pool, nodes, reduced: pool.acquire() };
+    const alone = this.#aloneSteps(training, device);
+    this.#built = { training, pool, nodes, reduced: pool.acquire(), alone };
     return { info: this.#info(this.#built), probe, plan };
   }
 
@@ -223,6 +260,26 @@ export class TrainingEngine {
     const landing = pool.acquire();
     device.attach({ backend, training });
     return { device, landing, backend };
+  }
+
+  /** CPU memory holds another state than the device. */
+  #moved(): void {
+    this.#options.device?.invalidate();
+    this.#built?.alone?.moveTo(this.#step);
+  }
+
+  #aloneSteps(training: Training, attached: AttachedDevice | undefined): AloneSteps | undefined {
+    const { updatesOnDevice, workerId } = this.#options;
+    if (updatesOnDevice !== true || attached === undefined) return undefined;
+    const { updater } = attached.device;
+    const reason = reasonAgainst(training, attached.device);
+    const onNotice = (notice: EngineNotice): void => void this.#notices.push(notice);
+    if (updater !== undefined && reason === undefined) {
+      return new AloneSteps({ attached, updater, training, workerId, onNotice }, this.#step);
+    }
+    const message = `updates stay on the CPU, though they were wanted on the device: ${reason ?? "it takes none"}`;
+    onNotice({ microBatch: 0, code: "CPU_UPDATES", message });
+    return undefined;
   }
 
   #grid(): { numMicroBatches: number; maxBytes: number } {
@@ -240,7 +297,7 @@ export class TrainingEngine {
     this.#step = restore.step;
   }
 
-  #info({ training, reduced }: Built): EngineInfo {
+  #info({ training, reduced, alone }: Built): EngineInfo {
     const { backend, config } = this.#options;
     const { layout, numMicroBatches, evalGrid } = training;
     return {
@@ -248,6 +305,7 @@ export class TrainingEngine {
       layoutHash: layoutHash(training),
       gradientFloats: layout.length,
       parameters: layout.parameters.map(({ name, offset, length }) => ({ name, offset, length })),
+      updatesOnDevice: alone !== undefined,
       numMicroBatches,
       numEvalMicroBatches: evalGrid.length,
       samplesPerStep: config.globalBatchSize,
@@ -270,6 +328,15 @@ export class TrainingEngine {
     if (this.#built !== undefined) return this.#built;
     throw new TrainingError("engine: it was used before prepare(); call prepare() first.", {}, "E_STATE");
   }
+}
+
+/** Why steps of a job cannot be taken on a device. */
+function reasonAgainst({ plateau, statistics, source }: Training, device: MicroBatchDevice): string | undefined {
+  if (storesHalves(device)) return "weights in 16 bits lose small updates";
+  if (plateau !== undefined) return "the job's schedule follows the held-out loss";
+  if (statistics.length > 0) return "the model has running statistics";
+  if (source.job.callbacks?.afterStep !== undefined) return "the job's afterStep looks at the model after every step";
+  return undefined;
 }
 
 function addressOf(backend: CpuBackend, vector: Tensor): number {

@@ -1,5 +1,16 @@
 /** @file What a step changes: its tensors in a fixed order, their hash, the update, the bytes they take. */
-import { clipGradNorm, hashText, noGrad, optim, scope, stateHash, type Tensor, withBackend } from "@lockstep/core";
+import {
+  clipGradNorm,
+  type HashedState,
+  hashText,
+  noGrad,
+  optim,
+  scope,
+  stateHash,
+  stateHashAsync,
+  type Tensor,
+  withBackend,
+} from "@lockstep/core";
 import { TrainingError } from "../errors.js";
 import type { BaseConfig } from "../job/base-config.js";
 import type { Training } from "./build-training.js";
@@ -13,6 +24,11 @@ export function modelTensors({ model }: Pick<Training, "model">): [string, Tenso
 /** What an update keeps beside the model: the optimizer's tensors, then the averages of the weights. */
 export function updateTensors({ optimizer, average }: Pick<Training, "optimizer" | "average">): [string, Tensor][] {
   return [...optimizer.namedState(), ...(average?.namedState() ?? [])].map(([name, tensor]) => [name, tensor]);
+}
+
+/** Everything that an update changes: the model's tensors, then the update's own. */
+export function stateTensors(training: Training): readonly Tensor[] {
+  return [...modelTensors(training), ...updateTensors(training)].map(([, tensor]) => tensor);
 }
 
 /** What an update keeps that is no tensor. Plain JSON. */
@@ -34,13 +50,22 @@ export function restoreUpdateCounters({ optimizer, average, plateau }: Training,
 
 /** Hash of the step, of parameters, buffers and the optimizer's tensors and counters (L2). @param step applied steps. */
 export function trainingStateHash(training: Training, step: number): string {
-  const { source, model } = training;
-  return stateHash(source.backend, {
+  return stateHash(training.source.backend, hashedState(training, step));
+}
+
+/** As `trainingStateHash`, on every backend: of the state as it is at the call. */
+export function trainingStateHashAsync(training: Training, step: number): Promise<string> {
+  return stateHashAsync(training.source.backend, hashedState(training, step));
+}
+
+function hashedState(training: Training, step: number): HashedState {
+  const { model } = training;
+  return {
     parameters: [...model.namedParameters()].map(([, tensor]) => tensor),
     buffers: [...model.namedBuffers()].map(([, tensor]) => tensor),
     optimizer: updateTensors(training).map(([, tensor]) => tensor),
     counters: JSON.stringify({ step, optimizer: updateCounters(training) }),
-  });
+  };
 }
 
 /** Hash of names, shapes and order of the flat gradient: workers with unlike models are refused by it. */
@@ -56,36 +81,65 @@ export function layoutHash({ layout, source }: Training): string {
  * @throws {TrainingError} E_LEARNING_RATE when the schedule gives no finite number of at least 0.
  */
 export function applyUpdate(training: Training, stepIndex: number): { gradNorm: number; learningRate: number } {
-  const { source, model, optimizer, average, schedule, plateau } = training;
-  const learningRate = schedule(stepIndex) * (plateau?.factor ?? 1);
-  if (!(Number.isFinite(learningRate) && learningRate >= 0)) {
-    throw new TrainingError(
-      `schedule: the learning rate of step ${stepIndex + 1} is ${learningRate}; it must be finite and at least 0. Check the job's schedule.`,
-      { step: stepIndex + 1, learningRate },
-      "E_LEARNING_RATE",
-    );
-  }
-  return withBackend(source.backend, () =>
+  return update(training, stepIndex, (parameters, config) => clip(parameters, config));
+}
+
+/** As `applyUpdate`, on every backend: the update is launched in this call, and the norm comes when it is there. */
+export function applyUpdateLater(
+  training: Training,
+  stepIndex: number,
+): { gradNorm: Promise<number>; learningRate: number } {
+  return update(training, stepIndex, (parameters, config) => clipLater(parameters, config));
+}
+
+function update<Norm>(
+  training: Training,
+  stepIndex: number,
+  clipBy: (parameters: readonly Tensor[], config: ClipConfig) => Norm,
+): { gradNorm: Norm; learningRate: number } {
+  const { source, model, optimizer, average } = training;
+  const learningRate = learningRateOf(training, stepIndex);
+  let gradNorm: Norm | undefined;
+  withBackend(source.backend, () =>
     noGrad(() =>
       scope(() => {
-        const gradNorm = clip(model.parameters(), source.config);
+        gradNorm = clipBy(model.parameters(), source.config);
         optimizer.learningRate = learningRate;
         optimizer.step();
         optimizer.zeroGrad();
         average?.update();
-        return { gradNorm, learningRate };
       }),
     ),
   );
+  return { gradNorm: gradNorm as Norm, learningRate };
 }
 
+function learningRateOf({ schedule, plateau }: Training, stepIndex: number): number {
+  const learningRate = schedule(stepIndex) * (plateau?.factor ?? 1);
+  if (Number.isFinite(learningRate) && learningRate >= 0) return learningRate;
+  throw new TrainingError(
+    `schedule: the learning rate of step ${stepIndex + 1} is ${learningRate}; it must be finite and at least 0. Check the job's schedule.`,
+    { step: stepIndex + 1, learningRate },
+    "E_LEARNING_RATE",
+  );
+}
+
+type ClipConfig = Pick<BaseConfig, "maxGradNorm" | "maxGradValue">;
+
 /** Returns the norm before any clipping. */
-function clip(parameters: readonly Tensor[], config: Pick<BaseConfig, "maxGradNorm" | "maxGradValue">): number {
-  const { maxGradNorm, maxGradValue } = config;
+function clip(parameters: readonly Tensor[], { maxGradNorm, maxGradValue }: ClipConfig): number {
   if (maxGradValue === 0) return clipGradNorm(parameters, maxGradNorm > 0 ? maxGradNorm : Infinity);
   const gradNorm = clipGradNorm(parameters, Infinity);
   optim.clipGradValue(parameters, maxGradValue);
   if (maxGradNorm > 0) clipGradNorm(parameters, maxGradNorm);
+  return gradNorm;
+}
+
+async function clipLater(parameters: readonly Tensor[], { maxGradNorm, maxGradValue }: ClipConfig): Promise<number> {
+  if (maxGradValue === 0) return optim.clipGradNormAsync(parameters, maxGradNorm > 0 ? maxGradNorm : Infinity);
+  const gradNorm = optim.clipGradNormAsync(parameters, Infinity);
+  optim.clipGradValue(parameters, maxGradValue);
+  if (maxGradNorm > 0) await optim.clipGradNormAsync(parameters, maxGradNorm);
   return gradNorm;
 }
 

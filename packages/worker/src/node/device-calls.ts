@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { NodeRange } from "../engine/compute-engine.js";
+import type { ReducedOnDevice, UpdatedOnDevice } from "../engine/mirror-update.js";
 import type { ErrorReport } from "../errors.js";
 import type { EngineSpec } from "./engine-spec.js";
 
@@ -28,6 +29,8 @@ export interface TrainRequest {
   readonly microBatch: number;
   readonly node: NodeRange;
   readonly address: number;
+  /** The sum stays on the device, and the address is not looked at. */
+  readonly keeps: boolean;
   readonly lossScale: number;
   /** The parameters have changed since the last one. */
   readonly isStale: boolean;
@@ -36,11 +39,15 @@ export interface TrainRequest {
 export type DeviceRequest =
   | {
       readonly kind: "attach";
-      /** Parameters, then buffers, in registration order. */
+      /** Parameters, then buffers, in registration order; then what an update keeps. */
       readonly tensors: readonly WordRange[];
     }
   | TrainRequest
   | { readonly kind: "take"; readonly subtrees: readonly { readonly node: NodeRange; readonly address: number }[] }
+  | { readonly kind: "push"; readonly counters: unknown }
+  | { readonly kind: "reduce"; readonly weight: number }
+  | { readonly kind: "update"; readonly stepIndex: number }
+  | { readonly kind: "fetch" }
   | { readonly kind: "close" };
 
 export type DeviceAnswer =
@@ -50,6 +57,10 @@ export type DeviceAnswer =
   | { readonly kind: "entry"; readonly index: number; readonly isThere: boolean }
   | { readonly kind: "trained" }
   | { readonly kind: "taken" }
+  | { readonly kind: "pushed" }
+  | { readonly kind: "reduced"; readonly result: ReducedOnDevice }
+  | { readonly kind: "updated"; readonly result: UpdatedOnDevice }
+  | { readonly kind: "fetched"; readonly counters: unknown }
   /** What a person must be told of, though the work goes on. */
   | { readonly kind: "notice"; readonly code: string; readonly message: string }
   | { readonly kind: "error"; readonly error: ErrorReport };

@@ -3,11 +3,12 @@
  * gradients into the compute thread's memory as they arrive.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import type { Backend } from "@lockstep/core";
+import { type Backend, BackendError } from "@lockstep/core";
 import { buildTraining } from "../engine/build-training.js";
 import type { NodeRange } from "../engine/compute-engine.js";
 import { type ChunkRead, DeviceMirror } from "../engine/device-mirror.js";
 import { deviceTensors } from "../engine/micro-batch-device.js";
+import { restoreUpdateCounters } from "../engine/training-state.js";
 import { errorReport } from "../errors.js";
 import type { DeviceAnswer, DeviceRequest, DeviceThreadData, TrainRequest, WordRange } from "./device-calls.js";
 import { jobFilesOnDisk } from "./engine-spec.js";
@@ -49,8 +50,9 @@ function wordsOf({ address, length }: WordRange): Float32Array {
   return new Float32Array(memory.buffer, address, length);
 }
 
-function copyParameters({ backend, training }: DeviceMirror): void {
-  deviceTensors(training).forEach((target, i) => {
+/** @param part "model": what micro-batches read; "all": what an update keeps, too. */
+function copyState({ backend, training }: DeviceMirror, part: "model" | "all" = "model"): void {
+  deviceTensors(training)[part].forEach((target, i) => {
     // A copy: what lies in shared memory cannot be handed to a queue.
     const words = wordsOf(attached!.tensors[i]!).slice();
     backend.write(target.buffer, target.offset, target.dtype === "f32" ? words : new Int32Array(words.buffer));
@@ -58,7 +60,11 @@ function copyParameters({ backend, training }: DeviceMirror): void {
 }
 
 /** Runs `fn` with the mirror, level with CPU memory where it is new; once more with another when the device is lost. */
-async function withMirror<T>(fn: (mirror: DeviceMirror, isNew: boolean) => Promise<T>, what: string): Promise<T> {
+async function withMirror<T>(
+  fn: (mirror: DeviceMirror, isNew: boolean) => Promise<T>,
+  what: string,
+  canBeMadeAnew = true,
+): Promise<T> {
   const attempt = async (): Promise<T> => {
     const isNew = mirror === undefined;
     mirror ??= await buildMirror();
@@ -67,7 +73,7 @@ async function withMirror<T>(fn: (mirror: DeviceMirror, isNew: boolean) => Promi
   try {
     return await attempt();
   } catch (error) {
-    if (!isLost(error)) throw error;
+    if (!isLost(error) || !canBeMadeAnew) throw error;
     mirror = undefined;
     const { code, message } = errorReport(error);
     tell({
@@ -84,20 +90,25 @@ async function train(request: TrainRequest): Promise<void> {
   // The parameters lie in CPU memory, and one adapter gives the same bits again: what was told stays right.
   const told = new Set<number | "loss">();
   const what = `micro-batch ${request.microBatch} of step ${stepIndex + 1}`;
-  await withMirror((current, isNew) => {
-    if (request.isStale || isNew) copyParameters(current);
-    return tellStep(current, request, told);
-  }, what);
+  await withMirror(
+    (current, isNew) => {
+      if (isNew && request.keeps) throw goneError();
+      if (request.isStale || isNew) copyState(current);
+      return tellStep(current, request, told);
+    },
+    what,
+    !request.keeps,
+  );
   tell({ kind: "trained" });
 }
 
 /** Computes the micro-batch and tells what was not told yet. */
 async function tellStep(
   current: DeviceMirror,
-  { microBatch, node, address, lossScale }: TrainRequest,
+  { microBatch, node, address, lossScale, keeps }: TrainRequest,
   told: Set<number | "loss">,
 ): Promise<void> {
-  const { loss, weight, chunks, isThere } = current.step({ stepIndex, node, microBatch, lossScale });
+  const { loss, weight, chunks, isThere } = current.step({ stepIndex, node, microBatch, lossScale, keeps });
   // Every read is looked at, so that none fails unseen when an earlier one does.
   const all = Promise.all([loss, ...chunks.map(({ values }) => values)]);
   all.catch(() => {});
@@ -125,7 +136,7 @@ async function land({ training }: DeviceMirror, { firstEntry, values }: ChunkRea
 async function take({ subtrees }: Extract<DeviceRequest, { kind: "take" }>): Promise<void> {
   await withMirror(
     async (current, isNew) => {
-      if (isNew) copyParameters(current);
+      if (isNew) copyState(current);
       const nodes = subtrees.map(({ node }) => node);
       const taken = current.take(nodes) ?? nodes.map((node) => computeAgain(current, node));
       for (const [i, chunks] of taken.entries()) {
@@ -142,6 +153,38 @@ function computeAgain(current: DeviceMirror, node: NodeRange): readonly ChunkRea
   return current.step({ stepIndex, node, microBatch: node.hi - 1, lossScale: 1 }).chunks;
 }
 
+/** Brings all of the device's state level with CPU memory. */
+async function push({ counters }: Extract<DeviceRequest, { kind: "push" }>): Promise<void> {
+  mirror ??= await buildMirror();
+  mirror.drop();
+  copyState(mirror, "all");
+  restoreUpdateCounters(mirror.training, counters);
+  tell({ kind: "pushed" });
+}
+
+/** Brings CPU memory level with the device. */
+async function fetch(): Promise<void> {
+  const { tensors, counters } = stateHolder().state();
+  for (const [i, values] of (await Promise.all(tensors)).entries()) {
+    const words = values instanceof Uint8Array ? Int32Array.from(values) : (values as Float32Array | Int32Array);
+    const range = attached!.tensors[i]!;
+    new Int32Array(memory.buffer, range.address, range.length).set(
+      new Int32Array(words.buffer, words.byteOffset, words.length),
+    );
+  }
+  tell({ kind: "fetched", counters });
+}
+
+/** The mirror that is ahead of CPU memory. Another one could not take its place. */
+function stateHolder(): DeviceMirror {
+  if (mirror === undefined) throw goneError();
+  return mirror;
+}
+
+function goneError(): BackendError {
+  return new BackendError("device: it was lost, and the state of the last steps with it.", {}, "E_DEVICE_LOST");
+}
+
 function isLost(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === "E_DEVICE_LOST";
 }
@@ -152,6 +195,10 @@ async function answer(request: DeviceRequest): Promise<void> {
     tell({ kind: "attached" });
   } else if (request.kind === "train") await train(request);
   else if (request.kind === "take") await take(request);
+  else if (request.kind === "push") await push(request);
+  else if (request.kind === "reduce") tell({ kind: "reduced", result: await stateHolder().reduce(request.weight) });
+  else if (request.kind === "update") tell({ kind: "updated", result: await stateHolder().update(request.stepIndex) });
+  else if (request.kind === "fetch") await fetch();
   else mirror?.dispose();
 }
 

@@ -45,6 +45,8 @@ export interface DeviceSpec {
   readonly options: Readonly<Record<string, unknown>>;
   /** Runs every step eagerly instead of recording and replaying it. */
   readonly noRecord?: boolean;
+  /** The device takes the steps, too, while the worker is alone. */
+  readonly updates?: boolean;
   /** Module of the device's thread; the built one unless a test runs from source. */
   readonly entry?: string;
 }
@@ -67,7 +69,7 @@ export async function createEngineOf(
   const device = spec.device === undefined ? undefined : await ThreadDevice.start(spec, options.memory);
   return new TrainingEngine({
     job,
-    ...(device === undefined ? {} : { device }),
+    ...(device === undefined ? {} : { device, updatesOnDevice: spec.device?.updates === true }),
     config: spec.config,
     seed: spec.seed,
     workerId: spec.workerId,

@@ -58,8 +58,8 @@ export async function fetchEngineSpec(welcome: MessageBody<"welcome">, options: 
   };
 }
 
-function deviceSpecOf({ moduleUrl, options, noRecord }: DeviceSpec): DeviceSpec {
-  return { moduleUrl, options, ...(noRecord === undefined ? {} : { noRecord }) };
+function deviceSpecOf({ moduleUrl, options, noRecord = false, updates = false }: DeviceSpec): DeviceSpec {
+  return { moduleUrl, options, noRecord, updates };
 }
 
 /** Paths by sha256. Small blobs are under way together, so that they do not cost a round trip each; large ones one at a time. */

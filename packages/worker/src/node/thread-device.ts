@@ -4,16 +4,19 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import type { CpuBackend } from "@lockstep/core";
+import type { Training } from "../engine/build-training.js";
 import type { EngineNotice } from "../engine/compute-engine.js";
 import {
   type DeviceListener,
   type DeviceSource,
   type DeviceStep,
+  type DeviceUpdater,
   deviceTensors,
   type MicroBatchDevice,
 } from "../engine/micro-batch-device.js";
+import { restoreUpdateCounters, updateCounters } from "../engine/training-state.js";
 import { errorFromReport, TrainingError } from "../errors.js";
-import type { DeviceAnswer, DeviceRequest, DeviceThreadData } from "./device-calls.js";
+import type { DeviceAnswer, DeviceRequest, DeviceThreadData, TrainRequest } from "./device-calls.js";
 import type { EngineSpec } from "./engine-spec.js";
 
 /** Longest wait for one answer: the compilation of every kernel of a large model on a slow driver lies within it. */
@@ -25,6 +28,7 @@ export class ThreadDevice implements MicroBatchDevice {
   readonly #port: MessagePort;
   readonly #posted: Int32Array;
   #backend: CpuBackend | undefined;
+  #training: Training | undefined;
   #isStale = true;
   readonly #notices: EngineNotice[] = [];
   /** The latest. */
@@ -64,9 +68,9 @@ export class ThreadDevice implements MicroBatchDevice {
 
   attach({ backend, training }: DeviceSource): void {
     this.#backend = backend;
-    const tensors = deviceTensors(training).map((tensor) => {
-      return { address: backend.addressOf(tensor), length: tensor.size };
-    });
+    this.#training = training;
+    const { all } = deviceTensors(training);
+    const tensors = all.map((tensor) => ({ address: backend.addressOf(tensor), length: tensor.size }));
     this.#send({ kind: "attach", tensors });
     this.#receive((answer) => answer.kind === "attached");
   }
@@ -75,10 +79,39 @@ export class ThreadDevice implements MicroBatchDevice {
     this.#isStale = true;
   }
 
-  train({ stepIndex, microBatch, node, target, lossScale = 1 }: DeviceStep, listener: DeviceListener): void {
-    const address = this.#backend!.addressOf(target);
+  train({ target, ...step }: DeviceStep, listener: DeviceListener): void {
+    this.#train({ ...step, address: this.#backend!.addressOf(target), keeps: false }, listener);
+  }
+
+  readonly updater: DeviceUpdater = {
+    push: () => {
+      this.#isStale = false;
+      this.#send({ kind: "push", counters: updateCounters(this.#training!) });
+      this.#receive((answer) => answer.kind === "pushed");
+    },
+    train: (step, onLoss) => this.#train({ ...step, address: 0, keeps: true }, { onLoss, onEntry: () => {} }),
+    reduce: (weight) => this.#ask({ kind: "reduce", weight }, "reduced").result,
+    update: (stepIndex) => this.#ask({ kind: "update", stepIndex }, "updated").result,
+    fetch: () => {
+      const { counters } = this.#ask({ kind: "fetch" }, "fetched");
+      restoreUpdateCounters(this.#training!, counters);
+    },
+  };
+
+  #train(
+    {
+      stepIndex,
+      microBatch,
+      node,
+      lossScale = 1,
+      address,
+      keeps,
+    }: Omit<DeviceStep, "target"> & Pick<TrainRequest, "address" | "keeps">,
+    listener: DeviceListener,
+  ): void {
     this.#microBatch = microBatch;
-    this.#send({ kind: "train", stepIndex, microBatch, node, address, lossScale, isStale: this.#isStale });
+    const isStale = this.#isStale;
+    this.#send({ kind: "train", stepIndex, microBatch, node, address, keeps, lossScale, isStale });
     this.#isStale = false;
     this.#receive((answer) => {
       if (answer.kind === "loss") listener.onLoss(answer.loss, answer.weight);
@@ -101,6 +134,16 @@ export class ThreadDevice implements MicroBatchDevice {
     this.#send({ kind: "close" });
     this.#port.close();
     void this.#thread.terminate();
+  }
+
+  #ask<Kind extends DeviceAnswer["kind"]>(request: DeviceRequest, kind: Kind): Extract<DeviceAnswer, { kind: Kind }> {
+    let found: DeviceAnswer | undefined;
+    this.#send(request);
+    this.#receive((answer) => {
+      found = answer;
+      return answer.kind === kind;
+    });
+    return found as Extract<DeviceAnswer, { kind: Kind }>;
   }
 
   #send(request: DeviceRequest): void {

@@ -66,8 +66,12 @@ afterEach(async () => {
 
 const config = parseJobConfig(tinyMlpJob);
 
-function createEngine(threads: number, options?: Readonly<Record<string, unknown>>): ThreadEngine {
-  const device = options && { device: { moduleUrl: deviceModule, options, entry: deviceEntry.href } };
+function createEngine(
+  threads: number,
+  options?: Readonly<Record<string, unknown>>,
+  { updates = false }: { readonly updates?: boolean } = {},
+): ThreadEngine {
+  const device = options && { device: { moduleUrl: deviceModule, options, updates, entry: deviceEntry.href } };
   const engine = new ThreadEngine({
     spec: { moduleUrl, config, seed: 7, workerId: "w0", numeric: "strict", threads, files: [], ...device },
     entry,
@@ -209,4 +213,70 @@ test("L3 a device that is lost in the middle of a backward pass is opened anew a
     );
   }
   expect(plain.notices).toEqual([]);
+});
+
+/** Steps of a worker that is alone, its state as it is after each exported one. */
+async function trainAlone(engine: ThreadEngine, steps: readonly number[]) {
+  const { info } = await engine.prepare();
+  const notices: EngineNotice[] = [];
+  let told = 0;
+  let stateHash = "";
+  for (const step of steps) {
+    const nodes = [{ lo: 0, hi: 5 }];
+    const computed = await engine.computeNodes({ step, nodes, isAlone: true }, () => void told++);
+    expect(computed).toMatchObject({ isComplete: true, gradientHash: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    expect(computed.losses.map(([m]) => m)).toEqual([0, 1, 2, 3, 4]);
+    notices.push(...(computed.notices ?? []));
+    ({ stateHash } = await engine.applyStep(step));
+  }
+  return { info, stateHash, told, notices };
+}
+
+test("L2 steps that a device takes alone make the CPU's state, and nothing of it crosses before it is needed", async () => {
+  const plain = await trainThreeSteps(createEngine(1));
+  const engine = createEngine(1, {}, { updates: true });
+  const alone = await trainAlone(engine, [1, 2, 3]);
+  expect(alone).toMatchObject({ stateHash: plain.stateHash, told: 0, notices: [] });
+  expect(await engine.exportState()).toMatchObject({ step: 3, stateHash: plain.stateHash });
+  expect(await engine.evaluate({ lo: 0, hi: 2 })).toHaveLength(2);
+});
+
+test("L2 a worker that is alone for a while, then not, then again, makes the state of one that never was", async () => {
+  const other = createEngine(1, {}, { updates: true });
+  const expected = await trainAlone(other, [1, 2, 3, 4, 5]);
+  const engine = createEngine(1, {}, { updates: true });
+  const { info } = await trainAlone(engine, [1, 2]);
+  const { ops } = createNodeExchangeTools(engine);
+  const nodes = [{ lo: 0, hi: 5 }];
+  // Alone, and given up when others come: step 3 is computed again by the tree.
+  await engine.computeNodes({ step: 3, nodes, isAlone: true }, () => {});
+  let vector: ReadyBucket | undefined;
+  await engine.computeNodes({ step: 3, nodes }, (bucket) => {
+    vector = bucket;
+  });
+  const sum = new Float32Array(engine.memory.buffer, vector!.address, info.gradientFloats);
+  const reduced = new Float32Array(engine.memory.buffer, info.reducedAddress, info.gradientFloats);
+  ops.divide(reduced, sum, vector!.weight);
+  await engine.applyStep(3);
+  for (const step of [4, 5]) {
+    await engine.computeNodes({ step, nodes, isAlone: true }, () => {});
+    const { stateHash } = await engine.applyStep(step);
+    if (step === 5) expect(stateHash).toBe(expected.stateHash);
+  }
+});
+
+test("L3 a device that is lost with a state of its own is opened anew, and its steps are computed again to the same bits", async () => {
+  const plain = await trainThreeSteps(createEngine(1));
+  // A read of a loss in the first step, one in the last, one of the state.
+  for (const losesAt of [8, 19, 22]) {
+    const log = join(dir, `alone-lost-at-${losesAt}`);
+    const engine = createEngine(1, { losesAt, log }, { updates: true });
+    const { stateHash, notices } = await trainAlone(engine, [1, 2, 3]);
+    expect(await engine.exportState()).toMatchObject({ step: 3, stateHash });
+    expect(stateHash).toBe(plain.stateHash);
+    expect(readFileSync(log, "utf8")).toBe("lost ");
+    if (losesAt < 21) {
+      expect(notices).toMatchObject([{ code: "E_DEVICE_LOST", message: expect.stringMatching(/another is opened/) }]);
+    }
+  }
 });

@@ -46,6 +46,8 @@ export class StepRunner {
   start(group: ProcessGroup, assignment: Assignment, { deadlineMs, onProgress, onNotice }: StepStart): RunningStep {
     const { engine, info, tools, buckets } = this.#options;
     const { step, attempt } = assignment;
+    if (info.updatesOnDevice && assignment.nodesByRank.length === 1)
+      return this.#startAlone(assignment, { onProgress, onNotice });
     const nodesByRank = assignment.nodesByRank.map((nodes) => nodes.map(([lo, hi]) => ({ lo, hi })));
     const exchange = new GradientExchange(group, {
       step,
@@ -88,15 +90,40 @@ export class StepRunner {
         generation: assignment.generation,
         attempt,
         gradientHash: result.gradientHash,
-        losses: [...computed.losses],
-        ...(computed.notices === undefined ? {} : { notices: computed.notices.slice(0, maxNotices).map(fitting) }),
-        ...overflowsOf(computed),
-        numTokens: computed.numTokens,
-        computeMs: computed.computeMs,
+        ...reportOf(computed),
         commMs: Math.max(0, result.timings.completedMs - endedMs),
         bytesSent: result.bytesSent,
         nodeSquares: result.nodeSquares.map(({ lo, hi, sumSquares }): [number, number, number] => [lo, hi, sumSquares]),
       };
+    };
+    return { outcome: outcome(), abort };
+  }
+
+  /** A step of which nobody else computes a part: its gradient stays on the device. */
+  #startAlone(assignment: Assignment, { onProgress, onNotice }: Omit<StepStart, "deadlineMs">): RunningStep {
+    const { engine, info } = this.#options;
+    const { step, generation, attempt } = assignment;
+    let abortedBy: string | undefined;
+    const outcome = async (): Promise<StepOutcome> => {
+      const nodes = [{ lo: 0, hi: info.numMicroBatches }];
+      const computed = await engine.computeNodes({ step, nodes, isAlone: true }, () => {}, onProgress);
+      computed.notices?.forEach(onNotice);
+      const { gradientHash } = computed;
+      if (gradientHash === undefined) throw new Error(`step ${step} was aborted: ${abortedBy ?? "it is not complete"}`);
+      return {
+        step,
+        generation,
+        attempt,
+        gradientHash,
+        ...reportOf(computed),
+        commMs: 0,
+        bytesSent: 0,
+        nodeSquares: [],
+      };
+    };
+    const abort = (reason: string): void => {
+      abortedBy = reason;
+      engine.abort();
     };
     return { outcome: outcome(), abort };
   }
@@ -108,6 +135,20 @@ export class StepRunner {
     if (memory.buffer.byteLength < begin + 4 * length) memory.grow(0);
     return new Float32Array(memory.buffer, begin, length);
   }
+}
+
+/** What a report says of the computation. */
+function reportOf(
+  computed: ComputedNodes,
+): Pick<StepOutcome, "losses" | "notices" | "overflows" | "numTokens" | "computeMs"> {
+  const { losses, notices, numTokens, computeMs } = computed;
+  return {
+    losses: [...losses],
+    ...(notices === undefined ? {} : { notices: notices.slice(0, maxNotices).map(fitting) }),
+    ...overflowsOf(computed),
+    numTokens,
+    computeMs,
+  };
 }
 
 /** A message that the report can carry. */

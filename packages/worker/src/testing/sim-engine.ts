@@ -335,6 +335,7 @@ export class SimEngine implements ComputeEngine {
       layoutHash: simSha256([bytesOf(Uint32Array.of(length))]).slice(0, 32),
       gradientFloats: length,
       parameters: [{ name: "weight", offset: 0, length }],
+      updatesOnDevice: false,
       numMicroBatches,
       numEvalMicroBatches,
       samplesPerStep: numMicroBatches,
