@@ -16,7 +16,7 @@ afterAll(cleanUp);
 
 const run = async (job: string, ...flags: string[]): Promise<string> => {
   const out = join(temporaryFolder(), "run");
-  const { status, stderr } = await runLockstep(["run", job, "--out", out, ...quick, ...flags]);
+  const { status, stderr } = await runLockstep(["run", job, "--out", out, ...quick, ...flags], { limitMs: 240_000 });
   expect(`${status} ${stderr.includes("error")}`).toBe("0 false");
   return out;
 };

@@ -182,4 +182,13 @@ case("ctcOtherBlank", ctc_sum(blank=6), normal(9, 4, 7), targets, lengths)
 case("ctcExtreme", ctc_sum(scale=20.0), normal(9, 4, 7), targets, lengths)
 case("ctcZeroInfinity", ctc_sum(zero_infinity=True), normal(9, 4, 7), targets, torch.tensor([[9, 4, 8, 1], [4, 4, 3, 1]]))
 
+# A last layer and its cross-entropy: x, weight, targets.
+case(
+    "linearCrossEntropy",
+    lambda x, w, t: [F.cross_entropy(F.linear(x, w), t, reduction=kind) for kind in ("sum", "mean")],
+    normal(7, 4),
+    normal(5, 4),
+    ignored,
+)
+
 save(__file__, SEED, tensors)

@@ -1,6 +1,8 @@
 export {
   type AdapterDescription,
   type DeviceOptions,
+  findAdapterDescription,
+  numericClassOf,
   type OpenedDevice,
   type OptionalFeature,
   openDevice,

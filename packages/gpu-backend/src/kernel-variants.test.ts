@@ -8,6 +8,7 @@ import {
   runEveryOp,
   runLargeRows,
   runTiles,
+  runWholeTensors,
 } from "./kernel-variants.testkit.js";
 import { definedKernels, type WgslKernel } from "./launch/kernel.js";
 import { createNullBackend, describeNullGpu } from "./testing.testkit.js";
@@ -64,6 +65,7 @@ describeNullGpu("every kernel variant on a device that validates", () => {
       if (runsOps) expect(await runEveryOp(backend)).toBeGreaterThan(1000);
       await runLargeRows(backend);
       await runTiles(backend);
+      await runWholeTensors(backend);
       const all = [...variants.values(), ...checkVariants(subgroupSize)];
       for (const { kernel } of all) launched.add(kernel);
       const usesHalves = all.some(({ halves }) => halves.includes(true));

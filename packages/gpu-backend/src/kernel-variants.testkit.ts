@@ -2,7 +2,7 @@
  * @file Every WGSL module that the backend can come to need, for a device that validates and does not compute: what all ops launch on all their samples
  * and layouts, what rows launch at sizes that no sample has, and each of those modules with any two operands in one buffer.
  */
-import { linearActivation, scope, type Tensor, type TensorView, tensor, withBackend } from "@lockstep/core";
+import { linearActivation, nn, optim, scope, type TensorView, withBackend, zeros } from "@lockstep/core";
 import { contiguousStrides, numElements } from "@lockstep/core/backend";
 import { CheckError, opRegistry, opSuite } from "@lockstep/core/testing";
 import { definedKernels, type LaunchOptions, type WgslKernel } from "./launch/kernel.js";
@@ -71,32 +71,47 @@ const lengths = [3, 40, 300, 1000, 5000, 70_000] as const;
 export async function runLargeRows(backend: WebGpuBackend): Promise<void> {
   for (const length of lengths) await withScratch(backend, (make) => rowsOfLength(backend, length, make));
   await withScratch(backend, (make) => sizedRows(backend, make));
-  await runLateResults(backend);
   runActivations(backend);
   await backend.finish();
 }
 
-/** Results that come late. The promises are looked at: a device that refuses something rejects them. */
-async function runLateResults(backend: WebGpuBackend): Promise<void> {
+/** Calls what works on many tensors at once: updates of optimizers, the norm, the hash, the first bad element. */
+export async function runWholeTensors(backend: WebGpuBackend): Promise<void> {
+  const parameters = withBackend(backend, () =>
+    [5, 3_000, 70, 900, 16, 4_097].map((length) => {
+      const parameter = new nn.Parameter(zeros([length]));
+      parameter.grad = zeros([length]);
+      return parameter;
+    }),
+  );
+  const optimizers = [
+    new optim.AdamW(parameters),
+    new optim.Sgd(parameters, { momentum: 0.9 }),
+    new optim.Muon(parameters, { method: "adamW" }),
+  ];
+  for (const optimizer of optimizers) optimizer.step();
   const { late } = backend;
-  const results: Promise<unknown>[] = [];
-  await withScratch(backend, (make) => {
-    const [x, y] = [make([5000]), make([3])];
-    results.push(late.clipNorm([x, y], 1), late.findNonFinite(x), late.hash([x, y, make([700], "i32")]));
-    results.push(late.hashBlocks([x, y], 1024));
-    late.normalize(x, 1e-7);
-  });
-  await Promise.all(results);
+  await Promise.all([
+    optim.clipGradNormAsync(parameters, 1),
+    optim.clipGradNormAsync(parameters.slice(0, 1), Number.POSITIVE_INFINITY),
+    late.findNonFinite(parameters[1]!),
+    late.hash(parameters),
+    late.hashBlocks(parameters, 1_024),
+  ]);
+  late.normalize(parameters[1]!, 1e-7);
+  for (const optimizer of optimizers) optimizer.dispose();
+  optimizers[0]!.zeroGrad();
+  for (const parameter of parameters) parameter.dispose();
+  await backend.finish();
 }
 
 /** Products of every height with every activation in the same kernel. */
 function runActivations(backend: WebGpuBackend): void {
-  const zeros = (...shape: number[]): Tensor => tensor(new Float32Array(numElements(shape)), { shape });
   withBackend(backend, () =>
     scope(() => {
-      const weight = zeros(40, 8);
+      const weight = zeros([40, 8]);
       for (const activation of activations) {
-        for (const rows of [3, 9, 40]) linearActivation(zeros(rows, 8), { weight }, activation);
+        for (const rows of [3, 9, 40]) linearActivation(zeros([rows, 8]), { weight }, activation);
       }
     }),
   );
@@ -211,12 +226,22 @@ function sizedRows({ kernels }: WebGpuBackend, make: Make): void {
     kernels.matmul(make([M, K]), make([K, N]), out, { bias: make([N]) });
     kernels.matmul(make([M, K]), make([K, N]), out, { accumulate: true });
   }
-  for (const T of [8, 100, 600]) {
-    const q = (): TensorView => make([1, 1, T, 16]);
-    const [probs, dOut] = [make([1, 1, T, T]), q()];
+  for (const [T, D] of [
+    [8, 16],
+    [100, 16],
+    [600, 300],
+    [600, 16],
+    [600, 64],
+    [600, 100],
+    [600, 150],
+    [600, 200],
+  ] as const) {
+    const q = (): TensorView => make([1, 1, T, D]);
+    const isWhole = kernels.attentionSaves([1, 1, T, D]) === "probs";
+    const [saved, dOut, out] = [make(isWhole ? [1, 1, T, T] : [1, 1, T]), q(), q()];
     const inputs = { q: q(), k: q(), v: q() };
-    kernels.causalAttention(inputs, 0.25, { out: q(), probs });
-    kernels.causalAttentionBackward({ ...inputs, dOut, probs }, 0.25, { dq: q(), dk: q(), dv: q() });
+    kernels.causalAttention(inputs, 0.25, { out, saved });
+    kernels.causalAttentionBackward({ ...inputs, dOut, saved, out }, 0.25, { dq: q(), dk: q(), dv: q() });
   }
   for (const L of [5, 40, 120, 300]) {
     const lengthsOf = (): TensorView => make([2], "i32");

@@ -6,6 +6,8 @@ import {
   hashAsync,
   nn,
   optim,
+  stateHash,
+  stateHashAsync,
   type Tensor,
   type TensorView,
   tensor,
@@ -182,6 +184,19 @@ describeGpu("whole tensors on WebGPU", () => {
       const part = { ...view, offset: 5, shape: [words.length - 5] };
       expect(await hashAsync(backend, [part, part])).toBe(hash128(bytesOf(words.slice(5)), bytesOf(words.slice(5))));
       backend.free(view.buffer);
+    });
+
+    test("of many blocks at once, and of whole states, is the CPU's", async () => {
+      const words = [0, 5, 64, 65, 1_000].map((length, i) => randomIntegers(length, 4_294_967_296, i + 1));
+      const [views, onCpu] = [backend, cpu].map((on) => words.map((list) => viewOf(on, [list.length], list)));
+      const blocks = words.flatMap((list) =>
+        Array.from({ length: Math.ceil(list.length / 64) }, (_, i) => list.slice(64 * i, 64 * (i + 1))),
+      );
+      expect(await backend.late.hashBlocks(views!, 64)).toEqual(blocks.map((block) => hash128(bytesOf(block))));
+      const state = (tensors: readonly TensorView[]) => {
+        return { parameters: tensors.slice(0, 3), buffers: [], optimizer: tensors.slice(3), counters: "step 3" };
+      };
+      expect(await stateHashAsync(backend, state(views!))).toBe(stateHash(cpu, state(onCpu!)));
     });
 
     test("is of the state at the call", async () => {

@@ -26,7 +26,13 @@ import {
 } from "@lockstep/core/backend";
 import { checkSubgroups } from "./device/check-subgroups.js";
 import { assertHalvesWork } from "./device/half-check.js";
-import { type AdapterDescription, type DeviceOptions, type OpenedDevice, openDevice } from "./device/open-device.js";
+import {
+  type AdapterDescription,
+  type DeviceOptions,
+  numericClassOf,
+  type OpenedDevice,
+  openDevice,
+} from "./device/open-device.js";
 import { selfCheck } from "./device/self-check.js";
 import { ElementwiseRunner } from "./elementwise/elementwise-runner.js";
 import { ElementwiseRuns } from "./elementwise/elementwise-runs.js";
@@ -47,6 +53,8 @@ import { type TuningOptions, tuneTiles } from "./tuning/tune.js";
 export interface WebGpuBackendOptions extends DeviceOptions {
   /** Most bytes to take from the device. Default: the device's own limit. */
   readonly maxBytes?: number;
+  /** Most bytes of one tensor. Default: what the adapter binds at a time, which it is at most. */
+  readonly maxBindingBytes?: number;
   /** Told of what the adapter has and is not used, and why: one line each. */
   readonly onNotice?: (line: string) => void;
   /** Where measured choices of kernels are kept. Without it nothing is measured. */
@@ -64,6 +72,8 @@ export interface WebGpuBackendOptions extends DeviceOptions {
 
 /** How f32 tensors lie in memory. */
 export type FloatStorage = "f32" | "f16";
+
+type MemoryOptions = Pick<WebGpuBackendOptions, "maxBytes" | "maxBindingBytes" | "storage" | "minHalfElements">;
 
 const defaultMinHalfElements = 1_024;
 
@@ -87,19 +97,21 @@ export class WebGpuBackend implements Backend {
   /** Elements from which on an f32 tensor is stored in 16 bits. */
   readonly #halfFrom: number;
 
-  constructor(
-    { device, adapter, features, limits }: OpenedDevice,
-    options: Pick<WebGpuBackendOptions, "maxBytes" | "storage" | "minHalfElements"> = {},
-  ) {
+  constructor({ device, adapter, features, limits }: OpenedDevice, options: MemoryOptions = {}) {
     this.#device = device;
     this.adapter = adapter;
     this.features = features;
     this.limits = limits;
-    this.numericClass = `webgpu:${adapter.vendor || "unknown"}/${adapter.architecture || adapter.device || "unknown"}${options.storage === "f16" ? ":f16" : ""}`;
+    this.numericClass = numericClassOf(adapter, options.storage);
     this.#halfFrom =
       options.storage === "f16" ? (options.minHalfElements ?? defaultMinHalfElements) : Number.POSITIVE_INFINITY;
     this.#launcher = new Launcher(device);
-    this.#pool = new BufferPool(device, { ...options, beforeDestroy: () => this.#launcher.forgetBindGroups() });
+    const { maxBytes, maxBindingBytes } = options;
+    const most = {
+      ...(maxBytes !== undefined && { maxBytes }),
+      ...(maxBindingBytes !== undefined && { maxBindingBytes }),
+    };
+    this.#pool = new BufferPool(device, { ...most, beforeDestroy: () => this.#launcher.forgetBindGroups() });
     this.#readback = new Readback(device, this.#launcher);
     const host = this.#host();
     this.#elementwise = new ElementwiseRunner(host);

@@ -56,6 +56,7 @@ export async function worker(url: string, flags: WorkerFlags): Promise<ExitStatu
   try {
     const device = await chooseDevice(flags.backend[0]!, flags.precision, (line) => view.warn(line), {
       noRecord: flags.record === false,
+      isChecked: flags.tokenFromParent === true,
       updates: flags.update === "device",
     });
     const result = await runNodeWorker({

@@ -16,6 +16,13 @@ export function webGpuFolders(environment: NodeJS.ProcessEnv, cwd: string): read
   return [...(folder === undefined || folder === "" ? [] : [folder]), join(cwd, ".lockstep", "gpu"), cwd];
 }
 
+export interface ChooseDeviceOptions {
+  readonly noRecord?: boolean;
+  readonly updates?: boolean;
+  /** The command that started this worker has opened the device of "webgpu" and checked it: it is not opened again to learn its class. */
+  readonly isChecked?: boolean;
+}
+
 /**
  * The device for "webgpu"; for "auto" a real GPU where there is one, else undefined, which stands for the CPU.
  *
@@ -28,7 +35,7 @@ export async function chooseDevice(
   backend: BackendName,
   precision: Precision,
   warn: (line: string) => void,
-  { noRecord = false, updates = false }: { readonly noRecord?: boolean; readonly updates?: boolean } = {},
+  { noRecord = false, updates = false, isChecked = false }: ChooseDeviceOptions = {},
 ): Promise<NodeWorkerOptions["device"]> {
   if (backend === "cpu") return undefined;
   const wanted: DeviceBackendOptions = {
@@ -38,7 +45,10 @@ export async function chooseDevice(
     tuningFolder,
   };
   try {
-    const { options, numericClass, adapter } = await openOnce(wanted, { isAuto: backend === "auto", warn });
+    const { options, numericClass, adapter } =
+      isChecked && backend === "webgpu"
+        ? await describe(wanted)
+        : await openOnce(wanted, { isAuto: backend === "auto", warn });
     if (adapter.isSoftware) {
       warn(
         `the WebGPU adapter is "${adapter.description}", which computes on the CPU: right, and slower than --backend cpu`,
@@ -51,6 +61,12 @@ export async function chooseDevice(
     warn(`--backend auto computes on the CPU: ${(error as Error).message}`);
     return undefined;
   }
+}
+
+/** What a device would be that another process has opened and checked. */
+async function describe(options: DeviceBackendOptions) {
+  const { describeDeviceBackend } = await import("./device-backend.js");
+  return { options, ...(await describeDeviceBackend(options)) };
 }
 
 /** Opens the device and closes it again. For "auto" one that cannot store in 16 bits is taken in f32, and why is told. */

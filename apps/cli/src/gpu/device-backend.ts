@@ -1,5 +1,11 @@
 /** @file What a worker's device thread loads: makes a WebGPU backend in Node. */
-import { createWebGpuBackend, type FloatStorage, type WebGpuBackend } from "@lockstep/gpu-backend";
+import {
+  createWebGpuBackend,
+  type FloatStorage,
+  findAdapterDescription,
+  numericClassOf,
+  type WebGpuBackend,
+} from "@lockstep/gpu-backend";
 import { fileTuningStore, loadWebGpu } from "@lockstep/gpu-backend/node";
 
 /** Works in any folder, a clone of the repository included, whose own package.json npm cannot read. */
@@ -17,6 +23,12 @@ export interface DeviceBackendOptions {
   readonly onNotice?: (line: string) => void;
   /** Options of Dawn. */
   readonly dawn?: readonly string[];
+}
+
+/** Class and adapter of what `createDeviceBackend` makes, without opening a device. @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER. */
+export async function describeDeviceBackend({ folders, allowSoftware, storage }: DeviceBackendOptions) {
+  const adapter = await findAdapterDescription(await loadWebGpu({ folders, installCommand }), { allowSoftware });
+  return { adapter, numericClass: numericClassOf(adapter, storage) };
 }
 
 /** @throws {BackendError} E_NO_WEBGPU, E_NO_ADAPTER, E_NO_F16; E_DEVICE, E_SHADER when the device fails its self-check; with what to do. */

@@ -271,6 +271,9 @@ test("a port that is taken, an address without a token, a directory in use: each
   await expect(startCoordinator(newRunDir(), { minWorkers: 5, maxWorkers: 5 })).rejects.toMatchObject({
     code: "E_TOO_MANY_WORKERS",
   });
+  for (const lossScaling of [{ initial: 3 }, { initial: 0.5 }, { initial: 4, max: 2 }, { growthSteps: 0 }]) {
+    await expect(startCoordinator(newRunDir(), { lossScaling })).rejects.toMatchObject({ code: "E_LOSS_SCALE" });
+  }
   await coordinator.dispose();
 });
 

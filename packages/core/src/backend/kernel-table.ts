@@ -70,9 +70,11 @@ export interface KernelTable {
   crossEntropy(logits: TensorView, targets: TensorView, ignoreIndex: number, outputs: CrossEntropyOutputs): void;
   /** dLogits = (exp(logits - lse) - onehot(target)) * dLoss[row]; 0 where ignored. */
   crossEntropyBackward(inputs: CrossEntropyBackwardInputs, ignoreIndex: number, dLogits: TensorView): void;
-  /** q, k, v [B, H, T, D], strided with last dim stride 1. out [B, H, T, D] strided (last dim stride 1). probs [B, H, T, T] contiguous: softmax rows, 0 above the diagonal. */
+  /** What causalAttention keeps for its gradient: a function of the shape [B, H, T, D] alone. It is given to both rows as `saved`. */
+  attentionSaves(shape: readonly number[]): AttentionSaved;
+  /** q, k, v [B, H, T, D], strided with last dim stride 1. out [B, H, T, D] strided (last dim stride 1). */
   causalAttention(inputs: AttentionInputs, scale: number, outputs: AttentionOutputs): void;
-  /** Gradients of causalAttention, written to strided views of [B, H, T, D]. */
+  /** Gradients of causalAttention, written to strided views of [B, H, T, D], from what `saved` of its shape holds. */
   causalAttentionBackward(inputs: AttentionBackwardInputs, scale: number, outputs: AttentionGradients): void;
   /** table [V, C], ids [N] i32 -> out [N, C]. */
   embedding(table: TensorView, ids: TensorView, out: TensorView): void;
@@ -280,14 +282,23 @@ export interface AttentionInputs {
   readonly v: TensorView;
 }
 
+/**
+ * "probs": [B, H, T, T], softmax rows, 0 above the diagonal. "logSumExp": [B, H, T], that of each row of scaled scores, from which the
+ * gradient computes the probabilities again.
+ */
+export type AttentionSaved = "probs" | "logSumExp";
+
 export interface AttentionOutputs {
   readonly out: TensorView;
-  readonly probs: TensorView;
+  /** Contiguous. */
+  readonly saved: TensorView;
 }
 
 export interface AttentionBackwardInputs extends AttentionInputs {
   readonly dOut: TensorView;
-  readonly probs: TensorView;
+  readonly saved: TensorView;
+  /** The result of causalAttention, strided as dOut: where logSumExp was saved. */
+  readonly out?: TensorView | undefined;
 }
 
 export interface AttentionGradients {

@@ -57,6 +57,7 @@ const cases: GoldenCases = {
   poissonFull: (x, t) => both(losses.poissonNllLoss(x, t.detach(), { full: true })),
   poissonRate: (x, t) => both(losses.poissonNllLoss(x, t.detach(), { logInput: false })),
   gaussian: (x, t, v) => both(losses.gaussianNllLoss(x, t, v)),
+  linearCrossEntropy: (x, weight, t) => both(losses.linearCrossEntropy(x, weight, t)),
   ctc: (x, t, lengths) => both(losses.ctcLoss(x.logSoftmax(), t, lengthsOf(lengths))),
   ctcPerLabel: (x, t, lengths) => both(losses.ctcLoss(x.logSoftmax(), t, { ...lengthsOf(lengths), isPerLabel: true })),
   ctcOtherBlank: (x, t, lengths) => both(losses.ctcLoss(x.logSoftmax(), t, { ...lengthsOf(lengths), blank: 6 })),

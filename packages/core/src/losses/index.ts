@@ -27,6 +27,7 @@ export {
 export { type InfoNceOptions, infoNce, type NtXentOptions, ntXent } from "./info-nce.js";
 export { type KlDivergenceOptions, klDivergence } from "./kl-divergence.js";
 export { type GaussianNllOptions, gaussianNllLoss, type PoissonNllOptions, poissonNllLoss } from "./likelihoods.js";
+export { type LinearCrossEntropyOptions, linearCrossEntropy } from "./linear-cross-entropy.js";
 export type { ClassWeights } from "./loss-checks.js";
 export { type LossSum, meanLoss } from "./loss-sum.js";
 export { cutmix, type MixedBatch, type MixOptions, mixedLoss, mixup } from "./mixup.js";

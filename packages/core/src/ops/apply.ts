@@ -1,8 +1,9 @@
 /** @file Runs contracts: checks through the shape rule, allocates, launches, records. The one path of every structural op and view. */
 import { isGradEnabled } from "../autograd/grad-mode.js";
 import { record } from "../autograd/tape-entry.js";
-import { BackendError } from "../errors.js";
+import { BackendError, OutOfMemoryError } from "../errors.js";
 import { zerosLike } from "../tensor/create.js";
+import { withMemoryContext } from "../tensor/memory-context.js";
 import { Tensor } from "../tensor/tensor.js";
 import type {
   InputLayout,
@@ -28,7 +29,14 @@ export interface ViewOp<A> extends Op {
 }
 
 export function defineStructural<A>(contract: StructuralContract<A>): StructuralOp<A> {
-  const apply = (inputs: readonly Tensor[], attrs: A): readonly Tensor[] => applyStructural(contract, inputs, attrs);
+  const apply = (inputs: readonly Tensor[], attrs: A): readonly Tensor[] => {
+    try {
+      return applyStructural(contract, inputs, attrs);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      throw withMemoryContext(error, { op: contract.name, inputs, outputs: contract.shapeRule(inputs, attrs) });
+    }
+  };
   return { contract, apply, ...opOf(contract, (inputs, attrs) => apply(inputs, attrs)) };
 }
 
@@ -67,7 +75,8 @@ function applyStructural<A>(contract: StructuralContract<A>, inputs: readonly Te
   const backend = commonBackend(contract.name, inputs);
   const layout = contract.layout ?? "contiguous";
   const prepared = inputs.map((input) => (fits(input, layout) ? input : contiguousCopy(input)));
-  const outputs = specs.map((spec) => Tensor.allocate(backend, spec.shape, spec.dtype, spec.fidelity));
+  const all = contract.savedRule === undefined ? specs : [...specs, ...contract.savedRule(backend, inputs, attrs)];
+  const outputs = all.map((spec) => Tensor.allocate(backend, spec.shape, spec.dtype, spec.fidelity));
   contract.run(backend, prepared, outputs, attrs);
   const visible = contract.numVisible === undefined ? outputs : outputs.slice(0, contract.numVisible);
   recordIfNeeded(contract, attrs, { inputs, prepared, outputs, visible });
@@ -123,8 +132,9 @@ function recordIfNeeded<A>(
   if (!isGradEnabled() || !isDifferentiable(vjp)) return;
   const needs = inputs.map((input) => input.requiresGrad);
   if (!needs.includes(true)) return;
-  const savedInputs = vjp.saves?.inputs ?? NOTHING;
-  const savedOutputs = vjp.saves?.outputs ?? NOTHING;
+  const saves = typeof vjp.saves === "function" ? vjp.saves(outputs, inputs.length) : vjp.saves;
+  const savedInputs = saves?.inputs ?? NOTHING;
+  const savedOutputs = saves?.outputs ?? NOTHING;
   const saved = [
     ...savedInputs.map((i) => ({ tensor: prepared[i]!, place: i })),
     ...savedOutputs.map((i) => ({ tensor: outputs[i]!, place: -1 - i })),

@@ -2,6 +2,7 @@
 import { isGradEnabled } from "../autograd/grad-mode.js";
 import type { Backend } from "../backend/backend.js";
 import { StateError } from "../errors.js";
+import { withMemoryContext } from "../tensor/memory-context.js";
 import { Tensor } from "../tensor/tensor.js";
 import { contiguousCopy } from "./apply.js";
 import type { TensorSpec } from "./contract.js";
@@ -23,9 +24,13 @@ export function runBackwardKernel(
     );
   }
   const backend = inputs[0]!.backend;
-  const outputs = specs.map((spec) => Tensor.allocate(backend, spec.shape, spec.dtype, spec.fidelity));
-  run(backend, outputs);
-  return outputs;
+  try {
+    const outputs = specs.map((spec) => Tensor.allocate(backend, spec.shape, spec.dtype, spec.fidelity));
+    run(backend, outputs);
+    return outputs;
+  } catch (error) {
+    throw withMemoryContext(error, { op: name, inputs, outputs: specs });
+  }
 }
 
 /** `x`, or a contiguous copy of it that is not recorded (the enclosing backward frees it). */

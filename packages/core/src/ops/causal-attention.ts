@@ -6,11 +6,11 @@
  * Legend: B batch, T sequence, C embed, H heads, D head dim.
  */
 
-import type { TensorView } from "../backend/backend.js";
+import type { Backend, TensorView } from "../backend/backend.js";
 import type { AttentionInputs } from "../backend/kernel-table.js";
 import { DTypeError, ShapeError, ValueError } from "../errors.js";
 import { hostExp } from "../expr/host-math.js";
-import { formatShape } from "../tensor/shape.js";
+import { formatShape, type Shape } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { defineStructural } from "./apply.js";
 import { mul } from "./arithmetic.js";
@@ -44,24 +44,21 @@ export const causalAttentionOp = defineStructural<AttentionAttrs>({
   numVisible: 1,
   shapeRule: ([q, k, v]) => {
     checkHeads(q!, k!, v!);
-    const [B, H, T] = q!.shape as [number, number, number];
-    return [
-      { shape: q!.shape, dtype: "f32" },
-      { shape: [B, H, T, T], dtype: "f32" },
-    ];
+    return [{ shape: q!.shape, dtype: "f32" }];
   },
+  savedRule: (backend, [q]) => [savedSpec(backend, q!.shape)],
   reference: ([q, k, v], { scale }) => attentionReference(q!, k!, { v: v!, scale }),
-  run: (backend, [q, k, v], [out, probs], { scale }) =>
-    backend.kernels.causalAttention({ q: q!, k: k!, v: v! }, scale, { out: out!, probs: probs! }),
+  run: (backend, [q, k, v], [out, saved], { scale }) =>
+    backend.kernels.causalAttention({ q: q!, k: k!, v: v! }, scale, { out: out!, saved: saved! }),
   vjp: {
-    saves: { inputs: [0, 1, 2], outputs: [1] },
-    pull: ({ inputs: [q, k, v], outputs: [, probs], attrs: { scale } }, dOut) => {
+    saves: ([, saved]) => ({ inputs: [0, 1, 2], outputs: savedOutputs(saved!) }),
+    pull: ({ inputs: [q, k, v], outputs: [out, saved], attrs: { scale } }, dOut) => {
       const dy = asContiguous(dOut);
       return runBackwardKernel(
         "causalAttentionBackward",
         { inputs: [dy, q!, k!, v!], outputs: [q!, k!, v!] },
         (backend, [dq, dk, dv]) =>
-          backend.kernels.causalAttentionBackward({ q: q!, k: k!, v: v!, dOut: dy, probs: probs! }, scale, {
+          backend.kernels.causalAttentionBackward({ q: q!, k: k!, v: v!, dOut: dy, saved: saved!, out }, scale, {
             dq: dq!,
             dk: dk!,
             dv: dv!,
@@ -87,6 +84,12 @@ export const causalAttentionOp = defineStructural<AttentionAttrs>({
       inputs: [normal([1, 1, 37, 8]), normal([1, 1, 37, 8]), normal([1, 1, 37, 8])],
       attrs: { scale: 0.35 },
     },
+    {
+      name: "longer than some backends keep whole",
+      inputs: [normal([1, 2, 530, 5]), normal([1, 2, 530, 5]), normal([1, 2, 530, 5])],
+      attrs: { scale: 0.4 },
+      checkVjp: false,
+    },
   ],
 });
 
@@ -96,27 +99,29 @@ export const packedCausalAttentionOp = defineStructural<PackedAttentionAttrs>({
   numVisible: 1,
   shapeRule: ([qkv], { numHeads }) => {
     const { B, T, C } = packedSizes(qkv!, numHeads);
-    return [
-      { shape: [B, T, C], dtype: "f32" },
-      { shape: [B, numHeads, T, T], dtype: "f32" },
-    ];
+    return [{ shape: [B, T, C], dtype: "f32" }];
+  },
+  savedRule: (backend, [qkv], { numHeads }) => {
+    const { B, T, C } = packedSizes(qkv!, numHeads);
+    return [savedSpec(backend, [B, numHeads, T, C / numHeads])];
   },
   reference: ([qkv], attrs) => packedReference(qkv!, attrs),
-  run: (backend, [qkv], [out, probs], { numHeads, scale }) =>
+  run: (backend, [qkv], [out, saved], { numHeads, scale }) =>
     backend.kernels.causalAttention(headsOf(qkv!, numHeads), scale, {
       out: headView(out!, numHeads, 0),
-      probs: probs!,
+      saved: saved!,
     }),
   vjp: {
-    saves: { inputs: [0], outputs: [1] },
-    pull: ({ inputs: [qkv], outputs: [, probs], attrs: { numHeads, scale } }, dOut) => {
+    saves: ([, saved]) => ({ inputs: [0], outputs: savedOutputs(saved!) }),
+    pull: ({ inputs: [qkv], outputs: [out, saved], attrs: { numHeads, scale } }, dOut) => {
       const dy = asContiguous(dOut);
       return runBackwardKernel(
         "packedCausalAttentionBackward",
         { inputs: [dy, qkv!], outputs: [qkv!] },
         (backend, [dQkv]) => {
           const { q: dq, k: dk, v: dv } = headsOf(dQkv!, numHeads);
-          const inputs = { ...headsOf(qkv!, numHeads), dOut: headView(dy, numHeads, 0), probs: probs! };
+          const views = { ...headsOf(qkv!, numHeads), dOut: headView(dy, numHeads, 0) };
+          const inputs = { ...views, saved: saved!, out: out && headView(out, numHeads, 0) };
           backend.kernels.causalAttentionBackward(inputs, scale, { dq, dk, dv });
         },
       );
@@ -133,8 +138,27 @@ export const packedCausalAttentionOp = defineStructural<PackedAttentionAttrs>({
     { name: "two heads of odd width", inputs: [normal([2, 5, 18])], attrs: { numHeads: 2, scale: 0.6 } },
     { name: "one head", inputs: [normal([1, 9, 12])], attrs: { numHeads: 1, scale: 0.5 } },
     { name: "longer than a tile", inputs: [normal([1, 35, 24])], attrs: { numHeads: 2, scale: 0.5 }, checkVjp: false },
+    {
+      name: "longer than some backends keep whole",
+      inputs: [normal([1, 515, 12])],
+      attrs: { numHeads: 2, scale: 0.5 },
+      checkVjp: false,
+    },
   ],
 });
+
+/** What the backend keeps of q, k and v of this shape. @shape [B, H, T, D] -> [B, H, T, T] or [B, H, T] */
+function savedSpec(backend: Backend, shape: Shape): TensorSpec {
+  const [B, H, T] = shape as [number, number, number, number];
+  const isWhole = backend.kernels.attentionSaves(shape) === "probs";
+  // One number stands for a row: an error of it is an error of all its scores.
+  return isWhole ? { shape: [B, H, T, T], dtype: "f32" } : { shape: [B, H, T], dtype: "f32", fidelity: "exact" };
+}
+
+/** The result is kept only where the gradient reads it: beside logSumExp. */
+function savedOutputs(saved: TensorSpec): readonly number[] {
+  return saved.shape.length === 4 ? [1] : [0, 1];
+}
 
 /** Window [B, H, T, D] on part `part` of a contiguous [B, T, parts * C]. */
 function headView(

@@ -38,10 +38,16 @@ export interface VjpContext<A> {
   readonly needs: readonly boolean[];
 }
 
+/** Positions. */
+export interface Saves {
+  readonly inputs?: readonly number[];
+  readonly outputs?: readonly number[];
+}
+
 /** The vector-Jacobian product, made of ops. */
 export interface Vjp<A> {
-  /** What the tape keeps until backward, by position. */
-  readonly saves?: { readonly inputs?: readonly number[]; readonly outputs?: readonly number[] };
+  /** What the tape keeps until backward; a function where it depends on what the backend saved, or on how many inputs there are. */
+  readonly saves?: Saves | ((outputs: readonly TensorSpec[], numInputs: number) => Saves);
   /** One cotangent for each input, of its shape; undefined stands for zeros. `cotangents` has one entry for each visible output. */
   readonly pull: (context: VjpContext<A>, ...cotangents: Tensor[]) => readonly (Tensor | undefined)[];
 }
@@ -69,6 +75,8 @@ export interface StructuralContract<A> extends ContractBase<A> {
   readonly layout?: InputLayout;
   /** Outputs beyond this number are for the vjp only. Default: all are visible. */
   readonly numVisible?: number;
+  /** Further outputs for the vjp only, after those of the shape rule: what the backend's kernel saves. Default: none. */
+  readonly savedRule?: (backend: Backend, inputs: readonly TensorSpec[], attrs: A) => readonly TensorSpec[];
   readonly run: (backend: Backend, inputs: readonly Tensor[], outputs: readonly Tensor[], attrs: A) => void;
 }
 

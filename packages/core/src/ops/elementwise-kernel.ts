@@ -13,6 +13,7 @@ import { type ElementwiseProgram, elementwiseProgram } from "../expr/program.js"
 import { inputsRead, rewrite } from "../expr/rewrite.js";
 import { zerosLike } from "../tensor/create.js";
 import type { DType } from "../tensor/dtype.js";
+import { withMemoryContext } from "../tensor/memory-context.js";
 import { broadcastShapes, broadcastStrides, type Shape, shapesEqual } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { commonBackend } from "./apply.js";
@@ -38,6 +39,14 @@ export class ElementwiseKernel {
 
   /** Applies the expressions to broadcast inputs. Dtypes must be those of the program; shapes are checked here. */
   apply(inputs: readonly Tensor[], scalars: readonly number[]): readonly Tensor[] {
+    try {
+      return this.#run(inputs, scalars);
+    } catch (error) {
+      throw withMemoryContext(error, { op: this.program.name, inputs });
+    }
+  }
+
+  #run(inputs: readonly Tensor[], scalars: readonly number[]): readonly Tensor[] {
     const { program } = this;
     const backend = commonBackend(program.name, inputs);
     let shape: Shape = inputs[0]!.shape;

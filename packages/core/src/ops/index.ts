@@ -71,6 +71,7 @@ export type { Index } from "./index-plan.js";
 export { layerNorm } from "./layer-norm.js";
 export { linear } from "./linear.js";
 export { type LinearActivation, linearActivation } from "./linear-activation.js";
+export { type LinearCrossEntropyOptions, linearCrossEntropyRows } from "./linear-cross-entropy.js";
 export { isFinite, isInf, isNaN, logicalAnd, logicalNot, logicalOr, logicalXor } from "./logic.js";
 export { maskedFill, maskedSelect, nonzero } from "./masks.js";
 export { cos, erf, exp, floor, log, pow, sin, sqrt, tanh } from "./math.js";

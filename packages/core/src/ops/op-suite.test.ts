@@ -112,6 +112,7 @@ test("the fused ops have a composite", () => {
       "softmax",
       "layerNorm",
       "crossEntropy",
+      "linearCrossEntropy",
       "causalAttention",
       "packedCausalAttention",
     ]),

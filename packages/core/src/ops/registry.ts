@@ -53,6 +53,7 @@ import { gatherOp, scatterAddOp } from "./gather.js";
 import { layerNormOp } from "./layer-norm.js";
 import { linearOp } from "./linear.js";
 import { linearActivationOp } from "./linear-activation.js";
+import { linearCrossEntropyOp } from "./linear-cross-entropy.js";
 import { isFiniteOp, isInfOp, isNaNOp, logicalAndOp, logicalNotOp, logicalOrOp, logicalXorOp } from "./logic.js";
 import { cosOp, erfOp, expOp, floorOp, logOp, powOp, sinOp, sqrtOp, tanhOp } from "./math.js";
 import { matmulOp } from "./matmul.js";
@@ -81,6 +82,7 @@ export const opRegistry: readonly Op[] = [
   ...[copyOp, reshapeOp, permuteOp, expandOp, sliceOp, unsliceOp, concatOp, splitOp],
   ...[sumOp, maxOp, minOp, argMaxOp, argMinOp],
   ...[matmulOp, linearOp, linearActivationOp, softmaxOp, logSoftmaxOp, layerNormOp, crossEntropyOp],
+  ...[matmulOp, linearOp, softmaxOp, logSoftmaxOp, layerNormOp, crossEntropyOp, linearCrossEntropyOp],
   ...[causalAttentionOp, packedCausalAttentionOp, embeddingOp, gatherOp, scatterAddOp, dropoutOp],
   ...[convolutionOp, convolutionTransposedOp, convolutionWeightOp, maxPoolOp, resampleOp],
   ...[channelNormOp, rmsNormOp],

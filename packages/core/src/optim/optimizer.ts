@@ -64,6 +64,7 @@ export abstract class Optimizer<Settings extends CommonSettings = CommonSettings
   readonly #slots: readonly (ParameterSlot<Settings> | undefined)[];
   readonly #parameters: readonly Tensor[];
   readonly #where: string;
+  readonly #ofStep = new Map<Settings, Pick<InPlaceRun, "program" | "scalars"> & { readonly learningRate: number }>();
 
   protected constructor(where: string, given: ParametersOrGroups<Settings>, traits: OptimizerTraits<Settings>) {
     const { learningRate, defaults, own } = traits;
@@ -116,6 +117,7 @@ export abstract class Optimizer<Settings extends CommonSettings = CommonSettings
       );
     }
     this.#numSteps++;
+    this.#ofStep.clear();
     const runs: InPlaceRun[] = [];
     for (const slot of this.#slots) {
       const grad = slot?.parameter.grad;
@@ -164,15 +166,22 @@ export abstract class Optimizer<Settings extends CommonSettings = CommonSettings
   /** What moves one parameter, element by element. A subclass may move it otherwise at once, and leave nothing to run. */
   protected updateParameter(slot: ParameterSlot<Settings>, grad: Tensor, learningRate: number): readonly InPlaceRun[] {
     const { parameter, state, settings } = slot;
+    const { program, scalars } = this.#updateOf(settings, learningRate);
+    return [{ program, scalars, inputs: [parameter, grad, ...state], written: [parameter, ...state] }];
+  }
+
+  /** The kernel of this step and its scalars, which all parameters of a group share. */
+  #updateOf(settings: Settings, learningRate: number): Pick<InPlaceRun, "program" | "scalars"> {
+    const known = this.#ofStep.get(settings);
+    if (known?.learningRate === learningRate) return known;
     const { rule, scalars } = this.update(settings, learningRate);
-    return [
-      {
-        program: updateProgram(rule, settings),
-        inputs: [parameter, grad, ...state],
-        scalars: [...scalars, ...penaltyScalars(settings, learningRate)],
-        written: [parameter, ...state],
-      },
-    ];
+    const made = {
+      learningRate,
+      program: updateProgram(rule, settings),
+      scalars: [...scalars, ...penaltyScalars(settings, learningRate)],
+    };
+    this.#ofStep.set(settings, made);
+    return made;
   }
 
   /** The rule of a group's next update and its scalars. */

@@ -37,6 +37,6 @@ function isAlike(a: InPlaceRun, b: InPlaceRun): boolean {
   return (
     a.program === b.program &&
     a.written[0]!.backend === b.written[0]!.backend &&
-    a.scalars.every((value, i) => Object.is(value, b.scalars[i]))
+    (a.scalars === b.scalars || a.scalars.every((value, i) => Object.is(value, b.scalars[i])))
   );
 }

@@ -3,6 +3,7 @@ import type { Backend, TensorView } from "../backend/backend.js";
 import { currentBackend } from "../backend/current-backend.js";
 import { DTypeError, ShapeError, ValueError } from "../errors.js";
 import { bytesPerElement, type DType, type DTypeArray, dtypeOfArray, hostArray } from "./dtype.js";
+import { withMemoryContext } from "./memory-context.js";
 import { flattenNested, type NestedInput } from "./nested-array.js";
 import { track } from "./scope.js";
 import { assertShape, formatShape, numElements, type Shape } from "./shape.js";
@@ -78,9 +79,17 @@ function fromElements(values: DTypeArray, natural: Shape, options: TensorOptions
       { shape, numValues: values.length },
     );
   }
-  const out = Tensor.allocate(currentBackend(), shape, options.dtype);
+  const out = allocated("tensor", { shape, dtype: options.dtype, backend: currentBackend() });
   if (values.length > 0) out.backend.write(out.buffer, 0, values);
   return withGrad(out, options);
+}
+
+function allocated(where: string, { shape, dtype, backend }: Pick<Tensor, "shape" | "dtype" | "backend">): Tensor {
+  try {
+    return Tensor.allocate(backend, shape, dtype);
+  } catch (error) {
+    throw withMemoryContext(error, { op: where, outputs: [{ shape }] });
+  }
 }
 
 function withGrad(out: Tensor, options: CreateOptions): Tensor {
@@ -105,7 +114,7 @@ function filled(
   value: number,
 ): Tensor {
   const element = dtype === "f32" ? value : convertValues(where, [value], dtype)[0]!;
-  const out = Tensor.allocate(backend, shape, dtype);
+  const out = allocated(where, { shape, dtype, backend });
   if (out.size > 0) backend.kernels.fill(out, element);
   return out;
 }

@@ -22,6 +22,7 @@ const firstOrderOnly: ReadonlySet<string> = new Set([
   "ctc",
   "embedding",
   "layerNorm",
+  "linearCrossEntropy",
   "logSoftmax",
   "packedCausalAttention",
   "rmsNorm",

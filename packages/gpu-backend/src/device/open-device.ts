@@ -57,6 +57,34 @@ const softwareNames = /swiftshader|llvmpipe|lavapipe|software|warp|basic render/
  * @throws {BackendError} E_NO_ADAPTER when there is none, only a software one that was not asked for, or one that gives no device, with what to do.
  */
 export async function openDevice(gpu: GPU, options: DeviceOptions = {}): Promise<OpenedDevice> {
+  const { adapter, described } = await findAdapter(gpu, options);
+  const unwanted = new Set<string>(options.withoutFeatures);
+  const features = optionalFeatures.filter((name) => adapter.features.has(name) && !unwanted.has(name));
+  const requiredLimits: Record<string, number> = {};
+  for (const name of raisedLimits) requiredLimits[name] = adapter.limits[name];
+  const device = await requestDevice(adapter, { requiredFeatures: features as GPUFeatureName[], requiredLimits });
+  return { device, adapter: described, features: new Set(features), limits: device.limits };
+}
+
+/**
+ * The adapter that `openDevice` would open, in words, without a device: cheap, and no proof that one can be had.
+ *
+ * @throws {BackendError} E_NO_ADAPTER as openDevice.
+ */
+export async function findAdapterDescription(gpu: GPU, options: DeviceOptions = {}): Promise<AdapterDescription> {
+  return (await findAdapter(gpu, options)).described;
+}
+
+/** The numeric class of a backend on this adapter. */
+export function numericClassOf(adapter: AdapterDescription, storage: "f32" | "f16" = "f32"): `webgpu:${string}` {
+  const { vendor, architecture, device } = adapter;
+  return `webgpu:${vendor || "unknown"}/${architecture || device || "unknown"}${storage === "f16" ? ":f16" : ""}`;
+}
+
+async function findAdapter(
+  gpu: GPU,
+  options: DeviceOptions,
+): Promise<{ readonly adapter: GPUAdapter; readonly described: AdapterDescription }> {
   const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
   if (adapter === null) {
     throw new BackendError(
@@ -73,12 +101,7 @@ export async function openDevice(gpu: GPU, options: DeviceOptions = {}): Promise
       "E_NO_ADAPTER",
     );
   }
-  const unwanted = new Set<string>(options.withoutFeatures);
-  const features = optionalFeatures.filter((name) => adapter.features.has(name) && !unwanted.has(name));
-  const requiredLimits: Record<string, number> = {};
-  for (const name of raisedLimits) requiredLimits[name] = adapter.limits[name];
-  const device = await requestDevice(adapter, { requiredFeatures: features as GPUFeatureName[], requiredLimits });
-  return { device, adapter: described, features: new Set(features), limits: device.limits };
+  return { adapter, described };
 }
 
 async function requestDevice(adapter: GPUAdapter, descriptor: GPUDeviceDescriptor): Promise<GPUDevice> {

@@ -38,8 +38,8 @@ describeGpu("composed rows on WebGPU beside the CPU's", () => {
       const [dq, dk, dv] = packed("f32");
       const [out, probs] = [viewOf(backend, shape, "f32"), viewOf(backend, [B, H, T, T], "f32")];
       const dOut = viewOf(backend, shape, randomFloats(B * T * width, 2));
-      backend.kernels.causalAttention({ q, k, v }, 0.7, { out, probs });
-      backend.kernels.causalAttentionBackward({ q, k, v, dOut, probs }, 0.7, { dq, dk, dv });
+      backend.kernels.causalAttention({ q, k, v }, 0.7, { out, saved: probs });
+      backend.kernels.causalAttentionBackward({ q, k, v, dOut, saved: probs }, 0.7, { dq, dk, dv });
       return [out, probs, dq, dk, dv];
     });
     for (const difference of found) expect(difference).toBeLessThan(2e-5);

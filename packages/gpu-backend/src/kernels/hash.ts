@@ -48,7 +48,7 @@ const blocksKernel = defineKernel({
   if (group >= p.numBlocks) { return; }
   let begin = group * p.blockWords;
   let end = min(begin + p.blockWords, p.count);
-  var a = (lane + 1u) * ${initialFactor}u ^ ${hashPrimes[0]}u;
+  var a = ((lane + 1u) * ${initialFactor}u) ^ ${hashPrimes[0]}u;
   var i = begin + lane;
   for (; i + ${(numAhead - 1) * stripeWords}u < end; i += ${numAhead * stripeWords}u) {
 ${ahead.map((k) => `    let w${k} = x_at(i + ${k * stripeWords}u);`).join("\n")}

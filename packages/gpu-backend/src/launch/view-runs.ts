@@ -61,7 +61,11 @@ class OpenBatch {
   }
 
   numSlotsWith({ views }: ViewRun): number {
-    return new Set([...this.#slots.keys(), ...views.map(({ buffer }) => buffer)]).size;
+    let count = this.#slots.size;
+    for (const [i, { buffer }] of views.entries()) {
+      if (!this.#slots.has(buffer) && views.findIndex((view) => view.buffer === buffer) === i) count++;
+    }
+    return count;
   }
 
   add({ views, count }: ViewRun): void {

@@ -37,6 +37,8 @@ export class GpuBuffer implements DeviceBuffer {
 export interface BufferPoolOptions {
   /** Most bytes to take from the device. Default: no cap but the device's own. */
   readonly maxBytes?: number;
+  /** Most bytes of one buffer. Default: what the device binds at a time, which it is at most. */
+  readonly maxBindingBytes?: number;
   /** Called with a buffer that is about to be destroyed: nothing recorded may refer to it any more. */
   readonly beforeDestroy: (buffer: GpuBuffer) => void;
 }
@@ -136,10 +138,11 @@ export class BufferPool {
 
   #assertFits(byteLength: number, size: number): void {
     const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits;
-    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    const { maxBindingBytes = Number.POSITIVE_INFINITY } = this.#options;
+    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize, maxBindingBytes);
     if (size > limit) {
       throw new OutOfMemoryError(
-        `webgpu: one tensor of ${byteLength} bytes was asked for, and this adapter binds at most ${limit} bytes at a time. Use smaller micro-batches, or split the tensor.`,
+        `webgpu: one tensor of ${byteLength} bytes was asked for, and this adapter binds at most ${limit} bytes at a time. Use smaller micro-batches, split the tensor, or, where it holds logits, take losses.linearCrossEntropy.`,
         { byteLength, limit },
       );
     }

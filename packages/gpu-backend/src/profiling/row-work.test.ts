@@ -28,7 +28,7 @@ test("a product of M x K and K x N is 2 M K N operations, and M N more with a bi
 
 test("attention counts the triangle that it sees", () => {
   const [B, H, T, D] = [2, 3, 5, 4];
-  const [q, k, v, out, probs] = [
+  const [q, k, v, out, saved] = [
     view([B, H, T, D]),
     view([B, H, T, D]),
     view([B, H, T, D]),
@@ -36,7 +36,7 @@ test("attention counts the triangle that it sees", () => {
     view([B, H, T, T]),
   ];
   // 15 pairs of each head: two products of depth D, and five operations of the softmax.
-  expect(workOfRow("causalAttention", [{ q, k, v }, 0.5, { out, probs }])).toMatchObject({
+  expect(workOfRow("causalAttention", [{ q, k, v }, 0.5, { out, saved }])).toMatchObject({
     flops: B * H * 15 * (2 * 2 * D + 5),
     readBytes: 4 * 3 * B * H * T * D,
     writtenBytes: 4 * B * H * (T * D + T * T),

@@ -9,9 +9,11 @@ import type { ElementwiseProgram, ElementwiseRun, TensorView } from "@lockstep/c
 import { type KernelTable, linearize, numElements, recurrentCellSizes } from "@lockstep/core/backend";
 import { bytesOfViews, viewsIn } from "./views.js";
 
-type Args<K extends keyof KernelTable> = Parameters<KernelTable[K]>;
+/** Rows that launch something. */
+export type KernelRow = Exclude<keyof KernelTable, "attentionSaves">;
+type Args<K extends KernelRow> = Parameters<KernelTable[K]>;
 
-interface RowWork<K extends keyof KernelTable> {
+interface RowWork<K extends KernelRow> {
   readonly flops: (...args: Args<K>) => number;
   /** Views that are written. All others among the arguments are read. */
   readonly writes: (...args: Args<K>) => Iterable<TensorView>;
@@ -30,7 +32,7 @@ const pairs = ({ shape }: TensorView): number => {
 const recurrentProducts = (numGates: number, [B = 0, T = 0, H = 0]: readonly number[]): number =>
   2 * B * T * numGates * H * H;
 
-export const rowWork: { readonly [K in keyof KernelTable]: RowWork<K> } = {
+export const rowWork: { readonly [K in KernelRow]: RowWork<K> } = {
   copy: { flops: none, writes: (_src, dst) => [dst] },
   fill: { flops: none, writes: (dst) => [dst] },
   matmul: {
@@ -128,7 +130,7 @@ export interface OpWork {
 }
 
 /** Of a row's call. A view that is read and written in place is two arguments. */
-export function workOfRow<K extends keyof KernelTable>(name: K, args: Args<K>): OpWork {
+export function workOfRow<K extends KernelRow>(name: K, args: Args<K>): OpWork {
   const row = rowWork[name] as RowWork<K>;
   const writtenBytes = bytesOfViews(row.writes(...args));
   const counted = row.readBytes?.(...args);

@@ -1,7 +1,7 @@
 /** @file Watches what is asked of a backend: every row of its kernel table and every element-wise program, until it is told to stop. */
 import type { Backend, TensorView } from "@lockstep/core";
 import type { KernelTable, LateResults } from "@lockstep/core/backend";
-import { type OpWork, workOfLate, workOfProgram, workOfRow } from "./row-work.js";
+import { type KernelRow, type OpWork, workOfLate, workOfProgram, workOfRow } from "./row-work.js";
 
 /** One call, before it runs. */
 export interface WatchedCall {
@@ -67,8 +67,9 @@ function replace<K extends keyof Backend>(backend: Backend, name: K, value: Back
 
 function watchedKernels(kernels: KernelTable, watched: Watched): KernelTable {
   const rows = Object.entries(kernels).map(([name, row]) => {
-    const op = name as keyof KernelTable;
     const run: Row = (...args) => (row as Row).apply(kernels, [...args]);
+    if (name === "attentionSaves") return [name, run] as const;
+    const op = name as KernelRow;
     const watching: Row = (...args) => {
       const call = (): WatchedCall => {
         const work = workOfRow(op, args as unknown as Parameters<KernelTable[typeof op]>);

@@ -1,4 +1,14 @@
-import { losses, microBatchScope, noGrad, seedScope, tensor } from "@lockstep/core";
+import {
+  createCpuBackend,
+  losses,
+  microBatchScope,
+  noGrad,
+  scope,
+  seedScope,
+  type Tensor,
+  tensor,
+  withBackend,
+} from "@lockstep/core";
 import { describe, expect, test } from "vitest";
 import { Gpt, gptConfig, gptLoss } from "../index.js";
 
@@ -78,6 +88,35 @@ describe("Gpt", () => {
     const { sum, weight } = gptLoss(model, { inputs: idsOf([1, 2, 3]), targets: idsOf([2, 3, 4]) });
     expect(weight).toBe(3);
     expect(sum.itemSync() / 3).toBeCloseTo(Math.log(11), 1);
+  });
+
+  test("gptLoss of more logits than 64 MiB has the bits of all logits, and takes less memory", () => {
+    const large = { vocabSize: 50_257, seqLen: 340, numLayers: 1, numHeads: 1, embedDim: 4 };
+    const outcome = (lossOf: (model: Gpt, batch: { inputs: Tensor; targets: Tensor }) => losses.LossSum) => {
+      const backend = createCpuBackend();
+      const found = withBackend(backend, () =>
+        scope(() => {
+          const model = seedScope(1, () => new Gpt(large));
+          const ids = Int32Array.from({ length: 340 }, (_, i) => (i * 7919) % 50_257);
+          const [inputs, targets] = [ids, ids.toReversed()].map((values) => tensor(values, { shape: [1, 340] }));
+          const { sum, weight } = lossOf(model, { inputs: inputs!, targets: targets! });
+          sum.backward();
+          const gradients = model.parameters().map(({ grad }) => backend.kernels.hash([grad!]));
+          return { sum: sum.itemSync(), weight, gradients };
+        }),
+      );
+      const { peakBytes } = backend.memory();
+      backend.dispose();
+      return { found, peakBytes };
+    };
+    const [inPieces, whole] = [
+      outcome(gptLoss),
+      outcome((model, { inputs, targets }) => losses.crossEntropy(model.forward(inputs), targets)),
+    ];
+    expect(inPieces.found).toEqual(whole.found);
+    expect(inPieces.found.weight).toBe(340);
+    // Two pieces of 64 MiB instead of logits and their gradient.
+    expect(inPieces.peakBytes).toBeLessThan(whole.peakBytes);
   });
 
   test.each([

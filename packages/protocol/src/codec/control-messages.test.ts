@@ -217,6 +217,13 @@ describe("control messages", () => {
     `);
   });
 
+  test.each([0.5, 3, 2 ** 41, Number.POSITIVE_INFINITY])("a loss scale of %d is refused", (lossScale) => {
+    const body = { assignment: { ...assignment, lossScale } };
+    expect(() => controlCodec.encodeControl("assign", body)).toThrow(
+      expect.objectContaining({ code: "E_MESSAGE_BODY", message: expect.stringContaining("assignment.lossScale") }),
+    );
+  });
+
   test("a changed byte gives a message or a ProtocolError", () => {
     const flips = fc.tuple(fc.constantFrom(...names), fc.nat(), fc.nat({ max: 255 }));
     fc.assert(

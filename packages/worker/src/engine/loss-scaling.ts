@@ -81,7 +81,7 @@ function land(
     { stepIndex: place.step! - 1, microBatch: m, node: { lo: m, hi: m + 1 }, target: landing, lossScale },
     {
       onLoss: (loss, weight) => {
-        assertFiniteLoss(loss, place);
+        assertRepresentable(loss, place);
         found = { loss, weight };
       },
       onEntry: (index, isThere) => {
@@ -130,8 +130,19 @@ function fold(
   node.finish();
 }
 
+const advice = "This worker stores numbers beyond 65,504 as infinities; use --precision f32 if the job needs them.";
+
+/** No scale changes a loss. @throws {NotFiniteError} E_NOT_FINITE */
+function assertRepresentable(loss: number, place: TrainingPlace): void {
+  try {
+    assertFiniteLoss(loss, place);
+  } catch (error) {
+    if (!(error instanceof NotFiniteError)) throw error;
+    throw new NotFiniteError(`${error.message} ${advice}`, error.fields);
+  }
+}
+
 function withScales(error: NotFiniteError, lossScale: number): NotFiniteError {
-  if (lossScale === 1) return error;
-  const text = `${error.message} It was not finite at any loss scale from ${lossScale} down to 1: use --precision f32 if its numbers are beyond 65,504.`;
-  return new NotFiniteError(text, { ...error.fields, lossScale });
+  const tried = lossScale === 1 ? "" : ` It was not finite at any loss scale from ${lossScale} down to 1.`;
+  return new NotFiniteError(`${error.message}${tried} ${advice}`, { ...error.fields, lossScale });
 }

@@ -2,7 +2,7 @@
 import { assertFiniteLoss, type Backend, CpuBackend } from "@lockstep/core";
 import { buildTraining, type TrainingSource } from "../engine/build-training.js";
 import { DeviceMirror } from "../engine/device-mirror.js";
-import { TrainingEngine } from "../engine/training-engine.js";
+import { reasonAgainstUpdates, TrainingEngine } from "../engine/training-engine.js";
 import { parseJobConfig } from "../job/parse-config.js";
 import { jobFilesOnDisk, maxWasmBytes, sha256 } from "./engine-spec.js";
 import { importJob, writeJobModule } from "./job-loader.js";
@@ -72,11 +72,14 @@ function cpuTrial(engine: TrainingEngine, spans: TrialSpans): Trial {
   };
 }
 
-function deviceTrial(source: TrainingSource, { spans, updatesOnDevice = false }: TrialOptions): Trial {
+function deviceTrial(source: TrainingSource, { spans, updatesOnDevice: isWanted = false }: TrialOptions): Trial {
   const { backend, job } = source;
   // What a mirror does beside the loss is the backward pass.
   const loss: typeof job.loss = (model, batch) => within(spans, "forward", () => job.loss(model, batch));
   const training = buildTraining({ ...source, job: { ...job, loss } });
+  const against = isWanted ? reasonAgainstUpdates(training) : undefined;
+  const updatesOnDevice = isWanted && against === undefined;
+  const because = against === undefined ? "" : `, because ${against}`;
   let reason: string | undefined;
   const eager = new DeviceMirror(backend, training, { noRecord: true });
   const replaying = new DeviceMirror(backend, training, {
@@ -89,9 +92,7 @@ function deviceTrial(source: TrainingSource, { spans, updatesOnDevice = false }:
     deviceStep(mirror, { spans, updatesOnDevice, stepIndex: stepIndex++ });
   return {
     numMicroBatches: training.numMicroBatches,
-    stepIs: updatesOnDevice
-      ? "forward and backward of its micro-batches, their sum, the update and the hashes of gradient and state"
-      : "forward and backward of its micro-batches, their sum and its reading; the update is the CPU's and not in it",
+    stepIs: `forward and backward of its micro-batches, their sum, ${updatesOnDevice ? "the update and the hashes of gradient and state" : `its reading; the update is the CPU's and not in it${because}`}`,
     step: stepOf(eager),
     replayedStep: stepOf(replaying),
     notReplayed: () => reason,

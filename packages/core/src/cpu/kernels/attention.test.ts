@@ -65,8 +65,9 @@ function run(
   const tensors = setUp(host, c);
   const { causalAttention, causalAttentionBackward } = attentionRoom.rows(host);
   const scale = Math.fround(1 / Math.sqrt(c.headDim));
-  causalAttention(tensors, scale, tensors);
-  causalAttentionBackward(tensors, scale, tensors);
+  const saved = tensors.probs;
+  causalAttention(tensors, scale, { ...tensors, saved });
+  causalAttentionBackward({ ...tensors, saved }, scale, tensors);
   const get = (view: TensorView): Float32Array => host.get(view) as Float32Array;
   const { out, probs, dq, dk, dv } = tensors;
   return { out: get(out), probs: get(probs), dq: get(dq), dk: get(dk), dv: get(dv), tensors };
@@ -183,8 +184,9 @@ describe("causalAttention", () => {
     const before = setUp(hosts.strict, c);
     const kept = hosts.strict.get(before.dv);
     const { causalAttention, causalAttentionBackward } = attentionRoom.rows(hosts.strict);
-    causalAttention(before, 1, before);
-    causalAttentionBackward(before, 1, { dq, dk, dv: { ...before.out } });
+    const saved = before.probs;
+    causalAttention(before, 1, { ...before, saved });
+    causalAttentionBackward({ ...before, saved }, 1, { dq, dk, dv: { ...before.out } });
     expectSameBits(hosts.strict.get(before.dv), kept);
   });
 

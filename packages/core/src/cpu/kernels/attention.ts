@@ -54,7 +54,7 @@ function forward(host: KernelHost, inputs: AttentionInputs, scale: number, outpu
     ...tensorArgValues("k", host.addressOf(inputs.k), inputs.k),
     ...tensorArgValues("v", host.addressOf(inputs.v), inputs.v),
     ...tensorArgValues("out", host.addressOf(outputs.out), outputs.out),
-    probs: host.addressOf(outputs.probs),
+    probs: host.addressOf(outputs.saved),
     rowBytes,
     ...offsets,
   };
@@ -91,7 +91,7 @@ function backward(host: KernelHost, inputs: AttentionBackwardInputs, scale: numb
     ...tensorArgValues("dq", host.addressOf(outputs.dq), outputs.dq),
     ...tensorArgValues("dk", host.addressOf(outputs.dk), outputs.dk),
     ...tensorArgValues("dv", host.addressOf(outputs.dv), outputs.dv),
-    probs: host.addressOf(inputs.probs),
+    probs: host.addressOf(inputs.saved),
     rowBytes,
     dScoresPanel,
     ...offsets,
@@ -102,9 +102,12 @@ function backward(host: KernelHost, inputs: AttentionBackwardInputs, scale: numb
   host.launch(attentionBackward, args, { numItems: numMatrices, grain, scratchBytes: total });
 }
 
-export const attentionRoom: KernelRoom<Pick<KernelTable, "causalAttention" | "causalAttentionBackward">> = {
+export const attentionRoom: KernelRoom<
+  Pick<KernelTable, "attentionSaves" | "causalAttention" | "causalAttentionBackward">
+> = {
   kernels: [attentionForward, attentionBackward],
   rows: (host) => ({
+    attentionSaves: () => "probs",
     causalAttention: (inputs, scale, outputs) => forward(host, inputs, scale, outputs),
     causalAttentionBackward: (inputs, scale, outputs) => backward(host, inputs, scale, outputs),
   }),

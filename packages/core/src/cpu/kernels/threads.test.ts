@@ -33,8 +33,8 @@ const runs: Record<string, (backend: NodeCpuBackend) => TensorView[]> = {
     const [q, k, v, dOut] = [input(1), input(2), input(3), input(4)];
     const [out, dq, dk, dv] = [input(5), input(5), input(5), input(5)];
     const probs = viewOf(backend, [2, 4, 100, 100]);
-    backend.kernels.causalAttention({ q, k, v }, 0.2, { out, probs });
-    backend.kernels.causalAttentionBackward({ q, k, v, dOut, probs }, 0.2, { dq, dk, dv });
+    backend.kernels.causalAttention({ q, k, v }, 0.2, { out, saved: probs });
+    backend.kernels.causalAttentionBackward({ q, k, v, dOut, saved: probs }, 0.2, { dq, dk, dv });
     return [out, probs, dq, dk, dv];
   },
   softmax(backend) {
