@@ -63,6 +63,21 @@ test("on the CPU every op is one call with its time, work and bytes held, and no
   expect(profiler.ops.every(({ usedBytes }) => usedBytes > 0)).toBe(true);
 });
 
+test("what a backend copies for an op of its own accord is part of that op", async () => {
+  const backend = createCpuBackend();
+  const profiler = new Profiler(backend, { nowMs: tickingClock() });
+  const [x, y] = withBackend(backend, () => [
+    tensor(new Float32Array(60), { shape: [3, 4, 5] }).transpose(0, 2),
+    tensor(new Float32Array(60), { shape: [5, 4, 3] }),
+  ]);
+  profiler.start();
+  withBackend(backend, () => x!.add(y!).dispose());
+  await profiler.stop();
+  expect(profiler.ops.map(({ op, readBytes, writtenBytes }) => [op, readBytes, writtenBytes])).toEqual([
+    ["elementwise add", 480, 240],
+  ]);
+});
+
 /** Slices of one track, each with the innermost slice it lies in. Fails where two overlap in part. */
 function expectNested(events: readonly TraceEvent[]): void {
   const slices = events.filter(({ ph }) => ph === "X").sort((x, y) => x.ts! - y.ts! || y.dur! - x.dur!);
