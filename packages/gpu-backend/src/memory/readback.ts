@@ -6,11 +6,16 @@ import { floatsOfHalves } from "./half-floats.js";
 
 const usage = 0x1 | 0x8; // MAP_READ | COPY_DST
 const mapRead = 0x1;
+/** Fewer than this are always kept. */
+const minKept = 16;
 
 export class Readback {
   readonly #device: GPUDevice;
   readonly #launcher: Launcher;
   readonly #free: GPUBuffer[] = [];
+  /** Under way now, and most at once so far: a step reads as many as the one before. */
+  #numTaken = 0;
+  #mostTaken = 0;
 
   constructor(device: GPUDevice, launcher: Launcher) {
     this.#device = device;
@@ -54,6 +59,7 @@ export class Readback {
   }
 
   #take(byteLength: number): GPUBuffer {
+    this.#mostTaken = Math.max(this.#mostTaken, ++this.#numTaken);
     const place = this.#free.findIndex(({ size }) => size >= byteLength && size <= Math.max(4096, 4 * byteLength));
     if (place >= 0) return this.#free.splice(place, 1)[0]!;
     const size = 2 ** Math.ceil(Math.log2(Math.max(byteLength, 1024)));
@@ -61,7 +67,8 @@ export class Readback {
   }
 
   #give(staging: GPUBuffer): void {
+    this.#numTaken--;
     this.#free.push(staging);
-    if (this.#free.length > 16) this.#free.shift()?.destroy();
+    if (this.#free.length > Math.max(minKept, this.#mostTaken)) this.#free.shift()?.destroy();
   }
 }
