@@ -8,6 +8,7 @@ import { cleanUp, runLockstep, temporaryFolder } from "../e2e/lockstep-process.j
 const isRequired = process.env.LOCKSTEP_REQUIRE_GPU === "1";
 const isSoftware = process.env.VK_DRIVER_FILES !== undefined;
 const digits = fileURLToPath(new URL("../../examples/07-digits", import.meta.url));
+const charGpt = fileURLToPath(new URL("../../examples/02-char-gpt", import.meta.url));
 const small = ["--set", "globalBatchSize=8", "--set", "microBatchSize=4"];
 
 afterAll(cleanUp);
@@ -59,6 +60,25 @@ describe.skipIf(!isRequired)("lockstep profile on WebGPU", () => {
     // Five steps came before: two op by op, then one that is recorded and two that are replayed.
     const parts = ["micro-batch 0", "record", "forward", "wait", "micro-batch 1"];
     expect([...spans]).toEqual(["step 6", ...parts, "step 7"]);
+  }, 120_000);
+
+  test("with --update device has the optimizer's kernels, and their sums and hashes", async () => {
+    const cwd = temporaryFolder();
+    const flags = ["--backend", "webgpu", "--steps", "1", "--json", "--out", join(cwd, "t.json"), ...small];
+    const { status, stdout } = await runLockstep(["profile", charGpt, "--update", "device", ...flags]);
+    expect(status).toBe(0);
+    const { summary, plainStep, replayedStep } = JSON.parse(stdout) as Profile;
+    expect(summary.numLaunches).toBe(plainStep.recording.numLaunches);
+    expect(summary.numLaunches).toBe(replayedStep.recording.numLaunches);
+    const names = summary.lines.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(["elementwise adamDecoupled", "findNonFinite"]));
+    expect(names.some((name) => name.startsWith("hash"))).toBe(true);
+    expect(names).not.toContain("(no op)");
+    // A model with running statistics is not updated there, and why is said.
+    const other = await runLockstep(["profile", digits, "--update", "device", ...flags]);
+    expect(other.stdout).toMatch(/the update is the CPU's and not in it, because the model has running statistics/);
+    const refused = await runLockstep(["profile", digits, "--update", "device", "--backend", "cpu"]);
+    expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining("E_USAGE_UPDATE")]);
   }, 120_000);
 
   test.runIf(isSoftware)(

@@ -74,17 +74,17 @@ test("has the commands and flags that other programs rely on", () => {
   );
   expect(flagsOf).toMatchInlineSnapshot(`
     {
-      "check": "backend no-record numeric precision seed set threads",
+      "check": "backend no-record numeric precision seed set threads update",
       "coordinator": "audit fork host init-from join-timeout log-format loss-scale max-workers min-workers numeric out port quiet resume seed set state-transfer-rate steps token token-file",
       "doctor": "json",
       "evaluate": "init-from json set threads",
       "generate": "max-tokens prompt seed temperature threads top-k top-p",
       "inspect": "json",
-      "profile": "backend json out precision seed set steps threads",
+      "profile": "backend json out precision seed set steps threads update",
       "report": "curves-only out samples threads",
-      "run": "audit backend chaos fork init-from log-format loss-scale no-record numeric out precision quiet resume seed set steps threads workers",
+      "run": "audit backend chaos fork init-from log-format loss-scale no-record numeric out precision quiet resume seed set steps threads update workers",
       "status": "json token token-file",
-      "worker": "backend cache listen log-format name no-record numeric precision quiet reconnect-timeout threads token token-file",
+      "worker": "backend cache listen log-format name no-record numeric precision quiet reconnect-timeout threads token token-file update",
     }
   `);
 });

@@ -18,6 +18,7 @@ import {
   port,
   precisionFlag,
   share,
+  updateFlag,
 } from "./flags/common-flags.js";
 import { printError } from "./print-error.js";
 import { version } from "./version.js";
@@ -163,6 +164,7 @@ export function createProgram(onEnd: (status: ExitStatus) => void): Command {
         .default("auto"),
     )
     .addOption(precisionFlag())
+    .addOption(updateFlag())
     .option("--steps <n>", "steps to watch, after some that are not", count, 2)
     .option("--out <file>", "where to write the trace (default: <name of the job>.trace.json)")
     .option("--json", "print JSON", false)

@@ -233,6 +233,7 @@ function sizedRows({ kernels }: WebGpuBackend, make: Make): void {
     [600, 16],
     [600, 64],
     [600, 100],
+    [600, 150],
     [600, 200],
   ] as const) {
     const q = (): TensorView => make([1, 1, T, D]);

@@ -3,7 +3,13 @@ import { statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { type ExitStatus, exitStatus, UsageError } from "../exit-status.js";
-import { type BackendName, type Precision, refuseHalvesOnCpu } from "../flags/common-flags.js";
+import {
+  type BackendName,
+  type Precision,
+  refuseHalvesOnCpu,
+  refuseUpdatesOnCpu,
+  type Updater,
+} from "../flags/common-flags.js";
 import { prepareJob } from "../job/prepare-job.js";
 import { formatProfile } from "../profile/format-profile.js";
 import { profileJob } from "../profile/profile-job.js";
@@ -12,6 +18,7 @@ import { openProfiledBackend } from "../profile/profiled-backend.js";
 interface ProfileFlags {
   readonly backend: BackendName;
   readonly precision: Precision;
+  readonly update: Updater;
   readonly steps: number;
   readonly out?: string;
   readonly json: boolean;
@@ -21,15 +28,18 @@ interface ProfileFlags {
 }
 
 export async function profile(jobPath: string, flags: ProfileFlags): Promise<ExitStatus> {
-  refuseHalvesOnCpu("profile", { backend: [flags.backend], precision: flags.precision });
+  const { precision, update } = flags;
+  refuseHalvesOnCpu("profile", { backend: [flags.backend], precision });
+  refuseUpdatesOnCpu("profile", { backend: [flags.backend], precision, update });
   const job = await prepareJob(jobPath, flags.set, process.cwd());
   const tracePath = resolve(flags.out ?? `${job.name}.trace.json`);
   const warn = (line: string): void => void process.stderr.write(`${line}\n`);
   const threads = flags.threads ?? availableParallelism();
   assertWritable(tracePath);
-  const profiled = await openProfiledBackend(flags.backend, { threads, precision: flags.precision, warn });
+  const profiled = await openProfiledBackend(flags.backend, { threads, precision, warn });
   const nowMs = () => performance.now();
-  const { profile, trace } = await profileJob(job, profiled, { numSteps: flags.steps, seed: flags.seed, nowMs });
+  const options = { numSteps: flags.steps, seed: flags.seed, updatesOnDevice: update === "device", nowMs };
+  const { profile, trace } = await profileJob(job, profiled, options);
   writeFileSync(tracePath, JSON.stringify(trace));
   if (flags.json) process.stdout.write(`${JSON.stringify({ ...profile, trace: tracePath }, null, 2)}\n`);
   else {

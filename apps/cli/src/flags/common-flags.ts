@@ -61,11 +61,7 @@ export function addComputeFlags(command: Command): Command {
         .default(["cpu"], "cpu"),
     )
     .addOption(precisionFlag())
-    .addOption(
-      new Option("--update <what>", "what takes the optimizer's steps while a worker with a GPU is alone")
-        .choices(["cpu", "device"])
-        .default("cpu"),
-    )
+    .addOption(updateFlag())
     .addOption(numericFlag())
     .option("--no-record", "run every step on a GPU op by op, instead of replaying what the first ones launched")
     .option("--threads <n>", "threads of each worker (default: cores divided by local workers)", count);
@@ -75,6 +71,12 @@ export function precisionFlag(): Option {
   return new Option("--precision <bits>", "how a GPU keeps large tensors; it computes in f32 in both")
     .choices(["f32", "f16"])
     .default("f32");
+}
+
+export function updateFlag(): Option {
+  return new Option("--update <what>", "what takes the optimizer's steps while a worker with a GPU is alone")
+    .choices(["cpu", "device"])
+    .default("cpu");
 }
 
 export function numericFlag(): Option {
@@ -168,7 +170,10 @@ export function refuseMixedClasses(command: string, { backend, numeric }: Comput
 }
 
 /** @throws {UsageError} E_USAGE_UPDATE when steps are to be taken on a device, and there is none, or it keeps 16 bits. */
-export function refuseUpdatesOnCpu(command: string, { backend, precision, update }: ComputeFlags): void {
+export function refuseUpdatesOnCpu(
+  command: string,
+  { backend, precision, update }: Pick<ComputeFlags, "backend" | "precision" | "update">,
+): void {
   if (update !== "device") return;
   const isCpu = backend.every((name) => name === "cpu");
   if (!isCpu && precision !== "f16") return;

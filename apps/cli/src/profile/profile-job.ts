@@ -52,6 +52,8 @@ export interface JobProfile {
 export interface ProfileOptions {
   readonly numSteps: number;
   readonly seed: number;
+  /** Whether a GPU takes the optimizer's steps, too. */
+  readonly updatesOnDevice: boolean;
   readonly nowMs: () => number;
 }
 
@@ -69,9 +71,10 @@ export async function profileJob(
     writeRunDirectory(runDir, job, { version, seed: options.seed, numeric: "strict" });
     const peak = await profiled.peak(options.nowMs);
     const tempDir = join(runDir, "module");
-    trial = await openTrial({ runDir, resolveRoom, tempDir, backend, nowMs: options.nowMs, spans });
+    const { nowMs, updatesOnDevice } = options;
+    trial = await openTrial({ runDir, resolveRoom, tempDir, backend, nowMs, spans, updatesOnDevice });
     await trial.step();
-    const measuring = { profiled, spans, nowMs: options.nowMs };
+    const measuring = { profiled, spans, nowMs };
     const plainStep = await plainStepOf(trial.step, measuring);
     const replayed = await replayedStepOf(trial, measuring);
     return await watchedSteps({ job, trial, peak, plainStep, replayed, ...measuring, ...options });

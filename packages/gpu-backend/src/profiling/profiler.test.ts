@@ -1,4 +1,14 @@
-import { type Backend, createCpuBackend, type DTypeArray, scope, tensor, withBackend } from "@lockstep/core";
+import {
+  type Backend,
+  createCpuBackend,
+  type DTypeArray,
+  embedding,
+  nn,
+  optim,
+  scope,
+  tensor,
+  withBackend,
+} from "@lockstep/core";
 import { afterAll, expect, test } from "vitest";
 import { createTestBackend, describeGpu } from "../testing.testkit.js";
 import type { WebGpuBackend } from "../webgpu-backend.js";
@@ -51,6 +61,21 @@ test("on the CPU every op is one call with its time, work and bytes held, and no
   expect(profiler.ops.map(({ op }) => op)).toEqual(["matmul", "elementwise sqrt", "copy", "softmax"]);
   expect(summary.totalMs).toBe(4);
   expect(profiler.ops.every(({ usedBytes }) => usedBytes > 0)).toBe(true);
+});
+
+test("what a backend copies for an op of its own accord is part of that op", async () => {
+  const backend = createCpuBackend();
+  const profiler = new Profiler(backend, { nowMs: tickingClock() });
+  const [x, y] = withBackend(backend, () => [
+    tensor(new Float32Array(60), { shape: [3, 4, 5] }).transpose(0, 2),
+    tensor(new Float32Array(60), { shape: [5, 4, 3] }),
+  ]);
+  profiler.start();
+  withBackend(backend, () => x!.add(y!).dispose());
+  await profiler.stop();
+  expect(profiler.ops.map(({ op, readBytes, writtenBytes }) => [op, readBytes, writtenBytes])).toEqual([
+    ["elementwise add", 480, 240],
+  ]);
 });
 
 /** Slices of one track, each with the innermost slice it lies in. Fails where two overlap in part. */
@@ -115,6 +140,36 @@ describeGpu("a profile on WebGPU", () => {
     await profiler.stop();
     const [line] = summarise(profiler.ops, peak, true).lines;
     expect(line).toMatchObject({ name: "copy", numLaunches: 1, readBytes: 4000, writtenBytes: 4000, flops: 0 });
+    profiler.dispose();
+  });
+
+  test("moves the bytes of the rows that an embedding takes, and of an update of many parameters", async () => {
+    const backend = await open();
+    const profiler = new Profiler(backend, { nowMs: tickingClock() });
+    const parameters = withBackend(backend, () =>
+      [5, 3000, 77].map((length) => {
+        const parameter = new nn.Parameter(tensor(new Float32Array(length)));
+        parameter.grad = tensor(new Float32Array(length).fill(1));
+        return parameter;
+      }),
+    );
+    const optimizer = new optim.Sgd(parameters, { learningRate: 0.5 });
+    profiler.start();
+    withBackend(backend, () =>
+      scope(() => {
+        embedding(tensor(new Float32Array(800), { shape: [100, 8] }), tensor([3, 99, 3], { dtype: "i32" }));
+      }),
+    );
+    optimizer.step();
+    await profiler.stop();
+    const { lines } = summarise(profiler.ops, peak, true);
+    const taken = lines.find(({ name }) => name === "embedding")!;
+    expect(taken).toMatchObject({ readBytes: 4 * (3 + 24), writtenBytes: 4 * 24 });
+    const update = lines.find(({ name }) => name === "elementwise sgd")!;
+    const length = 5 + 3000 + 77;
+    expect(update).toMatchObject({ readBytes: 4 * 2 * length, writtenBytes: 4 * length });
+    expect(update.kernels.reduce((sum, kernel) => sum + kernel.readBytes, 0)).toBe(4 * 2 * length);
+    expect([...(await parameters[2]!.data())]).toEqual(new Array(77).fill(-0.5));
     profiler.dispose();
   });
 

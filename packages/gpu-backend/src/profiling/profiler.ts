@@ -172,10 +172,17 @@ function operandBytes(kernel: WgslKernel, operands: Readonly<Record<string, Tens
 
 /** Gives the launches the bytes of their op, in proportion to those of their operands. */
 function shareBytes({ launches, readBytes, writtenBytes }: OpRecord): void {
-  const all = launches.reduce((sum, launch) => sum + launch.readBytes + launch.writtenBytes, 0);
+  const bytesOf = (launch: LaunchRecord): number => launch.readBytes + launch.writtenBytes;
+  const all = launches.reduce((sum, launch) => sum + bytesOf(launch), 0);
+  let seen = 0;
+  let given = { read: 0, written: 0 };
   for (const launch of launches) {
-    const share = all === 0 ? 0 : (launch.readBytes + launch.writtenBytes) / all;
-    launch.readBytes = share * readBytes;
-    launch.writtenBytes = share * writtenBytes;
+    seen += bytesOf(launch);
+    // What is due up to this launch, less what those before it got: whole bytes that add up.
+    const share = all === 0 ? 1 : seen / all;
+    const due = { read: Math.round(share * readBytes), written: Math.round(share * writtenBytes) };
+    launch.readBytes = due.read - given.read;
+    launch.writtenBytes = due.written - given.written;
+    given = due;
   }
 }

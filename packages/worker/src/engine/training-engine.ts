@@ -330,9 +330,12 @@ export class TrainingEngine {
   }
 }
 
+function reasonAgainst(training: Training, device: MicroBatchDevice): string | undefined {
+  return storesHalves(device) ? "weights in 16 bits lose small updates" : reasonAgainstUpdates(training);
+}
+
 /** Why steps of a job cannot be taken on a device. */
-function reasonAgainst({ plateau, statistics, source }: Training, device: MicroBatchDevice): string | undefined {
-  if (storesHalves(device)) return "weights in 16 bits lose small updates";
+export function reasonAgainstUpdates({ plateau, statistics, source }: Training): string | undefined {
   if (plateau !== undefined) return "the job's schedule follows the held-out loss";
   if (statistics.length > 0) return "the model has running statistics";
   if (source.job.callbacks?.afterStep !== undefined) return "the job's afterStep looks at the model after every step";

@@ -2,7 +2,7 @@
 import { assertFiniteLoss, type Backend, CpuBackend } from "@lockstep/core";
 import { buildTraining, type TrainingSource } from "../engine/build-training.js";
 import { DeviceMirror } from "../engine/device-mirror.js";
-import { TrainingEngine } from "../engine/training-engine.js";
+import { reasonAgainstUpdates, TrainingEngine } from "../engine/training-engine.js";
 import { parseJobConfig } from "../job/parse-config.js";
 import { jobFilesOnDisk, maxWasmBytes, sha256 } from "./engine-spec.js";
 import { importJob, writeJobModule } from "./job-loader.js";
@@ -23,6 +23,8 @@ export interface TrialOptions {
   readonly backend: Backend;
   readonly nowMs: () => number;
   readonly spans: TrialSpans;
+  /** Whether a backend that is not the CPU's takes the optimizer's steps as well. Default false. */
+  readonly updatesOnDevice?: boolean;
 }
 
 export interface Trial {
@@ -70,11 +72,14 @@ function cpuTrial(engine: TrainingEngine, spans: TrialSpans): Trial {
   };
 }
 
-function deviceTrial(source: TrainingSource, { spans }: TrialOptions): Trial {
+function deviceTrial(source: TrainingSource, { spans, updatesOnDevice: isWanted = false }: TrialOptions): Trial {
   const { backend, job } = source;
   // What a mirror does beside the loss is the backward pass.
   const loss: typeof job.loss = (model, batch) => within(spans, "forward", () => job.loss(model, batch));
   const training = buildTraining({ ...source, job: { ...job, loss } });
+  const against = isWanted ? reasonAgainstUpdates(training) : undefined;
+  const updatesOnDevice = isWanted && against === undefined;
+  const because = against === undefined ? "" : `, because ${against}`;
   let reason: string | undefined;
   const eager = new DeviceMirror(backend, training, { noRecord: true });
   const replaying = new DeviceMirror(backend, training, {
@@ -83,11 +88,11 @@ function deviceTrial(source: TrainingSource, { spans }: TrialOptions): Trial {
     },
   });
   let stepIndex = 0;
-  const stepOf = (mirror: DeviceMirror) => (): Promise<void> => deviceStep(mirror, spans, stepIndex++);
+  const stepOf = (mirror: DeviceMirror) => (): Promise<void> =>
+    deviceStep(mirror, { spans, updatesOnDevice, stepIndex: stepIndex++ });
   return {
     numMicroBatches: training.numMicroBatches,
-    stepIs:
-      "forward and backward of its micro-batches, their sum and its reading; the update is the CPU's and not in it",
+    stepIs: `forward and backward of its micro-batches, their sum, ${updatesOnDevice ? "the update and the hashes of gradient and state" : `its reading; the update is the CPU's and not in it${because}`}`,
     step: stepOf(eager),
     replayedStep: stepOf(replaying),
     notReplayed: () => reason,
@@ -98,23 +103,52 @@ function deviceTrial(source: TrainingSource, { spans }: TrialOptions): Trial {
   };
 }
 
-async function deviceStep(mirror: DeviceMirror, spans: TrialSpans, stepIndex: number): Promise<void> {
+interface DeviceStep {
+  readonly spans: TrialSpans;
+  readonly updatesOnDevice: boolean;
+  readonly stepIndex: number;
+}
+
+async function deviceStep(mirror: DeviceMirror, { spans, updatesOnDevice, stepIndex }: DeviceStep): Promise<void> {
   const { numMicroBatches } = mirror.training;
   const node = { lo: 0, hi: numMicroBatches };
-  spans.begin(`step ${stepIndex + 1}`);
-  try {
-    for (let m = 0; m < numMicroBatches; m++) {
-      spans.begin(`micro-batch ${m}`);
-      const { loss, chunks } = within(spans, "record", () => mirror.step({ stepIndex, node, microBatch: m }));
-      spans.begin("wait");
-      const [values] = await Promise.all([loss, ...chunks.map((chunk) => chunk.values)]);
-      assertFiniteLoss(values[0]!, { step: stepIndex + 1, microBatch: m, workerId: "trial" });
-      spans.end();
-      spans.end();
-    }
-  } finally {
+  /** Records something, and waits for what it gives. */
+  const recorded = async <T>(name: string, record: () => T, wait: (result: T) => Promise<unknown>): Promise<T> => {
+    spans.begin(name);
+    const result = within(spans, "record", record);
+    spans.begin("wait");
+    await wait(result);
     spans.end();
+    spans.end();
+    return result;
+  };
+  spans.begin(`step ${stepIndex + 1}`);
+  let weight = 0;
+  for (let m = 0; m < numMicroBatches; m++) {
+    const request = { stepIndex, node, microBatch: m, keeps: updatesOnDevice };
+    const step = await recorded(
+      `micro-batch ${m}`,
+      () => mirror.step(request),
+      async ({ loss, chunks }) => {
+        const [values] = await Promise.all([loss, ...chunks.map((chunk) => chunk.values)]);
+        assertFiniteLoss(values[0]!, { step: stepIndex + 1, microBatch: m, workerId: "trial" });
+      },
+    );
+    weight += step.weight;
   }
+  if (updatesOnDevice) {
+    await recorded(
+      "reduce",
+      () => mirror.reduce(weight),
+      (reduced) => reduced,
+    );
+    await recorded(
+      "update",
+      () => mirror.update(stepIndex),
+      (updated) => updated,
+    );
+  }
+  spans.end();
 }
 
 function within<T>(spans: TrialSpans, name: string, fn: () => T): T {
