@@ -63,7 +63,7 @@ test("every op that a file of this folder defines is in the registry", async () 
 });
 
 function isOp(value: unknown): value is Op {
-  return typeof value === "object" && value !== null && "contract" in value && "samples" in value;
+  return typeof value === "object" && value !== null && "call" in value && "samples" in value;
 }
 
 test("the ops without a gradient are the expected ones", () => {
