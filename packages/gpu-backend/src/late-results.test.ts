@@ -192,7 +192,10 @@ describeGpu("whole tensors on WebGPU", () => {
       const blocks = words.flatMap((list) =>
         Array.from({ length: Math.ceil(list.length / 64) }, (_, i) => list.slice(64 * i, 64 * (i + 1))),
       );
-      expect(await backend.late.hashBlocks(views!, 64)).toEqual(blocks.map((block) => hash128(bytesOf(block))));
+      const before = backend.figures().numLaunches;
+      const found = backend.late.hashBlocks(views!, 64);
+      expect(backend.figures().numLaunches).toBe(before + 1);
+      expect(await found).toEqual(blocks.map((block) => hash128(bytesOf(block))));
       const state = (tensors: readonly TensorView[]) => {
         return { parameters: tensors.slice(0, 3), buffers: [], optimizer: tensors.slice(3), counters: "step 3" };
       };

@@ -3,7 +3,8 @@ import type { DTypeArray, LateResults, TensorView } from "@lockstep/core";
 import { finishLanes, type KernelTable, numElements, stripeWords } from "@lockstep/core/backend";
 import { findNonFinite, placeOf } from "./kernels/find-non-finite.js";
 import { GlobalNorm, normOf } from "./kernels/global-norm.js";
-import { mixBlocks, mixWords } from "./kernels/hash.js";
+import { mixWords } from "./kernels/hash.js";
+import { BlockHashes } from "./kernels/hash-blocks.js";
 import type { KernelHost } from "./launch/kernel.js";
 
 /** As core's clipGradNorm. */
@@ -18,6 +19,7 @@ export interface LateSources {
 
 export function createLateResults({ host, kernels, read }: LateSources): LateResults {
   const norm = new GlobalNorm(host);
+  const blocks = new BlockHashes(host);
   return {
     async clipNorm(tensors, maxNorm) {
       const scaling = { kind: "clip", maxNorm, eps: clipEps } as const;
@@ -37,7 +39,7 @@ export function createLateResults({ host, kernels, read }: LateSources): LateRes
     },
     async hashBlocks(tensors, blockWords) {
       if (tensors.every(({ shape }) => numElements(shape) === 0)) return [];
-      const lanes = (await mixBlocks(host, tensors, { blockWords, use: read })) as Int32Array;
+      const lanes = (await blocks.mix(tensors, { blockWords, use: read })) as Int32Array;
       let first = 0;
       return tensors.flatMap(({ shape }) => {
         const length = numElements(shape);

@@ -1,53 +1,57 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { chooseDevice } from "./choose-device.js";
+import { BackendError } from "@lockstep/core";
+import { beforeEach, expect, test, vi } from "vitest";
+import { assertBackends, chooseDevice } from "./choose-device.js";
+import { createDeviceBackend, type DeviceBackendOptions } from "./device-backend.js";
 
-let folder: string;
+vi.mock("./device-backend.js", () => ({ createDeviceBackend: vi.fn() }));
 
-/** An npm package `webgpu` whose adapter gives no device, and writes down what it was asked for. */
+let lines: string[];
+const warn = (line: string): void => void lines.push(line);
+const disposed = vi.fn();
+
+/** A machine whose adapter can do what `fails` does not name: codes by storage. */
+function machine(fails: { readonly f16?: string; readonly f32?: string }): void {
+  vi.mocked(createDeviceBackend).mockImplementation((async ({ storage = "f32" }: DeviceBackendOptions) => {
+    const code = fails[storage];
+    if (code !== undefined) throw new BackendError(`planted ${code}`, {}, code);
+    const numericClass = `webgpu:acme/one${storage === "f16" ? ":f16" : ""}`;
+    return { numericClass, adapter: { isSoftware: false, description: "acme" }, dispose: disposed };
+  }) as never);
+}
+
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "lockstep-choose-"));
-  const own = join(folder, "node_modules", "webgpu");
-  mkdirSync(own, { recursive: true });
-  writeFileSync(join(own, "package.json"), '{ "name": "webgpu", "type": "module", "main": "index.js" }');
-  writeFileSync(
-    join(own, "index.js"),
-    `import { appendFileSync } from "node:fs";
-    const note = (word) => appendFileSync(${JSON.stringify(join(folder, "asked"))}, word + " ");
-    const info = { vendor: "acme", architecture: "one", device: "", description: "Acme 1" };
-    const requestDevice = async () => { note("device"); throw new Error("planted"); };
-    const adapter = { info, limits: {}, features: new Set(), requestDevice };
-    export const globals = {};
-    export const create = () => ({ requestAdapter: async () => { note("adapter"); return adapter; } });`,
-  );
-  vi.stubEnv("LOCKSTEP_WEBGPU", folder);
-  (globalThis as { lockstepWebGpu?: unknown }).lockstepWebGpu = undefined;
-});
-afterEach(() => {
-  vi.unstubAllEnvs();
-  rmSync(folder, { recursive: true, force: true });
-  (globalThis as { lockstepWebGpu?: unknown }).lockstepWebGpu = undefined;
+  lines = [];
+  disposed.mockClear();
 });
 
-const asked = () => readFileSync(join(folder, "asked"), "utf8");
-const silent = (): void => {};
-
-test("a worker whose command has checked the device learns its class without opening one", async () => {
-  const device = await chooseDevice("webgpu", "f16", silent, { isChecked: true });
+test("a device that stores in 16 bits is of its own class, and is opened so by the worker's thread", async () => {
+  machine({});
+  const device = await chooseDevice("webgpu", "f16", warn);
   expect(device).toMatchObject({ numericClass: "webgpu:acme/one:f16", options: { storage: "f16" } });
-  expect(asked()).toBe("adapter ");
+  expect([lines, disposed.mock.calls.length]).toEqual([[], 1]);
 });
 
-test("a worker of its own opens the device to check it", async () => {
-  await expect(chooseDevice("webgpu", "f32", silent)).rejects.toMatchObject({ code: "E_NO_ADAPTER" });
-  expect(asked()).toBe("adapter device ");
+test.each(["E_NO_F16", "E_DEVICE"])(
+  "auto takes a GPU in f32 where 16 bits fail with %s, and says why",
+  async (code) => {
+    machine({ f16: code });
+    const device = await chooseDevice("auto", "f16", warn);
+    expect(device).toMatchObject({ numericClass: "webgpu:acme/one", options: { storage: "f32" } });
+    expect(lines).toEqual([`--backend auto stores in f32: planted ${code}`]);
+  },
+);
+
+test("auto takes the CPU where there is no GPU for either, and says why", async () => {
+  machine({ f16: "E_NO_ADAPTER", f32: "E_NO_ADAPTER" });
+  expect(await chooseDevice("auto", "f16", warn)).toBeUndefined();
+  expect(lines).toEqual(["--backend auto computes on the CPU: planted E_NO_ADAPTER"]);
 });
 
-test("for auto, which no command has checked, the device is opened, and the CPU taken where it cannot be", async () => {
-  const warned: string[] = [];
-  expect(await chooseDevice("auto", "f32", (line) => warned.push(line), { isChecked: true })).toBeUndefined();
-  expect(asked()).toBe("adapter device ");
-  expect(warned.join()).toMatch(/auto computes on the CPU.*planted/);
+test("webgpu never falls back: a run ends with the reason before anything is written", async () => {
+  machine({ f16: "E_NO_F16" });
+  await expect(chooseDevice("webgpu", "f16", warn)).rejects.toMatchObject({ code: "E_NO_F16" });
+  const asked = assertBackends({ backend: ["cpu", "webgpu"], precision: "f16" }, warn);
+  await expect(asked).rejects.toMatchObject({ code: "E_NO_F16", message: "--backend webgpu: planted E_NO_F16" });
+  await expect(assertBackends({ backend: ["cpu", "auto"], precision: "f16" }, warn)).resolves.toBeUndefined();
+  expect(lines).toEqual([]);
 });

@@ -26,10 +26,11 @@ export const linearCrossEntropyOp = defineStructural<LinearCrossEntropyAttrs>({
   name: "linearCrossEntropy",
   layout: "unitRow",
   numVisible: 1,
-  shapeRule: (inputs) => {
+  shapeRule: (inputs, { ignoreIndex }) => {
     checkInputs(inputs);
-    const rows: TensorSpec = { shape: inputs[2]!.shape, dtype: "f32" };
-    return [rows, rows];
+    const [x, weight, targets] = inputs;
+    const logits: TensorSpec = { shape: [x!.shape[0]!, weight!.shape[0]!], dtype: "f32" };
+    return crossEntropyOp.contract.shapeRule([logits, targets!], { ignoreIndex });
   },
   reference: ([x, weight, targets, bias], { ignoreIndex }) => {
     const [logits] = linearOp.reference(bias === undefined ? [x!, weight!] : [x!, weight!, bias], undefined);
@@ -45,7 +46,7 @@ export const linearCrossEntropyOp = defineStructural<LinearCrossEntropyAttrs>({
       const wanted = [x, weight, undefined, bias].map((input, i) => (needs[i] ? input : undefined));
       const filled = runBackwardKernel(
         "linearCrossEntropyBackward",
-        { inputs: [dLoss, x!, weight!], outputs: wanted.filter((input) => input !== undefined) },
+        { inputs: [dLoss, x!, weight!], outputs: wanted.filter((input) => input !== undefined).map(addedUp) },
         (_, outputs) => {
           const [dx, dWeight, , dBias] = spread(wanted, outputs);
           const options = { targets: targets!, ignoreIndex, chunks, lse: lse!, dLoss };
@@ -90,6 +91,11 @@ export const linearCrossEntropyOp = defineStructural<LinearCrossEntropyAttrs>({
     },
   ],
 });
+
+/** Pieces are added up in it, one after another. */
+function addedUp({ shape, dtype }: Tensor): TensorSpec {
+  return { shape, dtype, fidelity: "exact" };
+}
 
 /** `values` at the places where `wanted` has something. */
 function spread(wanted: readonly (Tensor | undefined)[], values: readonly Tensor[]): (Tensor | undefined)[] {

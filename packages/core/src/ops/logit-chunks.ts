@@ -89,7 +89,8 @@ class LogitPieces {
 
   /** Room for the largest piece. */
   allocate(): Tensor {
-    return Tensor.allocate(this.#layer.x.backend, [this.rows[0]!.count, this.classes[0]!.count], "f32");
+    const shape = [this.rows[0]!.count, this.classes[0]!.count];
+    return Tensor.allocate(this.#layer.x.backend, shape, "f32", "exact");
   }
 
   /** [R, U] */

@@ -70,9 +70,16 @@ describeGpu("attention that keeps the logSumExp of its rows", () => {
     { shape: [1, 1, 700, 40], scale: 0.4 },
     { shape: [9, 12, 3, 4], scale: 0.5 },
   ];
-  test.each(cases)("gives what probabilities give: $shape", async (c) => {
-    for (const difference of await differences(c)) expect(difference).toBeLessThan(2e-5);
-  });
+  /** Compiling kernels of wide heads takes a driver on a CPU a minute, where nothing is cached. */
+  const compileMs = 300_000;
+
+  test.each(cases)(
+    "gives what probabilities give: $shape",
+    async (c) => {
+      for (const difference of await differences(c)) expect(difference).toBeLessThan(2e-5);
+    },
+    compileMs,
+  );
 
   test("holds where scores are far apart", async () => {
     const [ofOut, ...ofGradients] = await differences({ shape: [1, 2, 150, 8], scale: 1, spread: 60 });

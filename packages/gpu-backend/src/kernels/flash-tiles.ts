@@ -145,6 +145,8 @@ export function productText(
   // All columns of as many rows as have room.
   const numRows = numBlocks === 3 ? 4 : depth / numBlocks;
   const rowQuads = numBlocks * quads;
+  // Of many blocks a step is long enough alone.
+  const numTaken = numBlocks > 2 ? 1 : unrolled;
   const multiply = (j: number): string => `{
         let weights = area[(step + k + ${j}u) * ${paddedQuads}u + y];
         ${each(
@@ -168,8 +170,8 @@ ${store}
         area[${rightStart}u + lane] = vec4f(${[0, 1, 2, 3].map(element).join(", ")});
       }
       workgroupBarrier();
-      for (var k = 0u; k < ${numRows}u + p.zero; k += ${unrolled}u) {
-      ${each(unrolled, multiply)}
+      for (var k = 0u; k < ${numRows}u + p.zero; k += ${numTaken}u) {
+      ${each(numTaken, multiply)}
       }
     }
   }`;

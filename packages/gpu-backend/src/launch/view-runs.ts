@@ -168,7 +168,7 @@ ${Array.from({ length: numViews }, (_, view) => `  let at${view} = u32(runs_at(r
 }
 
 /** The statement of the first kind that fits; one alone needs no question. */
-function byKind(slots: readonly number[], statement: (slot: number) => string): string {
+export function byKind(slots: readonly number[], statement: (slot: number) => string): string {
   const last = slots.at(-1)!;
   const questions = slots
     .slice(0, -1)
