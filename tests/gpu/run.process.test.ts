@@ -67,8 +67,11 @@ describe.skipIf(!isRequired)("lockstep run on WebGPU", () => {
     ];
     const [expected, found] = [lossesOf(cpu), lossesOf(device)];
     for (const [i, loss] of found.entries()) expect(Math.abs(loss / expected[i]! - 1)).toBeLessThan(1e-4);
-    const commits = readLines(device, "events.jsonl").filter(({ type }) => type === "commit");
-    expect(commits.length).toBe(6);
+    const commitsOf = (out: string) => readLines(out, "events.jsonl").filter(({ type }) => type === "commit");
+    expect(commitsOf(device).length).toBe(6);
+    // The first gradient is the same; that it was hashed where it lies, and by blocks, shows that it stayed there.
+    expect(lossesOf(device)[0]).toBe(lossesOf(cpu)[0]);
+    expect(commitsOf(device)[0]!.gradientHash).not.toBe(commitsOf(cpu)[0]!.gradientHash);
     const { status } = await runLockstep([
       "run",
       digits,

@@ -57,11 +57,15 @@ export async function updateOnDevice(
   chunks: readonly KeptChunk[],
   stepIndex: number,
 ): Promise<UpdatedOnDevice> {
-  const { parameters, layout } = training;
+  const { parameters, statistics, layout } = training;
   for (const { firstEntry, endEntry, offset, vector, pool } of chunks) {
     for (let entry = firstEntry; entry < endEntry; entry++) {
-      const { offset: start, shape } = layout.parameters[entry]!;
-      const parameter = parameters[entry]!;
+      const { offset: start, shape, length } = layout.parameters[entry]!;
+      const parameter = parameters[entry];
+      if (parameter === undefined) {
+        statistics[entry - parameters.length]!.applyStatistics(pool.window(vector, start - offset, length));
+        continue;
+      }
       dropGradient(parameter);
       parameter.grad = pool.gradientIn(vector, { offset: start - offset, shape });
     }

@@ -335,9 +335,8 @@ function reasonAgainst(training: Training, device: MicroBatchDevice): string | u
 }
 
 /** Why steps of a job cannot be taken on a device. */
-export function reasonAgainstUpdates({ plateau, statistics, source }: Training): string | undefined {
+export function reasonAgainstUpdates({ plateau, source }: Training): string | undefined {
   if (plateau !== undefined) return "the job's schedule follows the held-out loss";
-  if (statistics.length > 0) return "the model has running statistics";
   if (source.job.callbacks?.afterStep !== undefined) return "the job's afterStep looks at the model after every step";
   return undefined;
 }
