@@ -16,6 +16,7 @@ const suites: Readonly<Record<string, () => Promise<BenchSuite>>> = {
   scaling: async () => (await import("./scaling.js")).scaling,
   recovery: async () => (await import("./recovery.js")).recovery,
   webgpu: async () => (await import("./webgpu.js")).webgpu,
+  "webgpu-train": async () => (await import("./webgpu-train.js")).webgpuTrain,
   "webgpu-gemm": async () => (await import("./webgpu-gemm.js")).webgpuGemm,
 };
 
@@ -27,14 +28,14 @@ export interface BenchFile {
 }
 
 /** Suites that take many minutes, or need what is not installed, run only when they are named. */
-const onlyWhenNamed = ["recovery", "webgpu", "webgpu-gemm"];
+const onlyWhenNamed = ["recovery", "webgpu", "webgpu-gemm", "webgpu-train"];
 
 const usage = `npm run bench -- [SUITE...] [OPTION...]
 
 Measures, prints a table and compares it with benchmarks/baselines. Nothing else should run meanwhile.
 
 SUITE          one of ${Object.keys(suites).join(", ")};
-               default all but recovery, which takes many minutes, and webgpu and webgpu-gemm, which need npm install webgpu@0.6.2
+               default all but recovery, which takes many minutes, and the webgpu suites, which need npm install webgpu@0.6.2
 --runs N       runs of each measurement, ours and the peer's in turn; default 5
 --only A,B     only these models of a suite, or sizes of webgpu-gemm
 --peak TFLOPS  webgpu-gemm: the card's f32 peak, as its maker gives it; adds the share of it that was reached
