@@ -37,8 +37,8 @@ interface Kind {
   /** Two runs agreed. */
   isConfirmed: boolean;
   compiled: CompiledStep | undefined;
-  /** What `main` gave, as JSON. */
-  result: string;
+  /** What `main` gave, as JSON; undefined for nothing. */
+  result: string | undefined;
   numSinceCheck: number;
   /** Runs whose input gave other answers than the one before. */
   numUnlike: number;
@@ -118,7 +118,7 @@ export class WebGpuStepRunner implements StepRunner {
       return undefined;
     }
     const made: Kind = {
-      ...{ recorded: undefined, isConfirmed: false, compiled: undefined, result: "" },
+      ...{ recorded: undefined, isConfirmed: false, compiled: undefined, result: undefined },
       ...{ numSinceCheck: 0, numUnlike: 0, isRefused: false },
     };
     this.#kinds.set(signature, made);
@@ -165,7 +165,7 @@ export class WebGpuStepRunner implements StepRunner {
     kind.numSinceCheck++;
     this.#numReplayed++;
     this.#numReplayedLaunches += compiled.numLaunches;
-    return JSON.parse(kind.result) as R;
+    return (kind.result === undefined ? undefined : JSON.parse(kind.result)) as R;
   }
 
   #record<I, R>(
@@ -186,12 +186,12 @@ export class WebGpuStepRunner implements StepRunner {
       launcher.recorder = undefined;
     }
     this.#numEager++;
-    this.#compare(kind, recorder.finish(), JSON.stringify(result) ?? "null");
+    this.#compare(kind, recorder.finish(), JSON.stringify(result));
     return result;
   }
 
   /** Compares a run with the one before. */
-  #compare(kind: Kind, recording: Recording, result: string): void {
+  #compare(kind: Kind, recording: Recording, result: string | undefined): void {
     const { recorded: before, result: resultBefore } = kind;
     if (recording.refusal !== undefined) {
       this.#refuse(kind, recording.refusal);
@@ -219,7 +219,7 @@ export class WebGpuStepRunner implements StepRunner {
   }
 
   /** The numbers of the batch gave other answers: no wonder that the step does something else. */
-  #countUnlike(kind: Kind, recording: Recording, result: string): void {
+  #countUnlike(kind: Kind, recording: Recording, result: string | undefined): void {
     if (!kind.isConfirmed) {
       kind.recorded = recording;
       kind.result = result;
