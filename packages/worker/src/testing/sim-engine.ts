@@ -202,7 +202,7 @@ export class SimEngine implements ComputeEngine {
     return this.#call(async () => {
       const { params, momentum } = this.#state;
       const { stateHash, paramsSha256 } = this;
-      const trainer = JSON.stringify({ schema: 1, step: this.#step, stateHash, paramsSha256 });
+      const trainer = JSON.stringify({ schema: 2, step: this.#step, stateHash, paramsSha256 });
       const state = {
         step: this.#step,
         stateHash,
