@@ -44,7 +44,7 @@ describe.each(commands)("npm run $name", ({ name, main, options }) => {
 test.each([
   [
     ["gemms"],
-    'there is no suite "gemms"; the suites are arrays, gemm, train-step, all-reduce, scaling, recovery, webgpu, webgpu-gemm.',
+    'there is no suite "gemms"; the suites are arrays, gemm, train-step, all-reduce, scaling, recovery, webgpu, webgpu-train, webgpu-gemm.',
   ],
   [["gemm", "--runs", "0"], "--runs is 0; it must be a whole number from 1."],
   [["webgpu-gemm", "--peak", "0"], "--peak is 0; it must be a number of TFLOPS above 0."],
