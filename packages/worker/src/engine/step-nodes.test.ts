@@ -186,6 +186,19 @@ function firstInput({ x }: { readonly x: Tensor }): number {
 }
 
 describe("a node that a device sums", () => {
+  test("L6 a device that takes no steps leaves them to the CPU, and that is said once", () => {
+    const engine = prepared(tinyMlpJob, { device: new SyncDevice(tinyMlpJob), updatesOnDevice: true });
+    const nodes = [{ lo: 0, hi: 5 }];
+    const buckets: ReadyBucket[] = [];
+    const hooks = { ...neverStop, onBucket: (bucket: ReadyBucket) => buckets.push(bucket) };
+    expect(engine.computeNodes({ step: 1, nodes, isAlone: true }, hooks).notices).toMatchObject([
+      { code: "CPU_UPDATES", message: expect.stringMatching(/updates stay on the CPU.*it takes none/) },
+    ]);
+    // The gradient came down.
+    expect(buckets.length).toBeGreaterThan(0);
+    expect(engine.computeNodes({ step: 1, nodes, isAlone: true }, hooks).notices).toBeUndefined();
+  });
+
   test("L6 a gradient that is not finite is laid to its micro-batch, though only the sum was read", () => {
     const job: AnyJob = {
       ...tinyMlpJob,
