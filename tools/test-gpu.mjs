@@ -7,6 +7,18 @@ import { parseArgs } from "node:util";
 import { findTestDriver } from "./gpu/drivers.mjs";
 import { ensureBuilt, runTool } from "./workspace.mjs";
 
+/**
+ * Left out beside the driver that compiles slowest, for lavapipe shows the same: what a null device validates, each tile of a product, long attention beside
+ * the op suite's, a thousand steps, the profile, and the longest run.
+ */
+const heavy = [
+  "packages/gpu-backend/src/kernel-variants.test.ts",
+  "packages/gpu-backend/src/kernels/gemm-tile.test.ts",
+  "packages/gpu-backend/src/kernels/flash-attention.test.ts",
+  "packages/gpu-backend/src/steady-state.test.ts",
+  "tests/gpu/profile.process.test.ts",
+];
+
 const known = ["lavapipe", "swiftshader", "system", "chromium"];
 const { values, positionals } = parseArgs({
   options: { driver: { type: "string", multiple: true }, help: { type: "boolean" } },
@@ -29,10 +41,6 @@ for (const name of values.driver ?? ["lavapipe", "swiftshader", "chromium"]) {
   }
   console.log(`test:gpu: driver ${name}`);
   const project = name === "chromium" ? "browser" : "node";
-  // Beside the driver that compiles slowest: not what a null device validates, which is the same beside every driver, and not each tile of a product.
-  const heavy = ["kernel-variants.test.ts", "kernels/gemm-tile.test.ts"].map(
-    (file) => `packages/gpu-backend/src/${file}`,
-  );
   const left = name === "swiftshader" ? heavy.flatMap((file) => ["--exclude", file]) : [];
   const args = ["run", "--config", "vitest.gpu.config.ts", "--project", project, ...left, ...positionals];
   const status = await runTool("vitest", args, { env: { ...env, LOCKSTEP_REQUIRE_GPU: "1" } });
