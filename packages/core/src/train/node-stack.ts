@@ -72,13 +72,7 @@ export class NodeStack {
         { lo: this.lo, hi: this.hi },
       );
     }
-    if (!(weight >= 0 && weight < Infinity)) {
-      throw new ValueError(
-        `loss: weight of micro-batch ${m} is ${weight}; it must be finite and at least 0. Return the number of samples or tokens summed.`,
-        { microBatch: m, weight },
-        "E_WEIGHT",
-      );
-    }
+    assertWeight(m, weight);
     const isLast = m === this.hi - 1;
     const folded = this.entries.slice(this.entries.length - this.numFolds(m - this.lo + 1, isLast));
     const total = folded.reduceRight((right, left) => left.weight + right, weight);
@@ -181,6 +175,16 @@ export class NodeStack {
     if (this.scratch !== undefined) this.pool.backend.free(this.scratch);
     this.scratch = undefined;
   }
+}
+
+/** @throws {ValueError} E_WEIGHT when the weight of a micro-batch is negative or not finite. @source none: ours. */
+export function assertWeight(microBatch: number, weight: number): void {
+  if (weight >= 0 && weight < Infinity) return;
+  throw new ValueError(
+    `loss: weight of micro-batch ${microBatch} is ${weight}; it must be finite and at least 0. Return the number of samples or tokens summed.`,
+    { microBatch, weight },
+    "E_WEIGHT",
+  );
 }
 
 /** A contiguous window seen with the shape of another view. */

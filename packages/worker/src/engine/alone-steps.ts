@@ -5,7 +5,7 @@
  * Invariants: nobody reads the model in CPU memory before `comeHome`. A device that is lost is opened anew, brought level with CPU memory, and
  * computes the steps since then again, which one adapter gives the same bits.
  */
-import { assertFiniteLoss, NodeStack, NotFiniteError, parameterAt, VectorPool } from "@lockstep/core";
+import { assertFiniteLoss, assertWeight, NotFiniteError, parameterAt, treeSum } from "@lockstep/core";
 import type { Training } from "./build-training.js";
 import type { AppliedStep, EngineNotice, MicroBatchSum } from "./compute-engine.js";
 import { type AttachedDevice, assertFiniteLeaves, type DeviceUpdater } from "./micro-batch-device.js";
@@ -23,15 +23,11 @@ export interface AloneStepsOptions {
 interface OpenStep {
   readonly step: number;
   readonly losses: MicroBatchSum[];
-  readonly weights: NodeStack;
-  /** Of all micro-batches, once they are there. */
-  weight: number | undefined;
   gradientHash: string | undefined;
 }
 
 export class AloneSteps {
   readonly #options: AloneStepsOptions;
-  readonly #noVectors: VectorPool;
   /** Steps of the state in CPU memory, and on the device; undefined: the device holds another one. */
   #homeStep: number;
   #deviceStep: number | undefined;
@@ -40,7 +36,6 @@ export class AloneSteps {
   /** @param step of the state in CPU memory. */
   constructor(options: AloneStepsOptions, step: number) {
     this.#options = options;
-    this.#noVectors = new VectorPool(options.attached.backend, 0);
     this.#homeStep = step;
   }
 
@@ -51,7 +46,7 @@ export class AloneSteps {
   ): { readonly losses: readonly MicroBatchSum[]; readonly gradientHash: string | undefined } {
     const { numMicroBatches } = this.#options.training;
     if (this.#deviceStep === undefined) this.#push();
-    if (this.#open?.step !== step) this.#open = this.#begin(step);
+    if (this.#open?.step !== step) this.#open = { step, losses: [], gradientHash: undefined };
     const open = this.#open;
     hooks.onProgress?.({ begunNodes: 1, doneMicroBatches: open.losses.length });
     while (open.losses.length < numMicroBatches) {
@@ -74,7 +69,7 @@ export class AloneSteps {
     const open = this.#open!;
     const again = (): void => {
       this.#train(open, this.#options.training.numMicroBatches - 1, false);
-      updater.reduce(open.weight!);
+      updater.reduce(weightOf(open));
     };
     const result = this.#surviving("the update", () => updater.update(step - 1), again);
     this.#open = undefined;
@@ -102,25 +97,19 @@ export class AloneSteps {
     this.#open = undefined;
   }
 
-  #begin(step: number): OpenStep {
-    const range = { lo: 0, hi: this.#options.training.numMicroBatches };
-    const weights = new NodeStack(this.#noVectors, { parameters: [], length: 0 }, range);
-    return { step, losses: [], weights, weight: undefined, gradientHash: undefined };
-  }
-
   #push(): void {
     this.#options.updater.push();
     this.#deviceStep = this.#homeStep;
   }
 
   /** @param isNew false for one that was told before. */
-  #train({ step, losses, weights }: OpenStep, microBatch: number, isNew: boolean): void {
+  #train({ step, losses }: OpenStep, microBatch: number, isNew: boolean): void {
     const { updater, training, workerId } = this.#options;
     const node = { lo: 0, hi: training.numMicroBatches };
     updater.train({ stepIndex: step - 1, microBatch, node }, (loss, weight) => {
       if (!isNew) return;
       assertFiniteLoss(loss, { step, microBatch, workerId });
-      weights.leaf(weight).finish();
+      assertWeight(microBatch, weight);
       losses.push([microBatch, loss, weight]);
     });
   }
@@ -128,12 +117,8 @@ export class AloneSteps {
   #reduce(open: OpenStep): string {
     const { updater, training, attached, workerId } = this.#options;
     const { numMicroBatches, layout } = training;
-    if (open.weight === undefined) {
-      const sum = open.weights.complete();
-      this.#noVectors.release(sum.vector);
-      open.weight = sum.weight;
-    }
-    const { weight, step } = open;
+    const { step } = open;
+    const weight = weightOf(open);
     const again = (): void => this.#train(open, numMicroBatches - 1, false);
     const { gradientHash, nonFinite } = this.#surviving("the gradient", () => updater.reduce(weight), again);
     if (nonFinite < 0) return gradientHash;
@@ -171,13 +156,16 @@ export class AloneSteps {
     const { updater, training } = this.#options;
     this.#push();
     for (let next = this.#homeStep + 1; next <= step; next++) {
-      const open = this.#begin(next);
+      const open: OpenStep = { step: next, losses: [], gradientHash: undefined };
       for (let m = 0; m < training.numMicroBatches; m++) this.#train(open, m, true);
-      const { vector, weight } = open.weights.complete();
-      this.#noVectors.release(vector);
-      updater.reduce(weight);
+      updater.reduce(weightOf(open));
       updater.update(next - 1);
     }
     this.#deviceStep = step;
   }
+}
+
+/** Of all micro-batches, in tree order. */
+function weightOf({ losses }: OpenStep): number {
+  return treeSum(losses.map(([, , weight]) => weight));
 }

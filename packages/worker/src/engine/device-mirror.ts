@@ -20,6 +20,7 @@ import {
   VectorPool,
   withBackend,
 } from "@lockstep/core";
+import { contiguousStrides } from "@lockstep/core/backend";
 import { bucketBytesOf } from "../job/base-config.js";
 import type { Training } from "./build-training.js";
 import type { NodeRange } from "./compute-engine.js";
@@ -314,6 +315,5 @@ function chunksOf(backend: Backend, { layout, source }: Training): Chunk[] {
 
 /** A contiguous view seen with another shape of as many elements. */
 function reshaped({ buffer, offset, dtype }: TensorView, shape: readonly number[]): TensorView {
-  const strides = shape.map((_, dim) => shape.slice(dim + 1).reduce((product, size) => product * size, 1));
-  return { buffer, offset, shape, strides, dtype };
+  return { buffer, offset, shape, strides: contiguousStrides(shape), dtype };
 }

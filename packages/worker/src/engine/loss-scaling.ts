@@ -12,12 +12,11 @@ import {
   expr,
   NotFiniteError,
   type TrainingPlace,
-  withBackend,
 } from "@lockstep/core";
 import type { Training } from "./build-training.js";
 import type { MicroBatchSum } from "./compute-engine.js";
 import type { FoldTarget } from "./micro-batch.js";
-import { type AttachedDevice, entryOf, type MicroBatchDevice, ownStatistics } from "./micro-batch-device.js";
+import { type AttachedDevice, entryOf, foldEntry, type MicroBatchDevice } from "./micro-batch-device.js";
 
 const unscale = elementwiseProgram("unscale", ["f32"], [expr.mul(expr.input(0), expr.scalar(0))], 1);
 
@@ -101,7 +100,7 @@ function land(
 }
 
 function fold(
-  { landing, backend }: AttachedDevice,
+  attached: AttachedDevice,
   training: Training,
   {
     landed,
@@ -115,16 +114,11 @@ function fold(
 ): void {
   const node = target.stack.leaf(landed.weight);
   for (const { index, isThere } of landed.entries) {
-    const own = isThere ? undefined : withBackend(backend, () => ownStatistics(training, index));
-    const view = isThere ? entryOf(training, landing, index) : own;
     if (isThere && scale !== 1 && index < training.parameters.length) {
-      backend.elementwise(unscale, [view!], [1 / scale], [view!]);
+      const view = entryOf(training, attached.landing, index);
+      attached.backend.elementwise(unscale, [view], [1 / scale], [view]);
     }
-    if (own !== undefined) {
-      assertFiniteGradient(backend, own, { ...place, parameter: training.layout.parameters[index]!.name });
-    }
-    node.add(index, view);
-    own?.dispose();
+    foldEntry(attached, training, { index, isThere, place, fold: node });
     target.onParameter?.(index, node);
   }
   node.finish();

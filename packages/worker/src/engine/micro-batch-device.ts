@@ -22,7 +22,6 @@ import type { Training } from "./build-training.js";
 import type { EngineNotice, MicroBatchSum, NodeRange, ProbeResult } from "./compute-engine.js";
 import type { FoldTarget } from "./micro-batch.js";
 import type { ReducedOnDevice, UpdatedOnDevice } from "./mirror-update.js";
-import { modelTensors, stateTensors } from "./training-state.js";
 
 /** What a device is brought level with, in CPU memory. */
 export interface DeviceSource {
@@ -209,14 +208,8 @@ export function trainBesideDevice(
       result = [place.microBatch!, told.loss, told.weight];
       return;
     }
-    const { index, isThere } = told;
-    const own = isThere ? undefined : withBackend(attached.backend, () => ownStatistics(training, index));
-    if (own !== undefined) {
-      assertFiniteGradient(attached.backend, own, { ...place, parameter: training.layout.parameters[index]!.name });
-    }
-    fold!.add(index, own ?? (isThere ? entryOf(training, attached.landing, index) : undefined));
-    own?.dispose();
-    target.onParameter?.(index, fold!);
+    foldEntry(attached, training, { ...told, place, fold: fold! });
+    target.onParameter?.(told.index, fold!);
   });
   fold!.finish();
   return result!;
@@ -245,21 +238,30 @@ export function probeDevice(
   return hashes;
 }
 
-/** What a device copies: every parameter and buffer, in registration order; then what only an update needs. */
-export function deviceTensors(training: Training): {
-  readonly model: readonly Tensor[];
-  readonly all: readonly Tensor[];
-} {
-  return { model: modelTensors(training).map(([, tensor]) => tensor), all: stateTensors(training) };
-}
-
 /** Entry `index` of the layout in the landing vector. */
 export function entryOf({ layout }: Training, landing: Tensor, index: number): TensorView {
   const { offset, length } = layout.parameters[index]!;
   return { buffer: landing.buffer, offset: landing.offset + offset, shape: [length], strides: [1], dtype: "f32" };
 }
 
-/** What the CPU side itself emitted for an entry: the held-out loss of a plateau, which no device computes. */
-export function ownStatistics({ parameters, statistics }: Training, index: number): Tensor | undefined {
-  return statistics[index - parameters.length]?.takeStatistics();
+/** Folds an entry that landed; of one that nothing reached, what the CPU side itself emitted: the held-out loss of a plateau. */
+export function foldEntry(
+  { backend, landing }: AttachedDevice,
+  training: Training,
+  {
+    index,
+    isThere,
+    place,
+    fold,
+  }: { readonly index: number; readonly isThere: boolean; readonly place: TrainingPlace; readonly fold: LeafFold },
+): void {
+  if (isThere) {
+    fold.add(index, entryOf(training, landing, index));
+    return;
+  }
+  const { parameters, statistics, layout } = training;
+  const own = withBackend(backend, () => statistics[index - parameters.length]?.takeStatistics());
+  if (own !== undefined) assertFiniteGradient(backend, own, { ...place, parameter: layout.parameters[index]!.name });
+  fold.add(index, own);
+  own?.dispose();
 }

@@ -15,13 +15,8 @@ import { parseJobConfig } from "../job/parse-config.js";
 import { buildTraining, type Training } from "./build-training.js";
 import type { EngineNotice, NodeRange } from "./compute-engine.js";
 import { backwardInto, lossOf } from "./micro-batch.js";
-import {
-  type DeviceListener,
-  type DeviceSource,
-  type DeviceStep,
-  deviceTensors,
-  type MicroBatchDevice,
-} from "./micro-batch-device.js";
+import type { DeviceListener, DeviceSource, DeviceStep, MicroBatchDevice } from "./micro-batch-device.js";
+import { modelTensors } from "./training-state.js";
 
 export class SyncDevice implements MicroBatchDevice {
   readonly numericClass = "webgpu:test/cpu";
@@ -103,9 +98,10 @@ export class SyncDevice implements MicroBatchDevice {
     if (!this.#isStale) return;
     this.#isStale = false;
     const { backend, training }: { backend: CpuBackend; training: Training } = this.#source!;
-    const own = deviceTensors(this.#training).model;
-    deviceTensors(training).model.forEach((tensor, i) => {
-      own[i]!.backend.write(own[i]!.buffer, own[i]!.offset, backend.readSync(tensor));
+    const own = modelTensors(this.#training);
+    modelTensors(training).forEach(([, tensor], i) => {
+      const [, target] = own[i]!;
+      target.backend.write(target.buffer, target.offset, backend.readSync(tensor));
     });
   }
 }

@@ -3,12 +3,11 @@
  * gradients into the compute thread's memory as they arrive.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { type Backend, BackendError } from "@lockstep/core";
+import { type Backend, BackendError, type Tensor } from "@lockstep/core";
 import { buildTraining } from "../engine/build-training.js";
 import type { NodeRange } from "../engine/compute-engine.js";
 import { type ChunkRead, DeviceMirror } from "../engine/device-mirror.js";
-import { deviceTensors } from "../engine/micro-batch-device.js";
-import { restoreUpdateCounters } from "../engine/training-state.js";
+import { modelTensors, restoreUpdateCounters, stateTensors } from "../engine/training-state.js";
 import { errorReport } from "../errors.js";
 import type { DeviceAnswer, DeviceRequest, DeviceThreadData, TrainRequest, WordRange } from "./device-calls.js";
 import { jobFilesOnDisk } from "./engine-spec.js";
@@ -50,13 +49,20 @@ function wordsOf({ address, length }: WordRange): Float32Array {
   return new Float32Array(memory.buffer, address, length);
 }
 
-/** @param part "model": what micro-batches read; "all": what an update keeps, too. */
-function copyState({ backend, training }: DeviceMirror, part: "model" | "all" = "model"): void {
-  deviceTensors(training)[part].forEach((target, i) => {
+/** @param targets the first of `stateTensors`: the model's, which micro-batches read, or all. */
+function copyState({ backend }: DeviceMirror, targets: readonly Tensor[]): void {
+  targets.forEach((target, i) => {
     // A copy: what lies in shared memory cannot be handed to a queue.
     const words = wordsOf(attached!.tensors[i]!).slice();
     backend.write(target.buffer, target.offset, target.dtype === "f32" ? words : new Int32Array(words.buffer));
   });
+}
+
+function copyModel(current: DeviceMirror): void {
+  copyState(
+    current,
+    modelTensors(current.training).map(([, tensor]) => tensor),
+  );
 }
 
 /** Runs `fn` with the mirror, level with CPU memory where it is new; once more with another when the device is lost. */
@@ -93,7 +99,7 @@ async function train(request: TrainRequest): Promise<void> {
   await withMirror(
     (current, isNew) => {
       if (isNew && request.keeps) throw goneError();
-      if (request.isStale || isNew) copyState(current);
+      if (request.isStale || isNew) copyModel(current);
       return tellStep(current, request, told);
     },
     what,
@@ -136,7 +142,7 @@ async function land({ training }: DeviceMirror, { firstEntry, values }: ChunkRea
 async function take({ subtrees }: Extract<DeviceRequest, { kind: "take" }>): Promise<void> {
   await withMirror(
     async (current, isNew) => {
-      if (isNew) copyState(current);
+      if (isNew) copyModel(current);
       const nodes = subtrees.map(({ node }) => node);
       const taken = current.take(nodes) ?? nodes.map((node) => computeAgain(current, node));
       for (const [i, chunks] of taken.entries()) {
@@ -157,7 +163,7 @@ function computeAgain(current: DeviceMirror, node: NodeRange): readonly ChunkRea
 async function push({ counters }: Extract<DeviceRequest, { kind: "push" }>): Promise<void> {
   mirror ??= await buildMirror();
   mirror.drop();
-  copyState(mirror, "all");
+  copyState(mirror, stateTensors(mirror.training));
   restoreUpdateCounters(mirror.training, counters);
   tell({ kind: "pushed" });
 }

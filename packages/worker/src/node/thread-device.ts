@@ -6,15 +6,14 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "
 import type { CpuBackend } from "@lockstep/core";
 import type { Training } from "../engine/build-training.js";
 import type { EngineNotice } from "../engine/compute-engine.js";
-import {
-  type DeviceListener,
-  type DeviceSource,
-  type DeviceStep,
-  type DeviceUpdater,
-  deviceTensors,
-  type MicroBatchDevice,
+import type {
+  DeviceListener,
+  DeviceSource,
+  DeviceStep,
+  DeviceUpdater,
+  MicroBatchDevice,
 } from "../engine/micro-batch-device.js";
-import { restoreUpdateCounters, updateCounters } from "../engine/training-state.js";
+import { restoreUpdateCounters, stateTensors, updateCounters } from "../engine/training-state.js";
 import { errorFromReport, TrainingError } from "../errors.js";
 import type { DeviceAnswer, DeviceRequest, DeviceThreadData, TrainRequest } from "./device-calls.js";
 import type { EngineSpec } from "./engine-spec.js";
@@ -69,8 +68,9 @@ export class ThreadDevice implements MicroBatchDevice {
   attach({ backend, training }: DeviceSource): void {
     this.#backend = backend;
     this.#training = training;
-    const { all } = deviceTensors(training);
-    const tensors = all.map((tensor) => ({ address: backend.addressOf(tensor), length: tensor.size }));
+    const tensors = stateTensors(training).map((tensor) => {
+      return { address: backend.addressOf(tensor), length: tensor.size };
+    });
     this.#send({ kind: "attach", tensors });
     this.#receive((answer) => answer.kind === "attached");
   }
