@@ -4,10 +4,10 @@
  *
  * Legend: N size of the square; `T` marks a factor that is read transposed, without a copy.
  */
-import { BackendError, Tensor, withBackend } from "@lockstep/core";
-import { createWebGpuBackend, type WebGpuBackend } from "@lockstep/gpu-backend";
-import { loadWebGpu } from "@lockstep/gpu-backend/node";
+import { Tensor, withBackend } from "@lockstep/core";
+import { adapterName, type WebGpuBackend } from "@lockstep/gpu-backend";
 import type { BenchContext, BenchRow } from "./bench-row.js";
+import { benchGpu, openRealGpu } from "./open-gpu.js";
 
 const sizes = [1_024, 2_048, 4_096, 8_192] as const;
 const ways = [
@@ -22,13 +22,12 @@ const storages = ["f32", "f16"] as const;
 
 /** TFLOPS, and the share of `--peak` where it is given. */
 export async function webgpuGemm(context: BenchContext): Promise<BenchRow[]> {
-  const folder = process.env.LOCKSTEP_WEBGPU;
-  const gpu = await loadWebGpu({ folders: folder === undefined ? [process.cwd()] : [folder, process.cwd()] });
+  const gpu = await benchGpu();
   const rows: BenchRow[] = [];
   for (const storage of storages) {
     const backend = await openFor(gpu, storage, context);
     if (backend === undefined) continue;
-    context.log(`webgpu-gemm: ${backend.adapter.description || backend.adapter.device}, ${storage}`);
+    context.log(`webgpu-gemm: ${adapterName(backend.adapter)}, ${storage}`);
     for (const size of sizes) {
       if (context.only.length > 0 && !context.only.includes(String(size))) continue;
       rows.push(...(await rowsOf(backend, { size, storage }, context)));
@@ -46,24 +45,12 @@ async function openFor(
   { nowMs, log }: BenchContext,
 ): Promise<WebGpuBackend | undefined> {
   const store = { read: async () => undefined, write: async () => {} };
-  const options = { allowSoftware: true, tuning: { store, nowMs, log } };
-  const backend = await createWebGpuBackend(gpu, options);
-  const { adapter, features } = backend;
-  if (adapter.isSoftware) {
-    backend.dispose();
-    throw new BackendError(
-      `webgpu-gemm: the adapter is "${adapter.description}", which computes on the CPU: times of its kernels mean nothing. Run this suite where there is a GPU.`,
-      { adapter },
-      "E_NO_ADAPTER",
-    );
+  try {
+    return await openRealGpu("webgpu-gemm", gpu, { storage, tuning: { store, nowMs, log } });
+  } catch (error) {
+    if ((error as { code?: unknown }).code === "E_NO_F16") return undefined;
+    throw error;
   }
-  if (storage === "f32") return backend;
-  backend.dispose();
-  if (!features.has("shader-f16")) return undefined;
-  const halves = await createWebGpuBackend(gpu, { ...options, ...{ storage } });
-  if (halves.numericClass.endsWith(":f16")) return halves;
-  halves.dispose();
-  return undefined;
 }
 
 async function rowsOf(

@@ -3,7 +3,6 @@
  * the CPU, as workers of unlike kinds do it. Drivers that compute on the CPU are refused.
  */
 import {
-  BackendError,
   createCpuBackend,
   dropGradient,
   microBatchScope,
@@ -14,10 +13,10 @@ import {
   tensor,
   withBackend,
 } from "@lockstep/core";
-import { createWebGpuBackend, type WebGpuBackend } from "@lockstep/gpu-backend";
-import { loadWebGpu } from "@lockstep/gpu-backend/node";
+import { adapterName, type WebGpuBackend } from "@lockstep/gpu-backend";
 import { Gpt, type GptName, gptConfig, gptLoss } from "@lockstep/models";
 import type { BenchContext, BenchRow } from "./bench-row.js";
+import { benchGpu, openRealGpu } from "./open-gpu.js";
 
 /** Samples of a step. */
 const models: Readonly<Partial<Record<GptName, number>>> = { "gpt-small": 8, "gpt2-124m": 4 };
@@ -30,23 +29,13 @@ interface Sized {
 }
 
 export async function webgpuTrain(context: BenchContext): Promise<BenchRow[]> {
-  const folder = process.env.LOCKSTEP_WEBGPU;
-  const gpu = await loadWebGpu({ folders: folder === undefined ? [process.cwd()] : [folder, process.cwd()] });
+  const gpu = await benchGpu();
   const rows: BenchRow[] = [];
   for (const [name, samples] of Object.entries(models)) {
     if (context.only.length > 0 && !context.only.includes(name)) continue;
     const model: Sized = { name, samples, config: gptConfig(name as GptName) };
-    const backend = await createWebGpuBackend(gpu, { allowSoftware: true });
-    const { adapter } = backend;
-    if (adapter.isSoftware) {
-      backend.dispose();
-      throw new BackendError(
-        `webgpu-train: the adapter is "${adapter.description}", which computes on the CPU: its tokens a second mean nothing. Run this suite where there is a GPU.`,
-        { adapter },
-        "E_NO_ADAPTER",
-      );
-    }
-    context.log(`webgpu-train: ${model.name} on ${adapter.description || adapter.device}`);
+    const backend = await openRealGpu("webgpu-train", gpu);
+    context.log(`webgpu-train: ${model.name} on ${adapterName(backend.adapter)}`);
     rows.push(...(await rowsOf(backend, model, context)));
     backend.dispose();
   }

@@ -3,10 +3,10 @@
  * compute on the CPU mean nothing, so none are measured.
  */
 import { dropGradient, losses, microBatchScope, seedScope, type Tensor, tensor, withBackend } from "@lockstep/core";
-import { createWebGpuBackend } from "@lockstep/gpu-backend";
-import { loadWebGpu } from "@lockstep/gpu-backend/node";
+import { adapterName, createWebGpuBackend } from "@lockstep/gpu-backend";
 import { Gpt, type GptName, gptConfig } from "@lockstep/models";
 import type { BenchContext, BenchRow } from "./bench-row.js";
+import { benchGpu } from "./open-gpu.js";
 
 const samples = 2;
 const warmSteps = 3;
@@ -14,8 +14,7 @@ const models: readonly GptName[] = ["gpt-nano", "gpt-small"];
 
 /** Forward and backward of a GPT; the update is the CPU's. */
 export async function webgpu(context: BenchContext): Promise<BenchRow[]> {
-  const folder = process.env.LOCKSTEP_WEBGPU;
-  const gpu = await loadWebGpu({ folders: folder === undefined ? [process.cwd()] : [folder, process.cwd()] });
+  const gpu = await benchGpu();
   const rows: BenchRow[] = [];
   for (const name of models) {
     if (context.only.length > 0 && !context.only.includes(name)) continue;
@@ -82,7 +81,7 @@ export async function webgpu(context: BenchContext): Promise<BenchRow[]> {
       row("the same tensors without reuse", "MiB", [unplannedBytes / 2 ** 20]),
       row("buffers held", "MiB", [backend.memory().reservedBytes / 2 ** 20]),
     );
-    context.log(`webgpu: ${name} on ${backend.adapter.description || backend.adapter.device} done`);
+    context.log(`webgpu: ${name} on ${adapterName(backend.adapter)} done`);
     backend.dispose();
   }
   return rows;

@@ -122,7 +122,7 @@ describe.skipIf(isRequired !== "1")("a job's micro-batches on WebGPU", () => {
   test("a finished subtree of a node that was left is taken as it is", async () => {
     const mirror = await openMirror();
     const half = await vectorOf(mirror, mirror.step({ stepIndex: 0, node: { lo: 0, hi: 2 }, microBatch: 1 }));
-    mirror.step({ stepIndex: 0, node: { lo: 0, hi: 4 }, microBatch: 2 });
+    await mirror.step({ stepIndex: 0, node: { lo: 0, hi: 4 }, microBatch: 2 }).loss;
     const [taken] = mirror.take([{ lo: 0, hi: 2 }])!;
     const vector = new Float32Array(half.length);
     for (const { firstEntry, values } of taken!) {
@@ -134,7 +134,9 @@ describe.skipIf(isRequired !== "1")("a job's micro-batches on WebGPU", () => {
   });
 });
 
-async function vectorOf({ training }: DeviceMirror, { chunks }: MirrorStep): Promise<Float32Array> {
+async function vectorOf({ training }: DeviceMirror, { loss, chunks }: MirrorStep): Promise<Float32Array> {
+  // No read is left under way when the device goes.
+  await loss;
   const vector = new Float32Array(training.layout.length);
   for (const { firstEntry, values } of chunks) vector.set(await values, training.layout.parameters[firstEntry]!.offset);
   return vector;

@@ -1,18 +1,18 @@
 /** @file Tensors stored in 16 bits: every op within what its roundings allow, transfers at every place, and what is never stored so. */
 import { type DTypeArray, microBatchScope, nn, optim, scope, type Tensor, tensor, withBackend } from "@lockstep/core";
 import { type OpSuite, opSuite } from "@lockstep/core/testing";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { randomFloats } from "./kernels/kernel-run.testkit.js";
 import { halfBits, halfValue } from "./memory/half-floats.js";
-import { createTestBackend, describeGpu, hasHalves } from "./testing.testkit.js";
+import { createTestBackend, describeGpu, hasHalves, opening } from "./testing.testkit.js";
 import type { WebGpuBackend } from "./webgpu-backend.js";
 
 const rounded = (value: number): number => halfValue(halfBits(value));
 
 describeGpu("storage in 16 bits", () => {
   test("is refused where the adapter has no shader-f16, with what to do", async () => {
-    const opening = createTestBackend({ storage: "f16", withoutFeatures: ["shader-f16"] });
-    await expect(opening).rejects.toMatchObject({
+    const refused = createTestBackend({ storage: "f16", withoutFeatures: ["shader-f16"] });
+    await expect(refused).rejects.toMatchObject({
       code: "E_NO_F16",
       message: expect.stringMatching(
         /the adapter ".+" has no shader-f16; .* Use the storage "f32" \(--precision f32\)/,
@@ -21,15 +21,7 @@ describeGpu("storage in 16 bits", () => {
   });
   if (!hasHalves()) return;
 
-  const backends: WebGpuBackend[] = [];
-  const open = async (...options: Parameters<typeof createTestBackend>): Promise<WebGpuBackend> => {
-    const backend = await createTestBackend({ storage: "f16", ...options[0] });
-    backends.push(backend);
-    return backend;
-  };
-  afterAll(() => {
-    for (const backend of backends) backend.dispose();
-  });
+  const open = opening((options) => createTestBackend({ storage: "f16", ...options }));
 
   // The smallest tensors too, so that every sample is stored so. 2^-11: half a unit in the last of 11 digits.
   const suite: OpSuite = opSuite({
@@ -95,8 +87,7 @@ describeGpu("storage in 16 bits", () => {
   });
 
   test("dropout draws the masks of f32", async () => {
-    const plain = await createTestBackend();
-    backends.push(plain);
+    const plain = await open({ storage: "f32" });
     const drop = new nn.Dropout(0.1);
     const kept = async (backend: WebGpuBackend) => {
       const values = await computed(backend, () => drop.forward(tensor(new Float32Array(50_000).fill(1))));

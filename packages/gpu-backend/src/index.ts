@@ -1,3 +1,4 @@
+export { adapterName } from "./device/adapter-name.js";
 export {
   type AdapterDescription,
   type DeviceOptions,

@@ -1,5 +1,5 @@
 /** @file Every module that the backend can come to need is taken by a device that validates it. No driver is needed, only the npm package. */
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { type OptionalFeature, optionalFeatures } from "./device/open-device.js";
 import {
   collectVariants,
@@ -11,8 +11,8 @@ import {
   runWholeTensors,
 } from "./kernel-variants.testkit.js";
 import { definedKernels, type WgslKernel } from "./launch/kernel.js";
-import { createNullBackend, describeNullGpu } from "./testing.testkit.js";
-import type { FloatStorage, WebGpuBackend } from "./webgpu-backend.js";
+import { createNullBackend, describeNullGpu, opening } from "./testing.testkit.js";
+import type { FloatStorage } from "./webgpu-backend.js";
 
 /** Features that the device is opened without, and what kernels choose by a check of the device. */
 interface Machine {
@@ -43,18 +43,10 @@ function checkVariants(subgroupSize: number): KernelVariant[] {
 }
 
 describeNullGpu("every kernel variant on a device that validates", () => {
-  const backends: WebGpuBackend[] = [];
-  const open = async (...options: Parameters<typeof createNullBackend>): Promise<WebGpuBackend> => {
-    const backend = await createNullBackend(...options);
-    backends.push(backend);
-    return backend;
-  };
+  const open = opening(createNullBackend);
   const launched = new Set<WgslKernel>();
   /** A module that a device without features takes, one with more takes, too. */
   const texts = new Set<string>();
-  afterAll(() => {
-    for (const backend of backends) backend.dispose();
-  });
 
   test.each(machines)(
     "with $name",

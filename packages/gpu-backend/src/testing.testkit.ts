@@ -1,5 +1,5 @@
 /** @file WebGPU for the tests: on whatever driver the machine or VK_DRIVER_FILES names, software included. */
-import { describe, test } from "vitest";
+import { afterAll, describe, test } from "vitest";
 import { loadWebGpu } from "./node/load-web-gpu.js";
 import { createWebGpuBackend, type WebGpuBackend, type WebGpuBackendOptions } from "./webgpu-backend.js";
 
@@ -58,6 +58,21 @@ export function hasHalves(): boolean {
 /** The entry point, inside `describeGpu`. */
 export function testGpu(): GPU {
   return found.gpu!;
+}
+
+/** Makes backends that are disposed after the tests around the call. */
+export function opening(
+  create: (options?: WebGpuBackendOptions) => Promise<WebGpuBackend> = createTestBackend,
+): (options?: WebGpuBackendOptions) => Promise<WebGpuBackend> {
+  const backends: WebGpuBackend[] = [];
+  afterAll(() => {
+    for (const backend of backends) backend.dispose();
+  });
+  return async (options) => {
+    const backend = await create(options);
+    backends.push(backend);
+    return backend;
+  };
 }
 
 /** A backend on the tests' adapter. The caller disposes it. */

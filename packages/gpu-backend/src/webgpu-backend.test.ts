@@ -1,19 +1,10 @@
 import { scope, tensor, withBackend } from "@lockstep/core";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { openDevice } from "./device/open-device.js";
-import { createTestBackend, describeGpu, testGpu } from "./testing.testkit.js";
-import type { WebGpuBackend } from "./webgpu-backend.js";
+import { describeGpu, opening, testGpu } from "./testing.testkit.js";
 
 describeGpu("the WebGPU backend", () => {
-  const backends: WebGpuBackend[] = [];
-  const open = async (...options: Parameters<typeof createTestBackend>): Promise<WebGpuBackend> => {
-    const backend = await createTestBackend(...options);
-    backends.push(backend);
-    return backend;
-  };
-  afterAll(() => {
-    for (const backend of backends) backend.dispose();
-  });
+  const open = opening();
 
   test("reads see the numbers as they were at the call, whatever is recorded afterwards", async () => {
     const backend = await open();

@@ -24,6 +24,7 @@ import {
   numElements,
   type StepRunnerOptions,
 } from "@lockstep/core/backend";
+import { adapterName } from "./device/adapter-name.js";
 import { checkSubgroups } from "./device/check-subgroups.js";
 import { assertHalvesWork } from "./device/half-check.js";
 import {
@@ -356,9 +357,8 @@ export async function createWebGpuBackend(gpu: GPU, options: WebGpuBackendOption
 }
 
 function noHalvesError(adapter: AdapterDescription): BackendError {
-  const name = adapter.description || `${adapter.vendor} ${adapter.architecture}`;
   return new BackendError(
-    `webgpu: the adapter "${name}" has no shader-f16; storage in 16 bits needs it. Use the storage "f32" (--precision f32), or another adapter or driver.`,
+    `webgpu: the adapter "${adapterName(adapter)}" has no shader-f16; storage in 16 bits needs it. Use the storage "f32" (--precision f32), or another adapter or driver.`,
     { adapter },
     "E_NO_F16",
   );

@@ -1,8 +1,10 @@
 /** @file `lockstep doctor`: what this machine has for training, and what to install where something is missing. */
+
 import { createServer } from "node:net";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import type { LockstepError } from "@lockstep/core";
 import { createNodeCpuBackend } from "@lockstep/core/node";
+import { adapterName } from "@lockstep/gpu-backend";
 import { type ExitStatus, exitStatus } from "../exit-status.js";
 import { webGpuFolders } from "../gpu/choose-device.js";
 import { createDeviceBackend, type DeviceBackendOptions } from "../gpu/device-backend.js";
@@ -100,8 +102,7 @@ async function webGpuFinding(): Promise<Finding> {
     const backend = await createDeviceBackend({ ...options, storage: "f32" });
     const { adapter, features, limits } = backend;
     backend.dispose();
-    const what =
-      adapter.description || [adapter.vendor, adapter.architecture, adapter.device].filter(Boolean).join(" ");
+    const what = adapterName(adapter);
     const binding = formatBytes(limits.maxStorageBufferBindingSize);
     const precision = await precisionsOf(options);
     const found = `${what}; ${[...features].join(", ") || "no optional features"}; ${precision}; tensors of up to ${binding}`;

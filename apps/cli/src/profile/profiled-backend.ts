@@ -1,4 +1,5 @@
 /** @file The backend that a profile runs on: a GPU, the CPU, or whichever is there. */
+
 import type { Backend, LockstepError } from "@lockstep/core";
 import { createNodeCpuBackend } from "@lockstep/core/node";
 import { measureCpuPeak, measureDevicePeak, type Peak } from "@lockstep/gpu-backend/profiling";
@@ -38,13 +39,13 @@ export async function openProfiledBackend(
   try {
     // Only here: a profile of the CPU has no use for the kernels of a GPU.
     const { createDeviceBackend } = await import("../gpu/device-backend.js");
+    const { adapterName } = await import("@lockstep/gpu-backend");
     const options = { folders, allowSoftware: name === "webgpu", storage: precision, tuningFolder, onNotice: warn };
     const backend = await createDeviceBackend({ ...options, dawn: dawnOptions });
     const { adapter } = backend;
-    const machine = adapter.description || [adapter.vendor, adapter.architecture, adapter.device].join(" ");
     const { isSoftware } = adapter;
     const peak = (nowMs: () => number): Promise<Peak> => measureDevicePeak(backend.device, { nowMs, isSoftware });
-    return { backend, machine, isDevice: true, isSoftware, peak };
+    return { backend, machine: adapterName(adapter), isDevice: true, isSoftware, peak };
   } catch (error) {
     const { message, code } = error as LockstepError;
     if (name === "auto") {

@@ -35,8 +35,6 @@ export interface StepParts<I, R> {
 export interface StepRunnerFigures {
   readonly numEager: number;
   readonly numReplayed: number;
-  /** Launches of the replays. */
-  readonly numReplayedLaunches: number;
   /** Bytes of the memory plans, beside the bytes that the same tensors had without reuse. */
   readonly plannedBytes: number;
   readonly unplannedBytes: number;

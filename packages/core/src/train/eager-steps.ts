@@ -14,7 +14,7 @@ function eagerSteps(): StepRunner {
       numEager++;
       return main(input(), (part) => onMark?.(part));
     },
-    figures: () => ({ numEager, numReplayed: 0, numReplayedLaunches: 0, plannedBytes: 0, unplannedBytes: 0 }),
+    figures: () => ({ numEager, numReplayed: 0, plannedBytes: 0, unplannedBytes: 0 }),
     dispose() {},
   };
 }

@@ -96,7 +96,7 @@ async function findAdapter(
   const described = describeAdapter(adapter.info);
   if (described.isSoftware && options.allowSoftware !== true) {
     throw new BackendError(
-      `webgpu: the only adapter is "${described.description || described.architecture}", which computes on the CPU and is far slower than the CPU backend. Use --backend cpu, or allow software adapters (allowSoftware).`,
+      `webgpu: the only adapter is "${adapterName(adapter.info)}", which computes on the CPU and is far slower than the CPU backend. Use --backend cpu, or allow software adapters (allowSoftware).`,
       { adapter: described },
       "E_NO_ADAPTER",
     );

@@ -138,7 +138,14 @@ export class Launcher {
     pass.setBindGroup(0, this.#bindGroupOf(pipeline, operands), [block]);
     pass.dispatchWorkgroups(x, y, z);
     if (timestampWrites !== undefined) this.#endPass();
-    this.#note(record, { pipeline, operands, grid: [x, y, z], start: block / 4 });
+    const { isWritten, placeFields } = record;
+    // What a launch writes is no longer known to the host.
+    for (let i = 0; i < operands.length; i++) if (isWritten[i]) operands[i]!.buffer.host = undefined;
+    this.recorder?.launched({
+      ...{ pipeline, isWritten, placeFields, grid: [x, y, z] },
+      words: this.#words.subarray(block / 4, block / 4 + operands.length + 1 + record.paramNames.length),
+      operands: operands.map(({ buffer }) => buffer),
+    });
   }
 
   /** The open compute pass. Another one after `copyBytes`, `submit` and a launch of 512. */
@@ -220,10 +227,11 @@ export class Launcher {
   #recordOf(kernel: WgslKernel): KernelRecord {
     let record = this.#kernels.get(kernel);
     if (record === undefined) {
-      const words = paramNames(kernel).length;
-      if (words > paramBlockBytes / 4) {
+      // In the order in which they lie in the block.
+      const words = paramNames(kernel);
+      if (words.length > paramBlockBytes / 4) {
         throw new BackendError(
-          `webgpu: kernel "${kernel.name}" has ${words} parameters; there must be at most ${paramBlockBytes / 4}.`,
+          `webgpu: kernel "${kernel.name}" has ${words.length} parameters; there must be at most ${paramBlockBytes / 4}.`,
           { kernel: kernel.name },
         );
       }
@@ -234,7 +242,7 @@ export class Launcher {
         isFloat: types.map((type) => type === "f32"),
         isWritten: Object.values(kernel.operands).map((kind) => kind.startsWith("write") || kind.endsWith("atomic")),
         placeFields: Object.entries(kernel.placeParams ?? {}).map(([name, field]) => {
-          return { word: paramNames(kernel).indexOf(name), field: field as keyof StepPlace };
+          return { word: words.indexOf(name), field: field as keyof StepPlace };
         }),
         pipelines: new Map(),
       };
@@ -299,24 +307,6 @@ export class Launcher {
     });
     const uniform = { binding: uniformBinding, resource: { buffer: uniforms, size: paramBlockBytes } };
     return this.#device.createBindGroup({ layout: pipeline.layout, entries: [uniform, ...entries] });
-  }
-
-  /** What is written by a launch is no longer known to the host; a recorder is told of it. */
-  #note(
-    { isWritten, placeFields, paramNames: names }: KernelRecord,
-    launch: {
-      readonly pipeline: Pipeline;
-      readonly operands: readonly LaunchOperand[];
-      readonly grid: readonly [number, number, number];
-      readonly start: number;
-    },
-  ): void {
-    const { pipeline, operands, grid, start } = launch;
-    for (let i = 0; i < operands.length; i++) if (isWritten[i]) operands[i]!.buffer.host = undefined;
-    if (this.recorder === undefined) return;
-    const words = this.#words.subarray(start, start + operands.length + 1 + names.length);
-    const buffers = operands.map(({ buffer }) => buffer);
-    this.recorder.launched({ pipeline, grid, words, operands: buffers, isWritten, placeFields });
   }
 
   #writeParams(

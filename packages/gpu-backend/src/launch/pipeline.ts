@@ -58,8 +58,7 @@ export function isConsequence(error: GPUError): boolean {
   return error.message.includes("invalid due to a previous error");
 }
 
-/** @internal exported for its test. */
-export function shaderError(
+function shaderError(
   device: Pick<GPUDevice, "adapterInfo">,
   kernel: string,
   { code, message }: { readonly code: string; readonly message: string },

@@ -5,9 +5,6 @@
  * @source IEEE 754-2019, sections 3.6 and 4.3.1.
  */
 
-/** Largest finite binary16. */
-export const maxHalf = 65_504;
-
 const one = new Float32Array(1);
 const oneWord = new Uint32Array(one.buffer);
 

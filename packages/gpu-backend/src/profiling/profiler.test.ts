@@ -9,9 +9,8 @@ import {
   tensor,
   withBackend,
 } from "@lockstep/core";
-import { afterAll, expect, test } from "vitest";
-import { createTestBackend, describeGpu } from "../testing.testkit.js";
-import type { WebGpuBackend } from "../webgpu-backend.js";
+import { expect, test } from "vitest";
+import { describeGpu, opening } from "../testing.testkit.js";
 import { Profiler } from "./profiler.js";
 import { summarise } from "./summary.js";
 import { tickingClock } from "./ticking-clock.testkit.js";
@@ -91,15 +90,7 @@ function expectNested(events: readonly TraceEvent[]): void {
 }
 
 describeGpu("a profile on WebGPU", () => {
-  const backends: WebGpuBackend[] = [];
-  const open = async (...options: Parameters<typeof createTestBackend>): Promise<WebGpuBackend> => {
-    const backend = await createTestBackend(...options);
-    backends.push(backend);
-    return backend;
-  };
-  afterAll(() => {
-    for (const backend of backends) backend.dispose();
-  });
+  const open = opening();
 
   test("has every launch that the backend counts, each with a time, and changes no number", async () => {
     const backend = await open();

@@ -10,8 +10,8 @@ import {
   withBackend,
 } from "@lockstep/core";
 import type { StepRunner, StepRunnerOptions } from "@lockstep/core/backend";
-import { afterAll, expect, test } from "vitest";
-import { createTestBackend, describeGpu } from "../testing.testkit.js";
+import { expect, test } from "vitest";
+import { describeGpu, opening } from "../testing.testkit.js";
 import type { WebGpuBackend } from "../webgpu-backend.js";
 
 const numClasses = 7;
@@ -106,15 +106,7 @@ function bitsOf(values: Float32Array): string {
 }
 
 describeGpu("recorded steps", () => {
-  const backends: WebGpuBackend[] = [];
-  const open = async (): Promise<WebGpuBackend> => {
-    const backend = await createTestBackend();
-    backends.push(backend);
-    return backend;
-  };
-  afterAll(() => {
-    for (const backend of backends) backend.dispose();
-  });
+  const open = opening();
 
   test("a replay gives the bits of the same ops run eagerly, dropout included", async () => {
     const backend = await open();

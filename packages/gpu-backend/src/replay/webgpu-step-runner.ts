@@ -58,7 +58,6 @@ export class WebGpuStepRunner implements StepRunner {
   #isNoticed = false;
   #numEager = 0;
   #numReplayed = 0;
-  #numReplayedLaunches = 0;
 
   constructor(host: StepHost, options: StepRunnerOptions) {
     this.#host = host;
@@ -84,7 +83,6 @@ export class WebGpuStepRunner implements StepRunner {
     return {
       numEager: this.#numEager,
       numReplayed: this.#numReplayed,
-      numReplayedLaunches: this.#numReplayedLaunches,
       plannedBytes: compiled.reduce((sum, { plannedBytes }) => sum + plannedBytes, 0),
       unplannedBytes: compiled.reduce((sum, { unplannedBytes }) => sum + unplannedBytes, 0),
     };
@@ -164,7 +162,6 @@ export class WebGpuStepRunner implements StepRunner {
     compiled.replay(place, (part) => parts.onMark?.(part));
     kind.numSinceCheck++;
     this.#numReplayed++;
-    this.#numReplayedLaunches += compiled.numLaunches;
     return (kind.result === undefined ? undefined : JSON.parse(kind.result)) as R;
   }
 
