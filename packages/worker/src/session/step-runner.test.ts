@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { bucketsOf, createProcessGroup, FrameRouter, type Transport } from "@lockstep/collectives";
 import { plainVectorOps, SimNetwork } from "@lockstep/collectives/testing";
 import { createCpuBackend } from "@lockstep/core";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { EngineInfo } from "../engine/compute-engine.js";
 import { InlineEngine } from "../engine/inline-engine.js";
 import { tinyGptJob } from "../engine/tiny-jobs.testkit.js";
 import { createJobFiles } from "../job/job-files.js";
@@ -25,37 +26,82 @@ function engineOf(workerId: string, backend = createCpuBackend()): InlineEngine 
   });
 }
 
-test("L6 what an engine tells of a micro-batch is told on at once and stands in the report", async () => {
+/** A worker without others, and its assignment of step 1. */
+function aloneWith(engine: InlineEngine, info: EngineInfo) {
   const network = new SimNetwork({ seed: 3 });
   const router = new FrameRouter(network.createTransport("w0"));
-  const group = createProcessGroup({
-    generation: 1,
-    members: ["w0"],
-    router,
-    clock: network.clock,
-    deadlineMs: 60_000,
-  });
-  const engine = engineOf("w0");
-  const { info } = await engine.prepare();
-  const notice = { microBatch: 2, code: "E_DEVICE_LOST", message: `lost ${"x".repeat(9_000)}` };
-  const compute = engine.computeNodes.bind(engine);
-  engine.computeNodes = async (...args) => ({ ...(await compute(...args)), notices: [notice] });
-  const told: unknown[] = [];
+  const { clock } = network;
+  const group = createProcessGroup({ generation: 1, members: ["w0"], router, clock, deadlineMs: 60_000 });
   const runner = new StepRunner({
     engine,
     info,
     tools: { ops: plainVectorOps },
     buckets: bucketsOf(info.gradientFloats, config.bucketBytes / 4),
-    nowMs: () => network.clock.nowMs(),
+    nowMs: () => clock.nowMs(),
   });
-  const { outcome } = runner.start(
+  const told: unknown[] = [];
+  const running = runner.start(
     group,
     { step: 1, generation: 1, attempt: 0, nodesByRank: [[[0, 6]]] },
     { deadlineMs: 60_000, onProgress: () => {}, onNotice: (what) => told.push(what) },
   );
-  const { notices } = await network.clock.runUntil(outcome);
+  return { ...running, told, clock };
+}
+
+test("L6 what an engine tells of a micro-batch is told on at once and stands in the report", async () => {
+  const engine = engineOf("w0");
+  const { info } = await engine.prepare();
+  const notice = { microBatch: 2, code: "E_DEVICE_LOST", message: `lost ${"x".repeat(9_000)}` };
+  const compute = engine.computeNodes.bind(engine);
+  engine.computeNodes = async (...args) => ({ ...(await compute(...args)), notices: [notice] });
+  const { outcome, told, clock } = aloneWith(engine, info);
+  const { notices } = await clock.runUntil(outcome);
   expect(told).toEqual([notice]);
   expect(notices).toEqual([{ ...notice, message: notice.message.slice(0, 4_000) }]);
+});
+
+describe("a worker that is alone, whose steps may be taken on its device", () => {
+  const gradientHash = "5".repeat(32);
+
+  /** An engine that keeps its gradient, and what it was asked. */
+  async function keepingEngine() {
+    const engine = engineOf("w0");
+    const { info } = await engine.prepare();
+    const asked: unknown[] = [];
+    const compute = engine.computeNodes.bind(engine);
+    engine.computeNodes = async (request, _onBucket, ...rest) => {
+      asked.push(request);
+      const { losses, ...computed } = await compute({ ...request, isAlone: false }, () => {}, ...rest);
+      return { ...computed, losses, gradientHash };
+    };
+    return { engine, asked, info: { ...info, updatesOnDevice: true } };
+  }
+
+  test("exchanges nothing: the report has the device's hash, and the losses", async () => {
+    const { engine, asked, info } = await keepingEngine();
+    const { outcome, clock } = aloneWith(engine, info);
+    const report = await clock.runUntil(outcome);
+    expect(asked).toEqual([{ step: 1, nodes: [{ lo: 0, hi: 6 }], isAlone: true }]);
+    expect(report).toMatchObject({ step: 1, generation: 1, attempt: 0, gradientHash, bytesSent: 0, nodeSquares: [] });
+    expect(report.losses.map(([m]) => m)).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  test("keeps to the exchange where its engine updates on the CPU", async () => {
+    const { engine, asked, info } = await keepingEngine();
+    const { outcome, clock, abort } = aloneWith(engine, { ...info, updatesOnDevice: false });
+    outcome.catch(() => {});
+    expect(asked).toEqual([{ step: 1, nodes: [{ lo: 0, hi: 6 }] }]);
+    abort("seen enough");
+    await expect(clock.runUntil(outcome)).rejects.toThrowError();
+  });
+
+  test("an aborted step rejects with the reason", async () => {
+    const { engine, info } = await keepingEngine();
+    engine.computeNodes = async () => ({ losses: [], numTokens: 0, computeMs: 0, isComplete: false });
+    const { outcome, abort, clock } = aloneWith(engine, info);
+    abort("a worker joined");
+    await expect(clock.runUntil(outcome)).rejects.toThrowError("step 1 was aborted: a worker joined");
+  });
 });
 
 test("gradient bytes leave a worker before its backward pass has ended", async () => {
