@@ -5,6 +5,7 @@ export * from "./codec/message-table.js";
 export {
   type Assignment,
   type BlobRef,
+  isLossScale,
   maxBlobChunkBytes,
   maxEvaluationStateBytes,
   maxGridMicroBatches,

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type JobFile, maxBlobChunkBytes, type NamedBlob } from "@lockstep/protocol";
+import { isLossScale, type JobFile, maxBlobChunkBytes, type NamedBlob } from "@lockstep/protocol";
 import * as z from "zod";
 import { comparedValue, isBetter } from "../decide/evaluation-metrics.js";
 import {
@@ -218,8 +218,8 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
 
 /** @throws {CoordinatorError} E_LOSS_SCALE */
 function assertPowersOfTwo({ initial, max, growthSteps }: LossScalePolicy): void {
-  const isScale = (value: number) => value >= 1 && value <= 2 ** 40 && 2 ** Math.round(Math.log2(value)) === value;
-  if (isScale(initial) && isScale(max) && initial <= max && Number.isInteger(growthSteps) && growthSteps >= 1) return;
+  if (isLossScale(initial) && isLossScale(max) && initial <= max && Number.isInteger(growthSteps) && growthSteps >= 1)
+    return;
   const text = `coordinator: the loss scale is to begin at ${initial}, at most ${max}, and to double after ${growthSteps} steps; both must be powers of two from 1 to 2^40, the first not above the second, and the steps a whole number from 1. Leave them out for ${defaultLossScaling.initial}, ${defaultLossScaling.max} and ${defaultLossScaling.growthSteps}.`;
   throw new CoordinatorError("E_LOSS_SCALE", text, { initial, max, growthSteps });
 }

@@ -61,6 +61,11 @@ export const lossScale = z
   .max(2 ** 40)
   .refine((value) => 2 ** Math.round(Math.log2(value)) === value, "it must be a power of two");
 
+/** Whether an assignment can carry this loss scale: a power of two from 1 to 2^40. */
+export function isLossScale(value: number): boolean {
+  return lossScale.safeParse(value).success;
+}
+
 /** Who computes what in one attempt of a step: a disjoint cover of [0, numMicroBatches) by tree nodes. */
 export const assignment = z.strictObject({
   step: step.min(1),
