@@ -4,9 +4,8 @@
  * size is counted on, and a kernel shows whether it holds.
  */
 import { defineKernel } from "../launch/kernel.js";
-import { Launcher } from "../launch/launcher.js";
-import { BufferPool } from "../memory/buffer-pool.js";
-import { Readback } from "../memory/readback.js";
+import { adapterName } from "./adapter-name.js";
+import { askWords } from "./ask-words.js";
 import type { OpenedDevice } from "./open-device.js";
 
 /** Word `item`: which invocation of the workgroup answered at each distance, folded into one number. */
@@ -47,35 +46,24 @@ export interface SubgroupCheck {
   readonly reason?: string;
 }
 
-type Checked = Pick<OpenedDevice, "device" | "features"> & { readonly adapter: { readonly description: string } };
-
 /** Runs a small kernel, where the device has the feature. A check that fails is no error: reductions use workgroup memory then, to the same bits. */
-export async function checkSubgroups({ device, features, adapter }: Checked): Promise<SubgroupCheck> {
+export async function checkSubgroups({ device, features, adapter }: OpenedDevice): Promise<SubgroupCheck> {
   if (!features.has("subgroups")) return { size: 0 };
   const unused = (what: string): SubgroupCheck => {
     return {
       size: 0,
-      reason: `webgpu: reductions on "${adapter.description}" do without subgroups: ${what}. Results are the same.`,
+      reason: `webgpu: reductions on "${adapterName(adapter)}" do without subgroups: ${what}. Results are the same.`,
     };
   };
   const least = device.adapterInfo?.subgroupMinSize ?? 0;
   if (least < 4 || (least & (least - 1)) !== 0) return unused(`the least size it names is ${least}`);
   const size = Math.min(least, 256);
-  // A launcher of its own keeps what goes wrong here away from the backend's.
-  const launcher = new Launcher(device);
-  const pool = new BufferPool(device, { beforeDestroy: () => {} });
-  device.pushErrorScope("validation");
-  const buffer = pool.allocate(numGroups * 256 * 4);
-  launcher.launch(exchange, () => ({ buffer, offset: 0 }), {}, { groups: numGroups, constants: { SUBGROUP: size } });
-  const view = { dtype: "i32", offset: 0 } as const;
-  const reading = new Readback(device, launcher).read(buffer, { view, length: numGroups * 256 });
-  const [read, refused] = await Promise.allSettled([reading, device.popErrorScope()]);
-  pool.free(buffer);
-  pool.trim();
-  if (refused.status === "fulfilled" && refused.value !== null) return unused(refused.value.message);
-  if (read.status === "rejected") return unused((read.reason as Error).message);
+  const launch = { kernel: exchange, params: {}, options: { groups: numGroups, constants: { SUBGROUP: size } } };
   const expected = expectedWords(size);
-  const wrong = expected.findIndex((word, i) => read.value[i] !== word);
+  const asked = askWords(device, [launch], { length: expected.length, feature: "subgroups" });
+  const words = await asked.catch((error: Error) => error);
+  if (words instanceof Error) return unused(words.message);
+  const wrong = expected.findIndex((word, i) => words[i] !== word);
   if (wrong < 0) return { size };
   return unused(`in groups of ${size}, invocation ${wrong % 256} is answered by others than its neighbours`);
 }

@@ -4,16 +4,10 @@
  *
  * Every expected word is exact: integers, and floats whose operations round nothing.
  */
-import { defineKernel, type LaunchOptions, type WgslKernel } from "../launch/kernel.js";
+import { defineKernel } from "../launch/kernel.js";
 import { bits } from "../math/bits.js";
+import type { WordLaunch } from "./ask-words.js";
 import type { OptionalFeature } from "./open-device.js";
-
-/** A launch of a kernel whose only operand is `out`, words. */
-export interface CheckLaunch {
-  readonly kernel: WgslKernel<{ out: "write i32" }>;
-  readonly params: Readonly<Record<string, number>>;
-  readonly options: LaunchOptions;
-}
 
 export interface DeviceCheck {
   /** What it proves, in words. */
@@ -21,7 +15,7 @@ export interface DeviceCheck {
   /** The feature that is switched off when the check fails. Without one a failure is an error. */
   readonly feature?: OptionalFeature;
   /** Recorded one after another, on words that are 0 before. */
-  readonly launches: readonly CheckLaunch[];
+  readonly launches: readonly WordLaunch[];
   readonly expected: readonly number[];
 }
 

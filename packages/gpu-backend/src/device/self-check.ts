@@ -1,9 +1,7 @@
 /** @file Asks a device for words that are known, before anything is trained on it: a driver that computes wrong numbers says nothing itself (L6). */
 import { BackendError } from "@lockstep/core";
-import { Launcher } from "../launch/launcher.js";
-import { BufferPool } from "../memory/buffer-pool.js";
-import { Readback } from "../memory/readback.js";
 import { adapterName } from "./adapter-name.js";
+import { askWords } from "./ask-words.js";
 import { type DeviceCheck, deviceChecks } from "./device-checks.js";
 import type { OpenedDevice, OptionalFeature } from "./open-device.js";
 
@@ -47,38 +45,15 @@ export async function selfCheck(
 
 /** Undefined when the words are right. Rejects when the device refuses the check. */
 async function failureOf(device: GPUDevice, check: DeviceCheck): Promise<BackendError | undefined> {
-  const words = await wordsOf(device, check);
-  const index = check.expected.findIndex((word, i) => words[i] !== word);
+  const { launches, expected: right, feature } = check;
+  const words = await askWords(device, launches, { length: right.length, ...(feature !== undefined && { feature }) });
+  const index = right.findIndex((word, i) => words[i] !== word);
   if (index < 0) return undefined;
   const adapter = adapterName(device.adapterInfo);
-  const [actual, expected] = [words[index]!, check.expected[index]!];
+  const [actual, expected] = [words[index]!, right[index]!];
   return new BackendError(
     `webgpu: "${adapter}" computes wrong numbers: in the check "${check.name}" word ${index} of ${words.length} is ${actual}, and it must be ${expected}. Nothing can be trained on it: update its driver, or use --backend cpu.`,
-    { adapter, check: check.name, feature: check.feature ?? null, index, expected, actual },
+    { adapter, check: check.name, feature: feature ?? null, index, expected, actual },
     "E_DEVICE",
   );
-}
-
-/** A launcher of its own keeps what a check does wrong away from the others. */
-async function wordsOf(device: GPUDevice, { feature, launches, expected }: DeviceCheck): Promise<ArrayLike<number>> {
-  const launcher = new Launcher(device);
-  const pool = new BufferPool(device, { beforeDestroy: () => {} });
-  // What a check of an optional feature does wrong is nobody's error but its own.
-  if (feature !== undefined) device.pushErrorScope("validation");
-  const buffer = pool.allocate(expected.length * 4);
-  for (const { kernel, params, options } of launches) {
-    launcher.launch(kernel, () => ({ buffer, offset: 0 }), params, options);
-  }
-  const reading = new Readback(device, launcher).read(buffer, {
-    view: { dtype: "i32", offset: 0 },
-    length: expected.length,
-  });
-  const scope = feature === undefined ? undefined : device.popErrorScope();
-  const [read, refused] = await Promise.allSettled([reading, scope]);
-  if (read.status === "rejected") throw read.reason;
-  if (refused.status === "rejected") throw refused.reason;
-  if (refused.value) throw new BackendError(refused.value.message, { feature }, "E_DEVICE");
-  pool.free(buffer);
-  pool.trim();
-  return read.value;
 }

@@ -2,6 +2,7 @@
  * @file Which tiles a backend computes products in: what a store has for this adapter, driver and version of the kernels, else measured once
  * and stored. Whatever goes wrong with a store is told and no error: the default tiles are right, and so are the bits of any.
  */
+import { adapterName } from "../device/adapter-name.js";
 import type { AdapterDescription } from "../device/open-device.js";
 import { type MeasuredTiles, measureTiles } from "./measure-tiles.js";
 import { defaultTiles, isTileTable, type TileTable } from "./tile-table.js";
@@ -45,7 +46,7 @@ export async function tilesFor({ adapter, measure }: Tuned, options: TuningOptio
   if (adapter.isSoftware && options.onSoftware !== true) return undefined;
   const { store, nowMs, log } = options;
   const key = tuningKey(adapter, options.runtime);
-  const name = adapter.description || adapter.device || adapter.architecture || "the adapter";
+  const name = adapterName(adapter);
   const failing = (what: string) => (error: unknown) => {
     log(`webgpu: ${what}: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
